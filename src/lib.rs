@@ -1,9 +1,8 @@
-//! The Node addon: glue between Node-API and the crates. No arithmetic here.
+//! The Node addon: it connects Node-API to the crates and does no arithmetic itself.
 //!
-//! Every export borrows what JavaScript handed over for the length of the call ([`node::borrow`]), runs inside
-//! [`node::guard`], and answers with a status or a value; the details of a failure wait to be fetched by `takeFailure`.
-//! Arguments were checked in TypeScript: what reaches here in another form is a bug, and is still answered with an
-//! error.
+//! Each export borrows its arguments for the length of the call ([`node::borrow`]), runs inside [`node::guard`], and
+//! returns a status or a value. The details of a failure are kept until `takeFailure` fetches them. TypeScript has
+//! already checked the arguments; an argument of another form is a bug, and still gives an error.
 
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]

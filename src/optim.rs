@@ -1,4 +1,4 @@
-//! Steps of optimizers, and gradients kept small.
+//! Optimizer steps and gradient clipping.
 
 use crate::layers::embedding::SCRATCH;
 use crate::layers::row_grad::GradOperand;
@@ -18,31 +18,31 @@ use tokenbed_memory::{Gather, Slice};
 use tokenbed_nn::optim::lazy::Lazy;
 use tokenbed_nn::optim::{Idle, Manner, Optimizer, Parameter, clip, dense, rows};
 
-/// An optimizer with its options, as JavaScript holds it: one for each group of parameters.
+/// An optimizer with its options, as JavaScript holds it. Each group of parameters has one.
 pub struct Rule(Cell<Optimizer>);
 
-/// How an optimizer treats parameters, with the options that it has.
+/// How an optimizer with these options treats parameters.
 #[napi(object, object_from_js = false)]
 pub struct OptimizerManner {
-    /// The names of its state.
+    /// The names of its state tensors.
     pub state: Vec<&'static str>,
-    /// Whether state is one number a row.
+    /// Whether state has one number per row.
     pub by_row: bool,
-    /// What state begins with.
+    /// The initial value of state.
     pub initial: f64,
-    /// Whether it takes gradients in rows alone.
+    /// Whether it only takes gradients in rows.
     pub rows_alone: bool,
-    /// Whether rows without a gradient move, and may catch up later.
+    /// Whether rows without a gradient change too, and may catch up later.
     pub catches_up: bool,
 }
 
-/// The optimizer of a name, with all of its options by name, checked.
+/// Makes the optimizer with this name from all of its options, which are checked.
 #[napi(catch_unwind)]
 pub fn optimizer_new(name: String, options: Object<'_>) -> Option<External<Rule>> {
     guard(|| Ok(External::new(Rule(Cell::new(Optimizer::read(&name, &Given(options))?)))))
 }
 
-/// Gives an optimizer other options, such as the next learning rate of a schedule.
+/// Replaces an optimizer's options, for example with a schedule's next learning rate.
 #[napi(catch_unwind)]
 pub fn optimizer_set(rule: &External<Rule>, name: String, options: Object<'_>) -> bool {
     status(|| {
@@ -61,7 +61,7 @@ pub fn optimizer_manner(rule: &External<Rule>) -> Option<OptimizerManner> {
     })
 }
 
-/// A parameter and its state, which a step writes.
+/// A parameter and its state, both of which a step writes.
 #[napi(object, object_to_js = false)]
 pub struct ParameterOperand {
     pub param: Operand,
@@ -70,7 +70,7 @@ pub struct ParameterOperand {
 }
 
 impl ParameterOperand {
-    /// The elements, of which nothing overlaps anything, nor what is `read` beside them.
+    /// Borrows the elements to be written. None of them may overlap each other or the operands in `read`.
     fn exclusive<'a, F: Pod>(&'a self, read: &[&Operand]) -> Result<Parameter<'a, F>, Failure> {
         let all = [Some(&self.param), self.first.as_ref(), self.second.as_ref()];
         let one = |at: usize| -> Result<&'a mut [F], Failure> {
@@ -100,7 +100,7 @@ macro_rules! with_real {
     };
 }
 
-/// Step `at` of an optimizer on all elements of a parameter of `rows` rows.
+/// Does step `at` of an optimizer on all elements of a parameter with `rows` rows.
 #[napi(catch_unwind)]
 pub fn optim_dense(
     rule: &External<Rule>,
@@ -119,7 +119,7 @@ pub fn optim_dense(
     })
 }
 
-/// Step `at` of an optimizer on a table of `rows` rows, of which the gradient has some.
+/// Does step `at` of an optimizer on a table with `rows` rows, some of which have a gradient.
 #[napi(catch_unwind)]
 pub fn optim_rows(rule: &External<Rule>, at: f64, parameter: ParameterOperand, rows: f64, grad: GradOperand) -> bool {
     status(|| {
@@ -129,13 +129,13 @@ pub fn optim_rows(rule: &External<Rule>, at: f64, parameter: ParameterOperand, r
     })
 }
 
-/// What rows of a table have missed, as JavaScript holds it.
+/// The steps that rows of a table have missed, as JavaScript holds them.
 pub struct LazyRows(RefCell<Lazy>);
 
-/// What is remembered of a row: the steps that it has taken, and whether it ever had a gradient.
+/// The bytes remembered for each row: the steps that it has taken, and whether it ever had a gradient.
 const BYTES_OF_A_LAZY_ROW: usize = size_of::<u32>() + size_of::<bool>();
 
-/// For a table whose rows are all up to date; `fresh` where none ever had a gradient.
+/// The state for a table whose rows are all up to date. `fresh` means that no row ever had a gradient.
 #[napi(catch_unwind)]
 pub fn lazy_new(rows: f64, dim: f64, fresh: bool) -> Option<External<LazyRows>> {
     guard(|| {
@@ -145,7 +145,7 @@ pub fn lazy_new(rows: f64, dim: f64, fresh: bool) -> Option<External<LazyRows>> 
     })
 }
 
-/// Step `at` of Adam or AdamW on the rows of a gradient; the others are to catch up.
+/// Does step `at` of Adam or AdamW on the rows of a gradient; the other rows catch up later.
 #[napi(catch_unwind)]
 pub fn lazy_step(
     lazy: &External<LazyRows>,
@@ -163,8 +163,8 @@ pub fn lazy_step(
     })
 }
 
-/// Brings the rows that ids name up to date. The operands are not an object here: lookups of such a table call it, and
-/// an object costs as much as the rest of a small one.
+/// Brings the rows that `ids` names up to date. The operands are passed flat: every lookup in such a table calls this,
+/// and an object would cost as much as the rest of a small call.
 #[napi(catch_unwind)]
 pub fn lazy_catch_up(
     lazy: &External<LazyRows>,
@@ -185,7 +185,7 @@ pub fn lazy_catch_up(
     })
 }
 
-/// Brings all rows up to date. `stir` says that all will have had a gradient from here on.
+/// Brings all rows up to date. `stir` says that all rows count as having had a gradient from here on.
 #[napi(catch_unwind)]
 pub fn lazy_flush(lazy: &External<LazyRows>, parameter: ParameterOperand, stir: bool) -> bool {
     status(|| {
@@ -199,7 +199,7 @@ pub fn lazy_flush(lazy: &External<LazyRows>, parameter: ParameterOperand, stir: 
     })
 }
 
-/// The sum of the squares, in f64, of rows of `dim` elements; 0 where there are no rows.
+/// The sum of squares, in f64, of rows of `dim` elements; 0 if there are no rows.
 #[napi(catch_unwind)]
 pub fn sum_squares(dtype: Word<DType>, values: Operand, dim: f64) -> Option<f64> {
     guard(|| {
@@ -208,7 +208,7 @@ pub fn sum_squares(dtype: Word<DType>, values: Operand, dim: f64) -> Option<f64>
     })
 }
 
-/// The same of the rows of a gradient.
+/// The sum of squares, in f64, of a gradient's rows.
 #[napi(catch_unwind)]
 pub fn sum_squares_of_rows(grad: GradOperand) -> Option<f64> {
     guard(|| {
@@ -217,7 +217,7 @@ pub fn sum_squares_of_rows(grad: GradOperand) -> Option<f64> {
     })
 }
 
-/// Every element times a factor, in place.
+/// Multiplies every element by a factor, in place.
 #[napi(catch_unwind)]
 pub fn scale_values(dtype: Word<DType>, values: Operand, factor: f64) -> bool {
     status(|| {
@@ -229,7 +229,7 @@ pub fn scale_values(dtype: Word<DType>, values: Operand, factor: f64) -> bool {
     })
 }
 
-/// Every element within `-limit ..= limit`, in place.
+/// Clamps every element to `-limit ..= limit`, in place.
 #[napi(catch_unwind)]
 pub fn clamp_values(dtype: Word<DType>, values: Operand, limit: f64) -> bool {
     status(|| {

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::time::Duration;
 use tokenbed_io::lock::FolderLock;
 
-/// A lock as JavaScript holds it. Collected, it is given back.
+/// The lock as JavaScript holds it. It is released when it is garbage-collected.
 pub struct Locked(RefCell<Option<FolderLock>>);
 
-/// Waits, so long at most, until nobody else writes to a folder.
+/// Waits at most `milliseconds` until nobody else writes to the folder.
 #[napi(catch_unwind)]
 pub fn folder_lock(path: String, milliseconds: f64) -> Option<External<Locked>> {
     guard(|| {
@@ -20,7 +20,7 @@ pub fn folder_lock(path: String, milliseconds: f64) -> Option<External<Locked>> 
     })
 }
 
-/// Lets others write.
+/// Releases the lock, so that others may write.
 #[napi(catch_unwind)]
 pub fn folder_unlock(lock: &External<Locked>) -> bool {
     status(|| {

@@ -20,24 +20,24 @@ use tokenbed_io::word2vec;
 use tokenbed_io::{atomic, digest};
 use tokenbed_memory::{Gather, map_of, owned};
 
-/// A tensor of a file.
+/// A tensor that was loaded from a file.
 #[napi(object, object_from_js = false)]
 pub struct LoadedTensor {
     pub name: String,
     pub dtype: Word<DType>,
     pub shape: Vec<f64>,
-    /// Whether it lies in a mapped file.
+    /// Whether the data lies in a mapped file.
     pub mapped: bool,
     pub handle: External<Handle>,
 }
 
-/// What the header of a file says of a tensor.
+/// What the header of a file says about one tensor.
 #[napi(object, object_from_js = false)]
 pub struct StoredTensor {
     pub name: String,
-    /// Its element type as the format calls it.
+    /// The element type, in the format's own spelling.
     pub stored: String,
-    /// None where tensors have no such type.
+    /// Absent if tensors do not support this element type.
     pub dtype: Option<Word<DType>>,
     pub shape: Vec<f64>,
     pub bytes: f64,
@@ -47,21 +47,21 @@ pub struct StoredTensor {
 #[napi(object, object_from_js = false)]
 pub struct LoadedFile {
     pub tensors: Vec<LoadedTensor>,
-    /// Those of an element type that tensors do not have.
+    /// The tensors whose element type is not supported.
     pub skipped: Vec<StoredTensor>,
-    /// Its metadata, as JSON.
+    /// The file's metadata, as JSON.
     pub metadata: Option<String>,
 }
 
-/// What a file says of itself.
+/// What the header of a file says.
 #[napi(object, object_from_js = false)]
 pub struct InspectedFile {
     pub tensors: Vec<StoredTensor>,
-    /// Its metadata, as JSON.
+    /// The file's metadata, as JSON.
     pub metadata: Option<String>,
 }
 
-/// All tensors of a file, mapped or read; by its size where that is left open.
+/// Loads all tensors of a file, mapped or read. Without `map`, the file's size decides.
 #[napi(catch_unwind)]
 pub fn load_safetensors(env: Env, path: String, map: Option<bool>) -> Option<LoadedFile> {
     guard(|| {
@@ -73,7 +73,7 @@ pub fn load_safetensors(env: Env, path: String, map: Option<bool>) -> Option<Loa
     })
 }
 
-/// What the header of a file says; its tensors are not read.
+/// Reads the header of a file, but not its tensors.
 #[napi(catch_unwind)]
 pub fn inspect_safetensors(path: String) -> Option<InspectedFile> {
     guard(|| {
@@ -93,19 +93,20 @@ fn stored(entry: safetensors::Entry<'_>) -> StoredTensor {
     }
 }
 
-/// A file and what it says of itself.
+/// A file, and the entry of its metadata that says what it is.
 #[napi(object, object_from_js = false)]
 pub struct MarkedFile {
-    /// The entry of its metadata, if it has it.
+    /// The entry of the metadata, if the file has it.
     pub mark: Option<String>,
-    /// Its tensors; none where it has no mark, or another was wanted.
+    /// The file's tensors; absent if the entry is missing or differs from the wanted one.
     pub tensors: Option<Vec<LoadedTensor>>,
-    /// Its metadata, as JSON.
+    /// The file's metadata, as JSON.
     pub metadata: Option<String>,
 }
 
-/// All tensors of a file, mapped or read, and an entry of its metadata; where it has none, or another than is wanted,
-/// that alone. All of it is of one file, whatever takes its name meanwhile.
+/// Loads all tensors of a file, mapped or read, with one entry of its metadata. If the entry is missing or differs from
+/// the wanted one, only the entry is returned. Everything comes from one file, even if another file takes its name
+/// meanwhile.
 #[napi(catch_unwind)]
 pub fn load_marked(
     env: Env,
@@ -135,7 +136,7 @@ fn loaded(env: Env, tensor: safetensors::Loaded) -> LoadedTensor {
     }
 }
 
-/// A tensor as it is written.
+/// A tensor to be written.
 #[napi(object, object_to_js = false)]
 pub struct NamedTensor {
     pub name: String,
@@ -151,7 +152,7 @@ pub struct MetadataEntry {
     pub text: String,
 }
 
-/// The metadata of a file by name.
+/// The metadata entries of a file, keyed by name.
 pub(crate) fn metadata_of(entries: Vec<MetadataEntry>) -> HashMap<String, String> {
     map_of(entries.into_iter().map(|MetadataEntry { key, text }| (key, text)))
 }
@@ -175,13 +176,13 @@ pub fn save_safetensors(path: String, tensors: Vec<NamedTensor>, metadata: Vec<M
     status(|| Ok(safetensors::save(Path::new(&path), to_save(&tensors)?, metadata_of(metadata))?))
 }
 
-/// A handle on what was loaded: of a copy, V8 is told.
+/// Makes a handle for loaded data. V8 is told of memory that was copied, but not of mapped files.
 fn handle(env: Env, storage: Storage) -> External<Handle> {
     let mapped = storage.is_mapped();
     Handle::new(env, storage, mapped)
 }
 
-/// The array of an npy file, mapped or read; its name is empty.
+/// Loads the array of an npy file, mapped or read. The tensor's name is empty.
 #[napi(catch_unwind)]
 pub fn load_npy(env: Env, path: String, map: Option<bool>) -> Option<LoadedTensor> {
     guard(|| {
@@ -192,7 +193,7 @@ pub fn load_npy(env: Env, path: String, map: Option<bool>) -> Option<LoadedTenso
     })
 }
 
-/// Writes one tensor as NumPy does.
+/// Writes one tensor in NumPy's format.
 #[napi(catch_unwind)]
 pub fn save_npy(path: String, dtype: Word<DType>, shape: Vec<f64>, data: Operand) -> bool {
     status(|| Ok(npy::save(Path::new(&path), dtype.0, &sizes(&shape)?, data.shared()?)?))
@@ -207,7 +208,7 @@ pub fn write_whole(path: String, bytes: Operand) -> bool {
     })
 }
 
-/// Words and the table of their vectors.
+/// Words, and the table of their vectors.
 #[napi(object, object_from_js = false)]
 pub struct LoadedWords {
     pub words: Vec<String>,
@@ -215,21 +216,21 @@ pub struct LoadedWords {
     pub handle: External<Handle>,
 }
 
-/// How a file of word2vec's is read.
+/// How a word2vec file is read.
 #[napi(object, object_to_js = false)]
 pub struct Word2VecOptions {
-    /// Whether it is binary; by its first bytes where that is left open.
+    /// Whether the file is binary. If absent, its first bytes decide.
     pub binary: Option<bool>,
-    /// Rows that are read at most.
+    /// The maximal number of rows to read.
     pub limit: Option<f64>,
-    /// Whether bytes that are no UTF-8 become U+FFFD.
+    /// Whether bytes that are not valid UTF-8 become U+FFFD.
     pub replace_invalid: bool,
-    /// Bytes that each byte of a compressed file may become.
+    /// The maximal number of bytes that one byte of a compressed file may expand to.
     pub max_ratio: Option<f64>,
     pub escape: bool,
 }
 
-/// The words and vectors of a file of word2vec's.
+/// Loads the words and vectors of a word2vec file.
 #[napi(catch_unwind)]
 pub fn load_word2vec(env: Env, path: String, options: Word2VecOptions) -> Option<LoadedWords> {
     guard(|| {
@@ -241,14 +242,14 @@ pub fn load_word2vec(env: Env, path: String, options: Word2VecOptions) -> Option
     })
 }
 
-/// Writes words and their vectors, (words, dim), as word2vec does.
+/// Writes words and their vectors (words, dim) in word2vec's format.
 #[napi(catch_unwind)]
 pub fn save_word2vec(path: String, words: Vec<String>, table: Operand, dim: f64, binary: bool, escape: bool) -> bool {
     let how = word2vec::Written { binary, escape };
     status(|| Ok(word2vec::save(Path::new(&path), &words, table.shared()?, size(dim)?, how)?))
 }
 
-/// What a file is instead of one of a model's folder, by its first bytes.
+/// Tells from its first bytes what a file is, if it is not one of a model folder's files.
 #[napi(catch_unwind)]
 pub fn recognise_file(start: Operand) -> Option<RecognisedFile> {
     guard(|| {
@@ -257,9 +258,9 @@ pub fn recognise_file(start: Operand) -> Option<RecognisedFile> {
     })
 }
 
-/// What a file is.
+/// What kind of file was found.
 #[napi(object, object_from_js = false)]
 pub struct RecognisedFile {
-    /// None where that is not known.
+    /// Absent if the kind is not known.
     pub message: Option<String>,
 }

@@ -1,5 +1,4 @@
-//! Folders of token ids as they are written: texts are read, encoded and written without their ids crossing to
-//! JavaScript.
+//! Writes folders of token ids: texts are read, encoded and written without their ids crossing to JavaScript.
 
 use crate::files::tokens::width;
 use crate::node::borrow::{Operand, size};
@@ -17,22 +16,22 @@ use tokenbed_io::text::{InvalidUtf8, TextFile};
 use tokenbed_io::tokens::{TokensWriter, Written};
 use tokenbed_text::{Division, Documents, Tokenizer};
 
-/// A folder that is being written, as JavaScript holds it. Collected before it is finished, it leaves nothing behind.
+/// A folder being written, as JavaScript holds it. If it is garbage-collected before it is finished, no files remain.
 pub struct TokensFile(Arc<Mutex<Writing>>);
 
 struct Writing {
     writer: TokensWriter,
     tokenizer: Tokenizer,
     documents: Documents,
-    /// The id that ends every document.
+    /// The id that ends each document.
     separator: Option<u32>,
-    /// Ids that are not written yet, and where documents end among them.
+    /// Ids that are not yet written, and the ends of the documents among them.
     ids: Vec<u32>,
     ends: Vec<usize>,
 }
 
 fn lock(writing: &Mutex<Writing>) -> MutexGuard<'_, Writing> {
-    // After a panic, which was told, the folder is given up.
+    // A panic was already reported; the folder is then given up.
     writing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -45,7 +44,7 @@ impl Writing {
         self.documents.finish(&self.tokenizer, &mut self.ids, &mut self.ends)
     }
 
-    /// Writes the ids that are there.
+    /// Writes the buffered ids.
     fn write(&mut self) -> Result<(), Failure> {
         let mut from = 0;
         for &end in &self.ends {
@@ -63,21 +62,21 @@ impl Writing {
     }
 }
 
-/// How texts become documents, as TypeScript writes it.
+/// How texts become documents, as given by TypeScript.
 #[napi(object, object_to_js = false)]
 pub struct TokensPlan {
-    /// Bytes of an id.
+    /// Bytes per id.
     pub width: u32,
     /// Whether each line is a document.
     pub lines: bool,
-    /// The id that ends every document.
+    /// The id that ends each document.
     pub separator: Option<u32>,
     pub allowed: Option<Vec<String>>,
     pub disallowed: Option<Vec<String>>,
     pub max_held_bytes: Option<f64>,
 }
 
-/// Starts both data files of a folder, which is there.
+/// Creates both data files in an existing folder.
 #[napi(catch_unwind)]
 pub fn tokens_create(
     folder: String,
@@ -99,7 +98,7 @@ pub fn tokens_create(
     })
 }
 
-/// The next part of a text.
+/// Adds the next part of a text.
 #[napi(catch_unwind)]
 pub fn tokens_text(file: &External<TokensFile>, #[napi(ts_arg_type = "string")] part: JsText) -> bool {
     status(|| {
@@ -109,13 +108,13 @@ pub fn tokens_text(file: &External<TokensFile>, #[napi(ts_arg_type = "string")] 
     })
 }
 
-/// The next ids (uint32, or int32 of which none is negative) of a document.
+/// Adds the next ids (uint32, or int32 without negative values) of a document.
 #[napi(catch_unwind)]
 pub fn tokens_ids(file: &External<TokensFile>, ids: Operand) -> bool {
     status(|| Ok(lock(&file.0).writer.append(ids.stable()?)?))
 }
 
-/// A text ends.
+/// Ends the current text.
 #[napi(catch_unwind)]
 pub fn tokens_end(file: &External<TokensFile>) -> bool {
     status(|| {
@@ -125,7 +124,7 @@ pub fn tokens_end(file: &External<TokensFile>) -> bool {
     })
 }
 
-/// How many ids, and how many documents, were written so far.
+/// The number of ids and the number of documents written so far.
 #[napi(catch_unwind)]
 pub fn tokens_written(file: &External<TokensFile>) -> Option<Vec<f64>> {
     guard(|| {
@@ -134,7 +133,7 @@ pub fn tokens_written(file: &External<TokensFile>) -> Option<Vec<f64>> {
     })
 }
 
-/// Gives the folder up: nothing of it is left behind.
+/// Gives the folder up and removes its files.
 #[napi(catch_unwind)]
 pub fn tokens_abort(file: &External<TokensFile>) -> bool {
     status(|| {
@@ -143,7 +142,7 @@ pub fn tokens_abort(file: &External<TokensFile>) -> bool {
     })
 }
 
-/// A text that is read from a file, on other threads.
+/// A text that is read from a file on other threads.
 pub struct TokensText {
     writing: Arc<Mutex<Writing>>,
     path: PathBuf,
@@ -152,11 +151,12 @@ pub struct TokensText {
     text: Mutex<Option<TextFile>>,
 }
 
-/// Parts of a megabyte that are read before the thread is given back: the process may have to end, or the work.
+/// The number of one-megabyte parts read before the thread is returned to the pool, so that the process or the work can
+/// end in between.
 const PARTS: usize = 4;
 
 impl TokensText {
-    /// Reads on for a while: how many bytes of text that were, and whether that was all.
+    /// Reads for a while. Returns the number of bytes read, and whether the file has ended.
     fn read(&self) -> Result<(usize, bool), Failure> {
         let mut opened = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         let text = match &mut *opened {
@@ -184,13 +184,14 @@ impl TokensText {
         Ok((bytes, false))
     }
 
-    /// Gives the file up, of which nothing more can be read: its descriptor does not wait for the garbage collector.
+    /// Closes a file from which nothing more can be read, so that its descriptor does not wait for the garbage
+    /// collector.
     fn close(&self) {
         *self.text.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
-/// A file whose text is to be written; it is opened when it is first read.
+/// A file whose text is to be written. It is opened when it is first read.
 #[napi(catch_unwind)]
 pub fn tokens_file(
     file: &External<TokensFile>,
@@ -205,7 +206,7 @@ pub fn tokens_file(
     })
 }
 
-/// What came of reading a file for a while.
+/// The outcome of reading a file for a while.
 #[napi(object, object_from_js = false)]
 pub struct TokensRead {
     pub done: bool,
@@ -214,7 +215,7 @@ pub struct TokensRead {
     pub failure: Option<Report>,
 }
 
-/// Reading on, on another thread.
+/// The task that continues reading, on another thread.
 pub struct ReadTokens(Arc<TokensText>);
 
 #[napi]
@@ -234,7 +235,7 @@ impl Task for ReadTokens {
     }
 }
 
-/// Reads on for a while. One call at a time, until it is done.
+/// Reads for a while. Only one call may run at a time, until the file is done.
 #[napi(catch_unwind)]
 pub fn tokens_file_read(text: &External<Arc<TokensText>>) -> Option<AsyncTask<ReadTokens>> {
     guard(|| Ok(AsyncTask::new(ReadTokens(Arc::clone(text)))))
@@ -243,13 +244,13 @@ pub fn tokens_file_read(text: &External<Arc<TokensText>>) -> Option<AsyncTask<Re
 /// The data files of a folder.
 #[napi(object, object_from_js = false)]
 pub struct WrittenTokens {
-    /// The names of the files, of ids and of documents, and their digests in the same order.
+    /// The names of the ids file and of the documents file, and their digests in the same order.
     pub names: Vec<String>,
     pub digests: Vec<String>,
     pub failure: Option<Report>,
 }
 
-/// Completing a folder, on another thread: the system may take long to put all on the disk.
+/// The task that completes a folder on another thread, because flushing to disk may take long.
 pub struct FinishTokens(Arc<Mutex<Writing>>);
 
 #[napi]
@@ -273,7 +274,7 @@ impl Task for FinishTokens {
     }
 }
 
-/// Completes the data files and gives them their names.
+/// Completes the data files and renames them to their final names.
 #[napi(catch_unwind)]
 pub fn tokens_finish(file: &External<TokensFile>) -> Option<AsyncTask<FinishTokens>> {
     guard(|| Ok(AsyncTask::new(FinishTokens(Arc::clone(&file.0)))))

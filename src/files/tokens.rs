@@ -1,4 +1,4 @@
-//! Folders of token ids as they are read: mapped, and copied out where ids are asked for.
+//! Reads folders of token ids: the files are mapped, and ids are copied out on request.
 
 use crate::node::borrow::{Operand, size};
 use crate::node::external::{self, External};
@@ -10,16 +10,16 @@ use tokenbed_io::digest;
 use tokenbed_io::tokens::{Ids, Stored, Tokens, Width};
 use tokenbed_text::{TextError, Windows};
 
-/// What a manifest says of its data files.
+/// What the manifest says about the data files.
 #[napi(object, object_to_js = false)]
 pub struct StoredTokens {
     pub ids_path: String,
-    /// How many ids.
+    /// The number of ids.
     pub ids: f64,
-    /// Bytes of an id.
+    /// Bytes per id.
     pub width: u32,
     pub documents_path: String,
-    /// How many documents.
+    /// The number of documents.
     pub documents: f64,
 }
 
@@ -31,13 +31,13 @@ pub struct TokenFolder {
 }
 
 impl TokenFolder {
-    /// The ids and documents, which share the mapping.
+    /// The ids and documents; the result shares the mapping.
     pub(crate) fn share(&self) -> Tokens {
         self.tokens.clone()
     }
 }
 
-/// The width of ids of so many bytes.
+/// The id width of this many bytes.
 pub(crate) fn width(bytes: u32) -> Result<Width, Failure> {
     match bytes {
         2 => Ok(Width::Two),
@@ -59,13 +59,13 @@ pub fn tokens_open(stored: StoredTokens) -> Option<External<TokenFolder>> {
     })
 }
 
-/// Copies ids (uint32) from `start` on, as many as there is room for.
+/// Copies ids (uint32), beginning at `start`, until `out` is full.
 #[napi(catch_unwind)]
 pub fn tokens_read(folder: &External<TokenFolder>, start: f64, out: Operand) -> bool {
     status(|| Ok(folder.tokens.copy(size(start)?, out.exclusive(&[])?)?))
 }
 
-/// Where the ids of a document begin and end.
+/// The indices where the ids of a document begin and end.
 #[napi(catch_unwind)]
 pub fn tokens_document(folder: &External<TokenFolder>, document: f64) -> Option<Vec<f64>> {
     guard(|| {
@@ -76,7 +76,7 @@ pub fn tokens_document(folder: &External<TokenFolder>, document: f64) -> Option<
     })
 }
 
-/// Cuts the windows of these numbers, and their targets, out of the ids.
+/// Copies the windows with these numbers, and their targets, out of the ids.
 #[napi(catch_unwind)]
 pub fn tokens_fill(
     folder: &External<TokenFolder>,
@@ -109,7 +109,7 @@ impl TokenFolder {
     }
 }
 
-/// Reads all of a folder: the bytes of both files must have these digests, no document may end before it begins, and
+/// Reads a whole folder and checks it: both files must have these digests, no document may end before it begins, and
 /// every id must be below `vocabulary`.
 #[napi(catch_unwind)]
 pub fn tokens_verify(

@@ -12,10 +12,10 @@ use tokenbed_core::DType;
 use tokenbed_io::writer::{Column, RowWriter};
 use tokenbed_memory::Gather;
 
-/// A writer as JavaScript holds it. Collected before it is closed, it leaves nothing behind.
+/// A writer as JavaScript holds it. If it is garbage-collected before it is closed, no file remains.
 pub struct RowFile(RefCell<RowWriter>);
 
-/// A tensor that is written row by row; `shape` is that of a row.
+/// A tensor that is written row by row; `shape` is the shape of one row.
 #[napi(object, object_to_js = false)]
 pub struct ColumnOperand {
     pub name: String,
@@ -23,7 +23,7 @@ pub struct ColumnOperand {
     pub shape: Vec<f64>,
 }
 
-/// Starts a file of columns and metadata.
+/// Starts a file with these columns and metadata.
 #[napi(catch_unwind)]
 pub fn rows_create(
     path: String,
@@ -46,13 +46,13 @@ pub fn rows_append(writer: &External<RowFile>, column: u32, rows: f64, data: Ope
     status(|| Ok(writer.0.borrow_mut().append(column as usize, size(rows)?, data.shared()?)?))
 }
 
-/// Completes the file and gives it its name.
+/// Completes the file and renames it to its final name.
 #[napi(catch_unwind)]
 pub fn rows_close(writer: &External<RowFile>) -> bool {
     status(|| Ok(writer.0.borrow_mut().close()?))
 }
 
-/// Leaves nothing behind.
+/// Gives the file up and removes it.
 #[napi(catch_unwind)]
 pub fn rows_abort(writer: &External<RowFile>) -> bool {
     status(|| {

@@ -1,5 +1,5 @@
-//! Lookups on a thread of libuv's pool. The work holds copies of its ids and the storage of its tables, and writes
-//! Rust's own memory: JavaScript may go on, dispose of the tables, or end its thread meanwhile.
+//! Lookups on a thread of libuv's pool. The work holds copies of its ids and the storage of its tables, and it writes
+//! only memory that Rust owns. JavaScript may therefore continue, dispose of the tables, or end its thread meanwhile.
 
 use crate::node::buffers::{Handle, Telling};
 use crate::node::external::External;
@@ -13,16 +13,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokenbed_core::Error;
 use tokenbed_core::storage::{Part, Storage};
 
-/// What is to be looked up, in two steps: how large the result is, and what writes it while it may go on, and says
-/// whether it is done. Everything that it reads is held. A layer has its own.
+/// A lookup in two steps: the size of its result, and the function that writes it. That function stops early when it
+/// may not go on, and returns whether it finished. A job holds everything that it reads. Each layer has its own type of
+/// job.
 pub(crate) trait Job: Send {
-    /// Rows of the result and bytes of a row.
+    /// The number of rows of the result, and the bytes per row.
     fn size(&self) -> (usize, usize);
 
     fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [u8]) -> Result<bool, Failure>;
 }
 
-/// The result of a job, unless `go_on` ends it.
+/// Computes the result of a job, unless `go_on` stops it.
 fn result(job: &dyn Job, go_on: &dyn Fn() -> bool) -> Result<Storage, Failure> {
     if !go_on() {
         return Err(Failure::aborted());
@@ -34,27 +35,27 @@ fn result(job: &dyn Job, go_on: &dyn Fn() -> bool) -> Result<Storage, Failure> {
     if job.write(go_on, out)? { Ok(result) } else { Err(Failure::aborted()) }
 }
 
-/// A result as f32.
+/// The result's bytes as f32.
 pub(crate) fn floats(out: &mut [u8]) -> Result<&mut [f32], Failure> {
     bytemuck::try_cast_slice_mut(out).map_err(|_| Error::Shape("a result is not aligned".into()).into())
 }
 
-/// Elements that are held.
+/// The elements of a held part.
 pub(crate) fn elements<T: Pod>(part: &Part) -> Result<&[T], Failure> {
     Ok(part.elements().ok_or_else(|| Error::Shape("a table is not aligned".into()))?)
 }
 
-/// Work in the queue or under way, as the thread that does it and the one that asked for it both see it.
+/// Work that is queued or running, shared by the thread that runs it and the thread that queued it.
 struct Shared {
-    /// Taken when the work starts, or when it is taken back before.
+    /// Taken when the work starts, or when it is cancelled before that.
     job: Mutex<Option<Box<dyn Job>>>,
     stopped: AtomicBool,
-    /// Set when the thread that asked is ending: nobody waits for what is still in its queue.
+    /// Set when the thread that queued the work is ending; nobody then waits for work still in the queue.
     ending: Arc<AtomicBool>,
 }
 
 thread_local! {
-    /// [`Shared::ending`] of all work of this thread.
+    /// The [`Shared::ending`] flag of all work of this thread.
     static ENDING: Arc<AtomicBool> = Arc::default();
 }
 
@@ -63,13 +64,13 @@ impl Shared {
         !self.stopped.load(Ordering::Relaxed) && !self.ending.load(Ordering::Relaxed)
     }
 
-    /// Nothing panics while it is locked.
+    /// The lock cannot be poisoned: nothing panics while it is held.
     fn job(&self) -> MutexGuard<'_, Option<Box<dyn Job>>> {
         self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What JavaScript ends work by.
+/// The handle by which JavaScript stops work.
 pub struct Work(Arc<Shared>);
 
 /// Work on its way through libuv's queue.
@@ -81,14 +82,15 @@ pub struct Queued {
 
 impl Drop for Queued {
     fn drop(&mut self) {
-        // What is computed and cannot be settled is a thread's that is being ended, which waits for all that it queued.
+        // A computed result that cannot be settled belongs to a thread that is ending; that thread waits for everything
+        // that it queued.
         if self.computed && !self.settled {
             self.shared.ending.store(true, Ordering::Relaxed);
         }
     }
 }
 
-/// How work ended: one of the two.
+/// How work ended: exactly one of the two is set.
 #[napi(object, object_from_js = false)]
 pub struct Settled {
     pub handle: Option<External<Handle>>,
@@ -122,7 +124,7 @@ impl Task for Queued {
     }
 }
 
-/// A lookup that is ready to be queued: `workQueue` does.
+/// A lookup that is ready to be queued with `workQueue`.
 pub(crate) fn work<J: Job + 'static>(job: impl FnOnce() -> Result<J, Failure>) -> Option<External<Work>> {
     guard(|| {
         let job: Box<dyn Job> = Box::new(job()?);
@@ -131,18 +133,19 @@ pub(crate) fn work<J: Job + 'static>(job: impl FnOnce() -> Result<J, Failure>) -
     })
 }
 
-/// Queues work, once: how it ends.
+/// Queues work, at most once. The promise says how the work ended.
 #[napi(catch_unwind, ts_return_type = "Promise<Settled> | null")]
 pub fn work_queue(work: &External<Work>) -> Option<AsyncTask<Queued>> {
     guard(|| {
         let shared = Arc::clone(&work.0);
-        // Who queues work is not ending.
+        // A thread that queues work is not ending.
         shared.ending.store(false, Ordering::Relaxed);
         Ok(AsyncTask::new(Queued { shared, computed: false, settled: false }))
     })
 }
 
-/// Ends work: whether it had not started, and never will. Else it ends between two blocks.
+/// Stops work. Returns true if it had not started, in which case it never will; work that is running stops between two
+/// blocks.
 #[napi(catch_unwind)]
 pub fn work_stop(work: &External<Work>) -> Option<bool> {
     guard(|| {
@@ -151,7 +154,7 @@ pub fn work_stop(work: &External<Work>) -> Option<bool> {
     })
 }
 
-/// Ends all work of this thread, which is about to end itself: the process waits for what it queued.
+/// Stops all work of this thread, which is about to end. The process waits for the work that the thread queued.
 #[napi(catch_unwind)]
 pub fn work_end() -> bool {
     status(|| {
@@ -160,7 +163,7 @@ pub fn work_end() -> bool {
     })
 }
 
-/// Work that panics, as a bug would: the test that no panic ends the process queues it.
+/// Work that panics as a bug would. A test queues it to check that a panic does not end the process.
 struct Panicking;
 
 impl Job for Panicking {

@@ -15,9 +15,9 @@ use tokenbed_kernels::ops::lookup::bag::Mode;
 use tokenbed_memory::Slice;
 use tokenbed_nn::bag::{self, Division, Request};
 
-/// out (bags, dim) = the rows of the table that each bag names, summed, averaged or the largest: bags begin at
-/// `offsets`, with or without the end of the last, or all have as many ids. `weights`: a factor for each id. `weight`:
-/// the rows, where the lookup keeps none.
+/// out (bags, dim) = the sum, mean or maximum of the table's rows that each bag names. Bags begin at `offsets`, with or
+/// without the end of the last one, or all have the same number of ids. `weights` holds a factor for each id. `weight`
+/// holds the rows, if the lookup does not keep them.
 #[napi(catch_unwind)]
 pub fn bag_forward(
     lookup: &External<Lookup>,
@@ -38,7 +38,7 @@ pub fn bag_forward(
     })
 }
 
-/// Bags of rows, held.
+/// A lookup of bags that holds everything it reads.
 struct HeldBags {
     rows: HeldRows,
     begins: Option<IdBuf>,
@@ -70,7 +70,7 @@ impl Job for HeldBags {
     }
 }
 
-/// What `bagForward` computes for so many bags, to be looked up in rows that are Rust's.
+/// What `bagForward` computes for this number of bags, as work to be queued. Rust must own the rows.
 #[napi(catch_unwind)]
 pub fn bag_work(
     lookup: &External<Lookup>,

@@ -17,9 +17,9 @@ use tokenbed_nn::max_norm;
 use tokenbed_nn::token_position::Scratch;
 
 thread_local! {
-    /// Room for ids that are not 32 bits wide, kept between calls.
+    /// A buffer for ids that are not 32 bits wide, reused between calls.
     pub(crate) static SCRATCH: RefCell<Scratch> = RefCell::default();
-    /// The same for lookups in tables of small elements, and for bags.
+    /// The reused buffers of lookups in tables of small elements, and of bags.
     pub(crate) static BAG_SCRATCH: RefCell<bag::Scratch> = RefCell::default();
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn table<'a>(weight: &'a Operand, rows: f64, dim: f64) -> Result<Tabl
     Ok(Table::new(weight.shared()?, size(rows)?, size(dim)?)?)
 }
 
-/// out (ids, dim) = the values of table (rows, dim)[ids]. `weight`: the rows, where the lookup keeps none.
+/// out (ids, dim) = table (rows, dim)[ids]. `weight` holds the rows, if the lookup does not keep them.
 #[napi(catch_unwind)]
 pub fn embedding_forward(lookup: &External<Lookup>, ids: Operand, out: Operand, weight: Option<Operand>) -> bool {
     status(|| {
@@ -47,7 +47,7 @@ pub fn embedding_forward(lookup: &External<Lookup>, ids: Operand, out: Operand, 
     })
 }
 
-/// Rows of a float32 table that ids name, rescaled to at most maxNorm in the p-norm.
+/// Rescales the rows of a float32 table that `ids` names, so that their p-norm is at most maxNorm.
 #[napi(catch_unwind)]
 pub fn embedding_renormalize(
     lookup: &External<Lookup>,
@@ -85,7 +85,7 @@ impl Job for HeldRows {
     }
 }
 
-/// What `embeddingForward` computes, to be looked up in rows that are Rust's.
+/// What `embeddingForward` computes, as work to be queued. Rust must own the rows.
 #[napi(catch_unwind)]
 pub fn embedding_work(lookup: &External<Lookup>, weight: &External<Handle>, ids: Operand) -> Option<External<Work>> {
     work(|| lookup.hold(weight, &ids))

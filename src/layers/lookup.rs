@@ -1,5 +1,5 @@
-//! The table of a layer as the native side keeps it between calls: what stays the same crosses once, since each
-//! argument costs its crossing.
+//! The table of a layer, as the native side keeps it between calls. Whatever stays the same crosses the border once,
+//! because every argument has a cost.
 
 use crate::layers::async_forward::elements;
 use crate::node::borrow::{Operand, size};
@@ -15,24 +15,24 @@ use tokenbed_kernels::ops::lookup::bag::Mode;
 use tokenbed_kernels::rows::format::{OutFormat, RowFormat, RowTable};
 use tokenbed_nn::bag::{self, Division, Request};
 
-/// A table as it crosses when a [`Lookup`] is made.
+/// A table as it crosses the border when a [`Lookup`] is made.
 #[napi(object, object_to_js = false)]
 pub struct TableOperand {
-    /// Its rows, where they are in Rust's memory; V8's memory crosses with each call.
+    /// The rows, if Rust owns their memory; rows in V8's memory are passed to each call.
     pub weight: Option<Hold>,
     pub format: Word<RowFormat>,
     pub rows: f64,
     pub dim: f64,
     pub on_bad_id: OnBadId,
-    /// The row that counts for nothing in bags and gets no gradient.
+    /// The row that bags ignore and that gets no gradient.
     pub padding: Option<f64>,
-    /// Of a table of bags.
+    /// Set for tables of bags.
     pub mode: Option<Word<Mode>>,
     /// The element type of results.
     pub result: Word<OutFormat>,
 }
 
-/// A table as JavaScript holds it. It keeps the rows alive no longer than others do.
+/// A table as JavaScript holds it. It does not keep the rows alive.
 pub struct Lookup {
     weight: Option<Hold>,
     pub(crate) format: RowFormat,
@@ -44,12 +44,12 @@ pub struct Lookup {
     pub(crate) result: OutFormat,
 }
 
-/// A row that a table has.
+/// Checks the number of a row.
 fn row(number: f64) -> Result<u32, Failure> {
     u32::try_from(size(number)?).map_err(|_| Error::Usage(format!("row {number}")).into())
 }
 
-/// What is kept of a table between calls.
+/// Makes a lookup from what a table keeps between calls.
 #[napi(catch_unwind)]
 pub fn lookup_new(table: TableOperand) -> Option<External<Lookup>> {
     guard(|| {
@@ -67,7 +67,7 @@ pub fn lookup_new(table: TableOperand) -> Option<External<Lookup>> {
 }
 
 impl Lookup {
-    /// The rows for this call: those that are kept, or `given` ones.
+    /// The rows for this call: the kept ones, or else the `given` ones.
     pub(crate) fn weight(&self, given: Option<&Operand>) -> Result<Operand, Failure> {
         match (given, &self.weight) {
             (Some(given), _) => Ok(given.again()),
@@ -80,7 +80,7 @@ impl Lookup {
         Ok(bag::table(self.format, weight.shared()?, self.rows, self.dim)?)
     }
 
-    /// Whether rows and results are float32, which the plain lookup copies.
+    /// Whether both rows and results are float32, in which case a lookup only copies.
     pub(crate) fn is_plain(&self) -> bool {
         self.format == RowFormat::Float32 && self.result == OutFormat::Float32
     }
@@ -89,12 +89,12 @@ impl Lookup {
         self.mode.ok_or_else(|| Error::Usage("a table without a mode has no bags".into()).into())
     }
 
-    /// How many vectors fill an output.
+    /// The number of vectors that fit into an output.
     pub(crate) fn vectors_of(&self, out: &Operand) -> usize {
         out.bytes() / (self.dim * self.result.size()).max(1)
     }
 
-    /// The request of `bags` bags, each of which begins at an offset, or which all have as many ids.
+    /// The request for `bags` bags, which either begin at offsets or all have the same number of ids.
     pub(crate) fn request<'a>(
         &self,
         ids: &'a Operand,
@@ -106,7 +106,7 @@ impl Lookup {
         let division = match offsets {
             Some(offsets) => {
                 let begins = offsets.ids()?;
-                // One more than there are bags: the last is where the last bag ends.
+                // One offset more than there are bags: the last one is the end of the last bag.
                 Division::Offsets { with_end: begins.len() > bags, begins }
             }
             None => Division::Even { bags, length: ids.len() / bags.max(1) },
@@ -120,7 +120,7 @@ impl Lookup {
         })
     }
 
-    /// The table and ids, held beyond this call.
+    /// The table and the ids, held beyond this call.
     pub(crate) fn hold(&self, weight: &Handle, ids: &Operand) -> Result<HeldRows, Failure> {
         Ok(HeldRows {
             format: self.format,
@@ -133,13 +133,13 @@ impl Lookup {
         })
     }
 
-    /// What becomes of bags, for work that outlives this call.
+    /// How bags are pooled, for work that outlives this call.
     pub(crate) fn pooling(&self) -> Result<(Option<u32>, Mode), Failure> {
         Ok((self.padding, self.mode()?))
     }
 }
 
-/// A table of any layout and ids, held.
+/// A table of any layout, and ids, all held.
 pub(crate) struct HeldRows {
     pub format: RowFormat,
     pub table: Part,

@@ -22,7 +22,7 @@ use tokenbed_nn::positions::shaw::Shaw;
 use tokenbed_nn::positions::sinusoid::{self, Layout};
 use tokenbed_nn::positions::transformer_xl::{Gradients, TransformerXl};
 
-/// Positions `first, first + step, ...`, each held between -clamp and clamp where there is one, and how they become
+/// Positions `first, first + step, ...`, clamped to -clamp..clamp if `clamp` is given, and the options of their
 /// sinusoids.
 #[napi(object, object_to_js = false)]
 pub struct SinusoidsOperand {
@@ -34,7 +34,7 @@ pub struct SinusoidsOperand {
     pub layout: Word<Layout>,
 }
 
-/// out (rows, dim) = the sinusoids of positions.
+/// out (rows, dim) = the sinusoids of the positions.
 #[napi(catch_unwind)]
 pub fn sinusoids_forward(given: SinusoidsOperand, out: Operand) -> bool {
     status(|| {
@@ -46,7 +46,7 @@ pub fn sinusoids_forward(given: SinusoidsOperand, out: Operand) -> bool {
     })
 }
 
-/// out (length, dim) = table (rows, dim), stretched.
+/// out (length, dim) = table (rows, dim), interpolated along its rows.
 #[napi(catch_unwind)]
 pub fn interpolate_rows(table: Operand, rows: f64, dim: f64, aligned: bool, length: f64, out: Operand) -> bool {
     status(|| {
@@ -56,13 +56,13 @@ pub fn interpolate_rows(table: Operand, rows: f64, dim: f64, aligned: bool, leng
     })
 }
 
-/// out says of each id whether it is no padding.
+/// out = for each id, whether it is not padding.
 #[napi(catch_unwind)]
 pub fn padding_mask(ids: Operand, padding: f64, out: Operand) -> bool {
     status(|| Ok(ids::mask(ids.ids()?, padding as i64, out.exclusive(&[&ids])?)?))
 }
 
-/// out = positions that skip padding: ids that are `padding`, or without one the zeros of a mask.
+/// out = positions that skip padding. Padding is where ids equal `padding` or, without `padding`, where a mask is zero.
 #[napi(catch_unwind)]
 pub fn skipping_positions(
     ids: Operand,
@@ -78,7 +78,7 @@ pub fn skipping_positions(
     })
 }
 
-/// out = positions in rows that `offsets` divide it into; the longest row.
+/// out = the positions within the rows that `offsets` separates. Returns the length of the longest row.
 #[napi(catch_unwind)]
 pub fn ragged_positions(offsets: Operand, first: i32, out: Operand) -> Option<f64> {
     guard(|| Ok(ids::ragged(offsets.ids()?, first, out.exclusive(&[&offsets])?)? as f64))
@@ -94,7 +94,7 @@ pub fn alibi_slopes(out: Operand) -> bool {
     })
 }
 
-/// Queries and keys that meet: query `i` stands at position `offset + i` of the keys.
+/// The sizes of queries and keys. Query `i` stands at position `offset + i` of the keys.
 #[napi(object, object_to_js = false)]
 pub struct SpanOperand {
     pub queries: f64,
@@ -108,7 +108,7 @@ impl SpanOperand {
     }
 }
 
-/// out (heads, queries, keys) = ALiBi's bias of slopes.
+/// out (heads, queries, keys) = ALiBi's bias with these slopes.
 #[napi(catch_unwind)]
 pub fn alibi_forward(slopes: Operand, span: SpanOperand, symmetric: bool, out: Operand) -> bool {
     status(|| {
@@ -119,7 +119,7 @@ pub fn alibi_forward(slopes: Operand, span: SpanOperand, symmetric: bool, out: O
     })
 }
 
-/// How T5 puts distances in buckets.
+/// How T5 assigns distances to buckets.
 #[napi(object, object_to_js = false)]
 pub struct BucketsOperand {
     pub bidirectional: bool,
@@ -133,7 +133,7 @@ impl BucketsOperand {
     }
 }
 
-/// Whether there are such buckets: a failure says why not.
+/// Checks the options of the buckets; the failure says what is wrong.
 #[napi(catch_unwind)]
 pub fn t5_check(buckets: BucketsOperand) -> bool {
     status(|| buckets.read().map(drop))
@@ -145,7 +145,7 @@ pub fn t5_buckets(buckets: BucketsOperand, span: SpanOperand, out: Operand) -> b
     status(|| Ok(buckets.read()?.table(span.read()?, out.exclusive(&[])?)?))
 }
 
-/// out (heads, queries, keys) = T5's bias of a table (count, heads).
+/// out (heads, queries, keys) = T5's bias from a table (count, heads).
 #[napi(catch_unwind)]
 pub fn t5_bias_forward(buckets: BucketsOperand, span: SpanOperand, weight: Operand, heads: f64, out: Operand) -> bool {
     status(|| {
@@ -156,7 +156,7 @@ pub fn t5_bias_forward(buckets: BucketsOperand, span: SpanOperand, weight: Opera
     })
 }
 
-/// The gradient of the table (count, heads) of that of the bias.
+/// The gradient of the table (count, heads), given the gradient of the bias.
 #[napi(catch_unwind)]
 pub fn t5_bias_backward(buckets: BucketsOperand, span: SpanOperand, grad: Operand, heads: f64, out: Operand) -> bool {
     status(|| {
@@ -168,7 +168,7 @@ pub fn t5_bias_backward(buckets: BucketsOperand, span: SpanOperand, grad: Operan
     })
 }
 
-/// A rotation as JavaScript holds it, with the angles that it has made.
+/// A rotation as JavaScript holds it, with the angles computed so far.
 pub struct RotaryAngles(RefCell<Rotary>);
 
 /// How frequencies are scaled.
@@ -215,7 +215,7 @@ impl From<RotaryScale> for Scaling {
     }
 }
 
-/// A rotation of `dim` elements.
+/// Makes a rotation of `dim` elements.
 #[napi(catch_unwind)]
 pub fn rotary_new(dim: f64, base: f64, pairs: Word<Pairs>, scaling: RotaryScale) -> Option<External<RotaryAngles>> {
     guard(|| {
@@ -224,8 +224,8 @@ pub fn rotary_new(dim: f64, base: f64, pairs: Word<Pairs>, scaling: RotaryScale)
     })
 }
 
-/// out (tokens, heads, head_dim) = x, rotated; without an x, out in place. Positions one for each token, or `offset,
-/// offset + 1, ...` along sequences of `length`.
+/// out (tokens, heads, head_dim) = x, rotated. Without x, out is rotated in place. Positions are given one per token,
+/// or are `offset, offset + 1, ...` along sequences of `length`.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "hot: scripts/rules/border.mjs")]
 pub fn rotary_forward(
@@ -258,8 +258,8 @@ pub fn rotary_forward(
     })
 }
 
-/// Sizes of scores: (batch, heads, queries, keys) of heads of `dim` elements; query `i` stands at position `offset + i`
-/// of the keys.
+/// The sizes of scores (batch, heads, queries, keys) with heads of `dim` elements. Query `i` stands at position
+/// `offset + i` of the keys.
 #[napi(object, object_to_js = false)]
 pub struct ScoresOperand {
     pub batch: f64,
@@ -283,13 +283,13 @@ impl ScoresOperand {
     }
 }
 
-/// What Shaw's scores are made of; or where the gradients of it go.
+/// The inputs of Shaw's scores, or the buffers for their gradients.
 #[napi(object, object_to_js = false)]
 pub struct ShawOperand {
-    /// The table, a vector for each distance.
+    /// The table, with one vector for each distance.
     pub weight: Operand,
     pub query: Operand,
-    /// Where keys meet the positions too.
+    /// Given if keys are also multiplied with the positions.
     pub key: Option<Operand>,
 }
 
@@ -317,7 +317,7 @@ pub fn shaw_forward(scores: ScoresOperand, given: ShawOperand, out: Operand) -> 
     })
 }
 
-/// The gradients of query, key and table of that of the scores.
+/// The gradients of query, key and table, given the gradient of the scores.
 #[napi(catch_unwind)]
 pub fn shaw_backward(scores: ScoresOperand, given: ShawOperand, grad: Operand, out: ShawOperand) -> bool {
     status(|| {
@@ -330,13 +330,13 @@ pub fn shaw_backward(scores: ScoresOperand, given: ShawOperand, grad: Operand, o
     })
 }
 
-/// What Transformer-XL's scores are made of.
+/// The inputs of Transformer-XL's scores.
 #[napi(object, object_to_js = false)]
 pub struct TransformerXlOperand {
     pub u: Operand,
     pub v: Operand,
     pub weight: Operand,
-    /// Of the distances, from the largest down.
+    /// The sinusoids of the distances, from the largest distance down.
     pub sinusoids: Operand,
     pub query: Operand,
     pub key: Operand,
@@ -369,7 +369,7 @@ pub fn transformer_xl_forward(scores: ScoresOperand, given: TransformerXlOperand
     })
 }
 
-/// Where the gradients of Transformer-XL's scores go.
+/// The buffers for the gradients of Transformer-XL's scores.
 #[napi(object, object_to_js = false)]
 pub struct TransformerXlGradients {
     pub query: Operand,
@@ -379,7 +379,7 @@ pub struct TransformerXlGradients {
     pub weight: Operand,
 }
 
-/// The gradients of all that is learned and given, of that of the scores.
+/// The gradients of all inputs and parameters, given the gradient of the scores.
 #[napi(catch_unwind)]
 pub fn transformer_xl_backward(
     scores: ScoresOperand,

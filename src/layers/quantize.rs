@@ -1,4 +1,4 @@
-//! Tables of small elements, made and measured.
+//! Makes tables of small elements and measures their error.
 
 use crate::node::borrow::{Operand, size};
 use crate::node::borrowed_word::Word;
@@ -14,7 +14,7 @@ fn rows_of(format: RowFormat, weight: &Operand, rows: f64, dim: f64) -> Result<R
     Ok(bag::table(format, weight.shared()?, size(rows)?, size(dim)?)?)
 }
 
-/// Bytes of a row of `dim` elements.
+/// The number of bytes in a row of `dim` elements.
 #[napi(catch_unwind)]
 pub fn row_bytes(format: Word<RowFormat>, dim: f64) -> Option<f64> {
     guard(|| {
@@ -24,7 +24,7 @@ pub fn row_bytes(format: Word<RowFormat>, dim: f64) -> Option<f64> {
     })
 }
 
-/// to (rows of bytes) = from (rows of `dim` f32), in a layout.
+/// to (rows of bytes) = from (rows of `dim` f32), written in the given layout.
 #[napi(catch_unwind)]
 pub fn quantize_rows(format: Word<RowFormat>, from: Operand, dim: f64, to: Operand) -> bool {
     status(|| {
@@ -43,7 +43,8 @@ pub fn dequantize_rows(format: Word<RowFormat>, weight: Operand, rows: f64, dim:
     })
 }
 
-/// How far a table is from the f32 it was made of: max, mean, rms, worst row.
+/// How far a table is from the f32 table it was made from: maximum, mean and root mean square of the error, and the
+/// worst row.
 #[napi(catch_unwind)]
 pub fn quantization_error(
     format: Word<RowFormat>,

@@ -1,5 +1,5 @@
-//! Gradients of tables as rows. An order crosses as one block of 32-bit integers (3n + 1 for n ids): ids, starts,
-//! places.
+//! Gradients of tables as rows. An order crosses the border as one block of 32-bit integers (3n + 1 for n ids): ids,
+//! starts and places.
 
 use crate::layers::embedding::{BAG_SCRATCH, SCRATCH};
 use crate::layers::lookup::Lookup;
@@ -19,31 +19,31 @@ use tokenbed_nn::row_grad::{self, Factors, GradRows, Order, OrderOut, OrderScrat
 use tokenbed_nn::token_position_grad::cycle_order;
 
 thread_local! {
-    /// Room to sort in, kept between calls.
+    /// Buffers for sorting, reused between calls.
     static SORTING: RefCell<OrderScratch> = RefCell::default();
 }
 
-/// Rows of a table's gradient as TypeScript holds them: an order and the gradient of the output; or, `summed`, ids and
-/// a row for each.
+/// Rows of a table's gradient as TypeScript holds them: an order with the gradient of the output or, if `summed`, ids
+/// with one row each.
 #[napi(object, object_to_js = false)]
 pub struct GradOperand {
-    /// The order in its block, or ids.
+    /// The block of the order, or the ids.
     pub ids: Operand,
     /// Float32 rows.
     pub rows: Operand,
     pub summed: bool,
-    /// For how many ids the block is, and how many different ones it has.
+    /// The number of ids that the block has room for, and the number of distinct ids in it.
     pub room: f64,
     pub count: f64,
     pub dim: f64,
-    /// One beside each place.
+    /// One coefficient for each place.
     pub coefficients: Option<Operand>,
-    /// The type of the table: sums are rounded to it.
+    /// The table's element type, to which sums are rounded.
     pub format: Word<OutFormat>,
 }
 
 impl GradOperand {
-    /// What is read of it: nothing else may be written meanwhile.
+    /// The operands that are read; outputs may not overlap them.
     pub(crate) fn reads(&self) -> [&Operand; 3] {
         [&self.ids, &self.rows, self.coefficients.as_ref().unwrap_or(&self.ids)]
     }
@@ -52,7 +52,7 @@ impl GradOperand {
         Ok(Rows::new(self.ids()?, self.rows.shared()?, size(self.dim)?)?)
     }
 
-    /// Each once, where they are summed.
+    /// The ids of rows that are summed, each id once.
     fn ids(&self) -> Result<&[u32], Failure> {
         let (ids, count) = (self.ids.stable()?, size(self.count)?);
         Ok(ids.get(..count).ok_or_else(|| Error::Shape(format!("{count} rows of {} ids", ids.len())))?)
@@ -60,7 +60,7 @@ impl GradOperand {
 
     fn pending(&self) -> Result<Pending<'_>, Failure> {
         let order = Order::in_block(self.ids.stable()?, size(self.room)?, size(self.count)?)?;
-        // The block has room for all; places of padding are none.
+        // The block has room for all ids; ids of the padding row have no place.
         let places = order.places().len();
         let coefficients = match &self.coefficients {
             Some(coefficients) => coefficients.shared()?.get(..places),
@@ -70,14 +70,14 @@ impl GradOperand {
         Ok(pending.of_type(self.format.0))
     }
 
-    /// Runs with the rows, whichever they are.
+    /// Runs a function with the rows, in either form.
     pub(crate) fn with<R>(&self, run: impl FnOnce(&dyn GradRows) -> Result<R, Failure>) -> Result<R, Failure> {
         if self.summed { run(&self.rows()?) } else { run(&self.pending()?) }
     }
 }
 
-/// Writes the order of the ids of a lookup, without those of the padding row, and beside its places `scale`, over the
-/// id's number of occurrences where `by_frequency`. How many different ids there are.
+/// Writes the order of a lookup's ids, without those of the padding row. Each place gets the coefficient `scale`,
+/// divided by how often its id occurs if `by_frequency` is set. Returns the number of distinct ids.
 #[napi(catch_unwind)]
 pub fn row_order(
     lookup: &External<Lookup>,
@@ -114,7 +114,8 @@ pub fn row_order(
     })
 }
 
-/// Writes the order of positions that count from `offset` along sequences of `length`. How many different ones.
+/// Writes the order of positions that count from `offset` along sequences of `length`. Returns the number of distinct
+/// positions.
 #[napi(catch_unwind)]
 pub fn cycle_row_order(ids: f64, offset: f64, length: f64, order: Operand) -> Option<f64> {
     guard(|| {
@@ -124,7 +125,7 @@ pub fn cycle_row_order(ids: f64, offset: f64, length: f64, order: Operand) -> Op
     })
 }
 
-/// Bags as they cross for the way back: so many, which begin at offsets or all have as many ids.
+/// The bags of a backward pass as they cross the border; they begin at offsets or all have the same number of ids.
 #[napi(object, object_to_js = false)]
 pub struct BagsOperand {
     pub ids: Operand,
@@ -143,8 +144,8 @@ impl BagsOperand {
     }
 }
 
-/// Writes the order of the ids of bags, whose places are the bags, and the coefficients beside them. How many different
-/// ids there are.
+/// Writes the order of the bags' ids, whose places are the bags, and their coefficients. Returns the number of distinct
+/// ids.
 #[napi(catch_unwind)]
 pub fn bag_row_order(
     lookup: &External<Lookup>,
@@ -171,7 +172,7 @@ pub fn bag_row_order(
     })
 }
 
-/// out (bags, dim): among all ids the place of the first that is largest in its bag, column by column.
+/// out (bags, dim) = for each column of a bag, the index among all ids of the first id whose value is the maximum.
 #[napi(catch_unwind)]
 pub fn bag_winners(lookup: &External<Lookup>, given: BagsOperand, weight: Operand, out: Operand) -> bool {
     status(|| {
@@ -183,14 +184,14 @@ pub fn bag_winners(lookup: &External<Lookup>, given: BagsOperand, weight: Operan
     })
 }
 
-/// The order of ids as it crosses: its block, and how many different ids it has.
+/// An order of ids as it crosses the border: its block, and the number of distinct ids.
 #[napi(object, object_to_js = false)]
 pub struct OrderOperand {
     pub block: Operand,
     pub count: f64,
 }
 
-/// out (different ids, dim) = what the largest of bags give back to each row; `order` is that of the ids.
+/// out (distinct ids, dim) = the gradient that the maxima of bags give to each row; `order` is the order of the ids.
 #[napi(catch_unwind)]
 pub fn bag_largest_rows(
     lookup: &External<Lookup>,
@@ -214,7 +215,7 @@ pub fn bag_largest_rows(
     })
 }
 
-/// out (ids) = the gradient of the weights of bags' ids.
+/// out (ids) = the gradient of the weights of the bags' ids.
 #[napi(catch_unwind)]
 pub fn bag_weights_grad(
     lookup: &External<Lookup>,
@@ -234,7 +235,7 @@ pub fn bag_weights_grad(
     })
 }
 
-/// out (different ids, dim) = the rows, summed.
+/// out (distinct ids, dim) = the rows, summed by id.
 #[napi(catch_unwind)]
 pub fn rows_sum(grad: GradOperand, out: Operand) -> bool {
     status(|| {
@@ -243,7 +244,7 @@ pub fn rows_sum(grad: GradOperand, out: Operand) -> bool {
     })
 }
 
-/// out (rows, dim) = the rows where they belong, zeros elsewhere.
+/// out (rows, dim) = the dense gradient: the given rows at their ids, and zeros elsewhere.
 #[napi(catch_unwind)]
 pub fn rows_dense(grad: GradOperand, rows: f64, out: Operand) -> bool {
     status(|| {
@@ -258,7 +259,7 @@ pub fn rows_dense(grad: GradOperand, rows: f64, out: Operand) -> bool {
     })
 }
 
-/// into (rows, dim) += the rows where they belong.
+/// into (rows, dim) += the given rows, at their ids.
 #[napi(catch_unwind)]
 pub fn rows_add(grad: GradOperand, rows: f64, into: Operand) -> bool {
     status(|| {
@@ -268,7 +269,7 @@ pub fn rows_add(grad: GradOperand, rows: f64, into: Operand) -> bool {
     })
 }
 
-/// out = the ids of two gradients that are summed, each once. How many.
+/// out = the union of the ids of two summed gradients. Returns its length.
 #[napi(catch_unwind)]
 pub fn rows_merged_ids(a: GradOperand, b: GradOperand, out: Operand) -> Option<f64> {
     guard(|| {
@@ -277,7 +278,7 @@ pub fn rows_merged_ids(a: GradOperand, b: GradOperand, out: Operand) -> Option<f
     })
 }
 
-/// out (merged ids, dim) = the sums of the rows of two gradients that are summed.
+/// out (merged ids, dim) = the sum of the rows of two summed gradients.
 #[napi(catch_unwind)]
 pub fn rows_merge(a: GradOperand, b: GradOperand, out: Operand) -> bool {
     status(|| {

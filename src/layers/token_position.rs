@@ -1,4 +1,4 @@
-//! The input layer. What stays the same from call to call is kept on this side, since each argument costs its crossing.
+//! The input layer. Whatever stays the same from call to call is kept on this side, because every argument has a cost.
 
 use crate::layers::async_forward::{Job, Work, elements, floats, work};
 use crate::layers::embedding::{SCRATCH, table as table_of};
@@ -17,27 +17,28 @@ use tokenbed_nn::embedding::Table;
 use tokenbed_nn::token_position::{self, At, Inputs, Layer, Norm};
 use tokenbed_nn::token_position_grad;
 
-/// Tables and parameters, in the order in which they cross: tokens, positions, segments, weight and bias of the
+/// The number of tables and parameters. Their order is: tokens, positions, segments, then weight and bias of the
 /// normalization.
 const PARTS: usize = 5;
 
-/// A layer as JavaScript holds it: the storages that Rust owns of it, and its sizes. Those of V8 come with each call.
+/// A layer as JavaScript holds it: its sizes, and those of its storages that Rust owns. Storages in V8's memory are
+/// passed to each call.
 pub struct InputLayer {
     parts: [Option<Hold>; PARTS],
     vocabulary: f64,
-    /// None for no positions.
+    /// Absent if the layer has no positions.
     context: Option<f64>,
-    /// None for no segments.
+    /// Absent if the layer has no segments.
     segments: Option<f64>,
     dim: f64,
     bad: BadIds,
     scale: f32,
-    /// None for no normalization.
+    /// Absent if the layer does not normalize.
     eps: Option<f64>,
 }
 
-/// A layer as it crosses when it is made. Its tables and parameters are there where they are in Rust's memory; those of
-/// V8's cross with each call.
+/// A layer as it crosses the border when it is made. It holds the tables and parameters that lie in Rust's memory;
+/// those in V8's memory are passed to each call.
 #[napi(object, object_to_js = false)]
 pub struct InputLayerOperand {
     pub token: Option<Hold>,
@@ -45,20 +46,20 @@ pub struct InputLayerOperand {
     pub segment: Option<Hold>,
     pub weight: Option<Hold>,
     pub bias: Option<Hold>,
-    /// Rows of the table of tokens.
+    /// Rows of the token table.
     pub vocabulary: f64,
-    /// Rows of the table of positions, if there is one.
+    /// Rows of the position table, if there is one.
     pub context: Option<f64>,
-    /// Rows of the table of segments, if there is one.
+    /// Rows of the segment table, if there is one.
     pub segments: Option<f64>,
     pub dim: f64,
     pub on_bad_id: OnBadId,
     pub scale: f64,
-    /// Of the normalization, if there is one.
+    /// The epsilon of the normalization, if there is one.
     pub eps: Option<f64>,
 }
 
-/// What is kept of a layer between calls.
+/// Makes what is kept of a layer between calls.
 #[napi(catch_unwind)]
 pub fn input_layer_new(layer: InputLayerOperand) -> Option<External<InputLayer>> {
     guard(|| {
@@ -76,8 +77,8 @@ pub fn input_layer_new(layer: InputLayerOperand) -> Option<External<InputLayer>>
     })
 }
 
-/// What goes through a layer: `positions` one for each id, or without them `offset`, `offset + 1` ... along sequences
-/// of `length`; without `segments` all are segment 0.
+/// The input of a layer. `positions` holds one position per id; without it, positions are `offset`, `offset + 1`, ...
+/// along sequences of `length`. Without `segments`, every id is in segment 0.
 #[napi(object, object_to_js = false)]
 pub struct InputsOperand {
     pub ids: Operand,
@@ -87,9 +88,9 @@ pub struct InputsOperand {
     pub segments: Option<Operand>,
 }
 
-/// out (ids, dim) = token[ids] * scale (+ segment[segments]) + position[positions] (normalized): `positions` one for
-/// each id, or none and offset, offset + 1 ... along sequences of `length`; no `segments`: segment 0. `others`: the
-/// parts that are V8's, in order.
+/// out (ids, dim) = token[ids] * scale (+ segment[segments]) + position[positions], normalized if the layer normalizes.
+/// `positions` holds one position per id; without it, positions are offset, offset + 1, ... along sequences of
+/// `length`. Without `segments`, every id is in segment 0. `others` are the parts in V8's memory, in order.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "hot: scripts/rules/border.mjs")]
 pub fn input_layer_forward(
@@ -115,7 +116,7 @@ pub fn input_layer_forward(
     })
 }
 
-/// The layer over its parts.
+/// The layer, built from its parts.
 fn tables<'a>(layer: &InputLayer, parts: &'a [Operand; PARTS]) -> Result<Layer<'a>, Failure> {
     let [token, position, segment, weight, bias] = parts;
     let norm = match layer.eps {
@@ -149,7 +150,7 @@ fn inputs<'a>(
     })
 }
 
-/// Where the gradients of a layer that normalizes go: of the sum (ids, dim), of weight and bias (dim).
+/// The buffers for the gradients of a layer that normalizes: of the sum (ids, dim), and of weight and bias (dim).
 #[napi(object, object_to_js = false)]
 pub struct InputGradients {
     pub sum: Operand,
@@ -157,8 +158,8 @@ pub struct InputGradients {
     pub bias: Operand,
 }
 
-/// The gradient of what the layer normalizes, given that of its result, and those of the normalization's parameters.
-/// `others`: the parts that are V8's, in order.
+/// Given the gradient of the result, computes the gradient of the sum before normalization, and those of the
+/// normalization's parameters. `others` are the parts in V8's memory, in order.
 #[napi(catch_unwind)]
 pub fn input_layer_backward(
     layer: &External<InputLayer>,
@@ -187,7 +188,7 @@ pub fn input_layer_backward(
     })
 }
 
-/// All parts for one call; of those that are not there, empty ones.
+/// All parts for one call; a missing part is empty.
 fn parts(layer: &InputLayer, others: &[Operand]) -> Result<[Operand; PARTS], Failure> {
     let normalized = layer.eps.is_some();
     let there = [true, layer.context.is_some(), layer.segments.is_some(), normalized, normalized];
@@ -203,10 +204,10 @@ fn parts(layer: &InputLayer, others: &[Operand]) -> Result<[Operand; PARTS], Fai
     Ok(parts)
 }
 
-/// The layer and what goes through it, held.
+/// The layer and its input, all held.
 struct HeldLayer {
     parts: [Option<Part>; PARTS],
-    /// Rows of the tables: of tokens, positions and segments; none where there is no such table.
+    /// The numbers of rows of the token, position and segment tables; None for a missing table.
     rows: [Option<usize>; 3],
     dim: usize,
     scale: f32,
@@ -220,7 +221,7 @@ struct HeldLayer {
 }
 
 impl HeldLayer {
-    /// The elements of a part; none of one that is not there.
+    /// The elements of a part; a missing part has no elements.
     fn elements(&self, part: usize) -> Result<&[f32], Failure> {
         self.parts[part].as_ref().map_or(Ok(&[]), elements)
     }
@@ -261,7 +262,7 @@ impl Job for HeldLayer {
     }
 }
 
-/// What `inputLayerForward` computes, to be looked up; all parts are Rust's.
+/// What `inputLayerForward` computes, as work to be queued. Rust must own all parts.
 #[napi(catch_unwind)]
 pub fn input_layer_work(layer: &External<InputLayer>, given: InputsOperand) -> Option<External<Work>> {
     work(|| {

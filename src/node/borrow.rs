@@ -1,23 +1,23 @@
-//! What JavaScript hands over, borrowed for the length of one synchronous call.
+//! Borrows what JavaScript hands over, for the length of one synchronous call.
 //!
-//! The one place of the addon that makes slices of JavaScript's memory. During a synchronous call no JavaScript runs on
-//! this thread, so nothing is moved or freed by it; the calls that ask TypeScript for memory (`tokenizerEncodeBatch`)
-//! borrow nothing before they have it. Who may write it meanwhile depends on whose memory it is:
+//! This is the only place in the addon that makes slices of JavaScript's memory. During a synchronous call no
+//! JavaScript runs on this thread, so it neither moves nor frees anything. Calls that ask TypeScript for memory
+//! (`tokenizerEncodeBatch`) borrow nothing until they have it. Who else may write the memory depends on its owner:
 //!
-//! - V8's own: this thread alone, and this call does not but through [`Operand::exclusive`].
-//! - a `SharedArrayBuffer`: other threads. TypeScript copies integers out of it (`plainInts`): here it looks like V8's
-//!   own.
-//! - that of a storage of Rust's (a handle, or an array over it): other threads that share it or were posted its
-//!   buffer, and where it is a mapped file whoever writes the file.
+//! - V8's own memory is written by this thread alone, and during this call only through [`Operand::exclusive`].
+//! - A `SharedArrayBuffer` may be written by other threads. TypeScript copies integers out of it (`plainInts`), so that
+//!   here they look like V8's own memory.
+//! - A storage that Rust owns (a handle, or an array over it) may be written by other threads that share it or were
+//!   posted its buffer. If it is a mapped file, anyone who writes the file changes it.
 //!
-//! So integers that are checked and then used (ids, offsets, targets, orders, a generator's state) are read through
-//! [`Operand::ids`] and [`Operand::stable`], which copy what is not known to be this thread's own; kernels then index
-//! with what was checked. All else is numbers: what [`Operand::shared`] gives is read to compute with or to be copied,
-//! every bit pattern of it is a value, and none decides where memory is read or written. Of such numbers it is
-//! unspecified, where others write them at that time, whether the old or the new are read. In the words of the language
-//! that is a data race nevertheless, in slices that the compiler takes for constant: it may read an element twice and
-//! see two values. That is harmless for the reason above, and what it costs to rule it out (an atomic load for every
-//! element) is the vector instructions of every kernel.
+//! Integers that are checked and then used (ids, offsets, targets, orders, a generator's state) are therefore read
+//! through [`Operand::ids`] and [`Operand::stable`], which copy any memory that others might write. Kernels then index
+//! only with values that were checked. All other elements are plain numbers: the slices of [`Operand::shared`] are read
+//! to compute with or to be copied, every bit pattern in them is a valid value, and none decides where memory is read
+//! or written. If others write such numbers at the same time, it is unspecified whether the old or the new ones are
+//! read. In the language's terms that is still a data race, in slices that the compiler assumes to be constant: it may
+//! read an element twice and see two values. That is harmless for the reason above. Ruling it out would take an atomic
+//! load for every element, and no kernel could use vector instructions.
 
 #![allow(unsafe_code, reason = "reads Node-API's pointers")]
 
@@ -40,9 +40,9 @@ use tokenbed_memory::{Gather, List};
 pub struct Operand {
     start: *mut u8,
     bytes: usize,
-    /// Of a typed array.
+    /// The element type, if this is a typed array.
     kind: Option<TypedArrayType>,
-    /// The bytes, where others may write them and they are checked before they are used.
+    /// A copy of the bytes, made if others may write them and they are checked before use.
     copy: OnceCell<Vec<u64>>,
 }
 
@@ -61,7 +61,7 @@ impl ValidateNapiValue for Operand {}
 impl FromNapiValue for Operand {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
         let (mut kind, mut length, mut start) = (0, 0, ptr::null_mut());
-        // SAFETY: napi's macro gives a live env and value; what is not asked for may be null.
+        // SAFETY: napi's macro gives a live env and value; results that are not needed may be null.
         let status = unsafe {
             sys::napi_get_typedarray_info(
                 env,
@@ -104,27 +104,28 @@ impl Operand {
         Self { start, bytes, ..Self::NOTHING }
     }
 
-    /// How many bytes there are.
+    /// The number of bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The same bytes, borrowed once more.
+    /// Borrows the same bytes once more.
     pub(crate) fn again(&self) -> Self {
         Self { start: self.start, bytes: self.bytes, kind: self.kind, copy: OnceCell::new() }
     }
 
-    /// The elements, to compute with or to be copied: others may write them meanwhile, so that no element is to be read
-    /// twice as if it were the same, and none is to say where to read or write.
+    /// The elements, to compute with or to copy. Others may write them meanwhile, so no element may be read twice as if
+    /// it kept its value, and none may decide where memory is read or written.
     pub(crate) fn shared<T: Pod>(&self) -> Result<&[T], Failure> {
         let elements = self.elements::<T>()?;
-        // SAFETY: `elements` are there and aligned, and every bit pattern is a `T`. This call does not write them but
-        // through `exclusive`, whose callers name everything that is read beside it; what others do, the module says.
+        // SAFETY: there are `elements` elements, they are aligned, and every bit pattern is a `T`. This call writes
+        // them only through `exclusive`, whose callers name everything that is read beside them. The module's
+        // documentation covers what others may do.
         Ok(if elements == 0 { &[] } else { unsafe { std::slice::from_raw_parts(self.start.cast(), elements) } })
     }
 
-    /// The elements, to be checked and then used: what is here is nobody's but this call's. Where others may write them
-    /// they are copied first; else this is [`Operand::shared`].
+    /// The elements, to be checked and then used: nobody but this call can change them. If others might write them they
+    /// are copied first; otherwise this is [`Operand::shared`].
     pub(crate) fn stable<T: Pod>(&self) -> Result<&[T], Failure> {
         let shared = self.shared()?;
         if shared.is_empty() || self.is_private() {
@@ -142,23 +143,23 @@ impl Operand {
         Ok(words.get(..elements).unwrap_or(words))
     }
 
-    /// Whether nobody else can write them during this call, as they are V8's.
+    /// Whether nobody else can write the elements during this call, because they are in V8's own memory.
     fn is_private(&self) -> bool {
         self.kind.is_some() && is_private(self.start, self.bytes)
     }
 
-    /// A copy, each element read once.
+    /// A copy for which each element is read once.
     fn copied<T: Pod>(&self, elements: usize) -> Result<Vec<u64>, Failure> {
         let bytes = self.bytes;
         let mut copy = Vec::new();
         copy.try_reserve_exact(bytes.div_ceil(size_of::<u64>()))
             .map_err(|error| Error::Memory { bytes, reason: error.to_string() })?;
         copy.fill_to(bytes.div_ceil(size_of::<u64>()), 0u64);
-        /// Element by element, through the atomic type of their size.
+        /// Reads element by element, through the atomic type of their size.
         macro_rules! load {
             ($atomic:ty, $plain:ty) => {
                 for (i, to) in bytemuck::cast_slice_mut::<u64, $plain>(&mut copy)[..elements].iter_mut().enumerate() {
-                    // SAFETY: `elements` are there and aligned, and live as long as this call.
+                    // SAFETY: there are `elements` elements, they are aligned, and they live as long as this call.
                     *to = unsafe { <$atomic>::from_ptr(self.start.cast::<$plain>().add(i)) }.load(Ordering::Relaxed);
                 }
             };
@@ -173,20 +174,20 @@ impl Operand {
         Ok(copy)
     }
 
-    /// The elements, to write, where they overlap none of what is `read` beside them.
+    /// The elements, to be written. They may not overlap any operand in `read`.
     #[allow(clippy::mut_from_ref, reason = "the memory is JavaScript's; exclusion is checked here")]
     pub(crate) fn exclusive<T: Pod>(&self, read: &[&Operand]) -> Result<&mut [T], Failure> {
         if read.iter().any(|other| self.overlaps(other)) {
             return Err(Error::Usage("the output shares memory with an input: give it memory of its own".into()).into());
         }
         let elements = self.elements::<T>()?;
-        // SAFETY: as in `shared`, and what is read or written beside them in this call was just checked not to overlap.
-        // What is written there is read again only as numbers, unless it is V8's: orders and targets that TypeScript
-        // made room for.
+        // SAFETY: as in `shared`. What this call reads or writes beside them was just checked not to overlap. What is
+        // written there is only read again as plain numbers, unless the memory is V8's: orders and targets for which
+        // TypeScript made room.
         Ok(if elements == 0 { &mut [] } else { unsafe { std::slice::from_raw_parts_mut(self.start.cast(), elements) } })
     }
 
-    /// The integers of a typed array, to be checked and then used: see [`Operand::stable`].
+    /// The integers of a typed array, to be checked and then used; see [`Operand::stable`].
     pub(crate) fn ids(&self) -> Result<IdSlice<'_>, Failure> {
         Ok(match self.kind {
             Some(TypedArrayType::Int8) => IdSlice::I8(self.stable()?),
@@ -201,7 +202,8 @@ impl Operand {
         })
     }
 
-    /// How many `T` they are; a failure where they are not whole or not aligned, or a mapped file's that is torn.
+    /// The number of `T` in the operand. Fails if the size is not a multiple of a `T`, if the start is not aligned, or
+    /// if it is a mapped file that was truncated.
     fn elements<T: Pod>(&self) -> Result<usize, Failure> {
         touch(self.start, self.bytes)?;
         let whole = self.bytes.is_multiple_of(size_of::<T>()) && (self.start as usize).is_multiple_of(align_of::<T>());
@@ -217,7 +219,7 @@ impl Operand {
     }
 }
 
-/// A size that TypeScript checked: a whole number that is not negative.
+/// A size that TypeScript checked: an integer that is not negative.
 pub(crate) fn size(value: f64) -> Result<usize, Failure> {
     let size = value as usize;
     if size as f64 == value {

@@ -1,14 +1,14 @@
 //! Words that cross the border as users write them: `'sum'`, `'float32'`, `'clamp'`.
 //!
-//! Each family of words is written once, in [`words!`], beside the Rust type that it stands for. The build makes an
-//! enum of it in `native.d.cts`, and `Word<Mode>` there is the union of its words, so that TypeScript cannot pass
-//! another one.
+//! Each family of words is written once, in [`words!`], beside the Rust type that it stands for. The build turns it
+//! into an enum in `native.d.cts`, where `Word<Mode>` is the union of its words, so that TypeScript cannot pass any
+//! other word.
 //!
-//! Words and not numbers, because the difference does not matter even in the shortest calls. Nanoseconds beyond the 16
-//! of a call without arguments (Node 20, one core of a Zen 4): number 5, external 5, word 10, typed array 35, property
-//! of an object 80. A word costs so little because it is read into the stack by one call; napi's own reading of a
-//! string asks for the length first and allocates. Properties are what is expensive: hot calls take flat arguments and
-//! handles instead of objects (`scripts/rules/border.mjs` names those that take many).
+//! Words are used rather than numbers because the difference does not matter even in the shortest calls. These are the
+//! nanoseconds beyond the 16 of a call without arguments (Node 20, one core of a Zen 4): number 5, external 5, word 10,
+//! typed array 35, property of an object 80. A word costs so little because a single call reads it onto the stack,
+//! whereas napi's own string reading asks for the length first and allocates. Properties are expensive, so hot calls
+//! take flat arguments and handles instead of objects (`scripts/rules/border.mjs` names those that take many).
 
 #![allow(unsafe_code, reason = "reads Node-API's strings")]
 
@@ -27,18 +27,18 @@ use tokenbed_kernels::ops::positions::rotate::Pairs as CorePairs;
 use tokenbed_kernels::rows::format::{OutFormat as CoreOutFormat, RowFormat as CoreRowFormat};
 use tokenbed_nn::positions::sinusoid::Layout as CoreLayout;
 
-/// A value that has a name among a few.
+/// A type whose values each have a word.
 pub trait Named: Copy + 'static {
     /// All values with their words.
     const WORDS: &'static [(&'static str, Self)];
-    /// What they are called together.
+    /// What the words name, for error messages.
     const KIND: &'static str;
 
     fn word(self) -> &'static str;
 }
 
-/// Declares an enum for `native.d.cts` and the words of the Rust type that it stands for. All variants must be there:
-/// `word` does not compile otherwise.
+/// Declares an enum for `native.d.cts`, and the words of the Rust type that it stands for. Every variant must be
+/// listed: `word` does not compile otherwise.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident for $of:ident { $($variant:ident = $word:tt),+ $(,)? }) => {
         $(#[$doc])*
@@ -79,15 +79,15 @@ words! {
     OutFormat for CoreOutFormat { Float32 = "float32", Float16 = "float16", BFloat16 = "bfloat16" }
 }
 words! {
-    /// What becomes of the vectors of a bag.
+    /// How the vectors of a bag are pooled.
     Mode for CoreMode { Sum = "sum", Mean = "mean", Max = "max" }
 }
 words! {
-    /// Ops on two operands.
+    /// Operations on two operands.
     Binary for CoreBinary { Add = "add", Sub = "sub", Mul = "mul", Div = "div" }
 }
 words! {
-    /// Ops on one operand.
+    /// Operations on one operand.
     Unary for CoreUnary { Relu = "relu", Gelu = "gelu", Tanh = "tanh", Sigmoid = "sigmoid", Sqrt = "sqrt" }
 }
 words! {
@@ -95,19 +95,19 @@ words! {
     Reduce for CoreReduce { Sum = "sum", Mean = "mean" }
 }
 words! {
-    /// What becomes of the losses of a batch.
+    /// How the losses of a batch are reduced.
     Reduction for Reduction { None = "none", Sum = "sum", Mean = "mean" }
 }
 words! {
-    /// Where sines and cosines stand.
+    /// The order of sines and cosines.
     Layout for CoreLayout { Interleaved = "interleaved", Half = "half" }
 }
 words! {
-    /// Which elements a rotation turns together.
+    /// The elements that a rotation turns together.
     Pairs for CorePairs { Half = "half", Interleaved = "interleaved" }
 }
 words! {
-    /// What is done about an id without a row, where no row stands in.
+    /// What to do about an id that has no row, if no other row replaces it.
     BadIdPolicy for BadIdPolicy { Throw = "throw", Clamp = "clamp" }
 }
 
@@ -115,7 +115,7 @@ words! {
 #[derive(Clone, Copy, Debug)]
 pub struct Word<T>(pub T);
 
-/// No word is longer.
+/// The length of the longest word.
 const LONGEST: usize = 23;
 
 impl<T> TypeName for Word<T> {
@@ -132,7 +132,7 @@ impl<T> ValidateNapiValue for Word<T> {}
 
 impl<T: Named> FromNapiValue for Word<T> {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
-        // One more for the zero that ends it.
+        // One byte more, for the terminating zero.
         let mut word = [0u8; LONGEST + 1];
         let mut length = 0;
         // SAFETY: napi's macro gives a live env and value, and no more than the buffer's length is written.
@@ -156,7 +156,7 @@ impl<T: Named> ToNapiValue for Word<T> {
     unsafe fn to_napi_value(env: sys::napi_env, value: Self) -> napi::Result<sys::napi_value> {
         let word = value.0.word();
         let mut made = ptr::null_mut();
-        // SAFETY: a live env, as this function's caller says, and so many bytes are there.
+        // SAFETY: the env is live, as this function's caller promises, and the string has this many bytes.
         check_status!(unsafe {
             sys::napi_create_string_latin1(env, word.as_ptr().cast(), word.len() as isize, &mut made)
         })?;
@@ -164,7 +164,7 @@ impl<T: Named> ToNapiValue for Word<T> {
     }
 }
 
-/// What is done about an id without a row: a word, or the number of the row that stands in.
+/// What to do about an id that has no row: a word, or the number of the row that replaces it.
 #[derive(Clone, Copy, Debug)]
 pub struct OnBadId(pub BadIds);
 

@@ -1,4 +1,4 @@
-//! Storage that Rust owns, as JavaScript holds it: a handle, and at the first look a live ArrayBuffer over it.
+//! Storage that Rust owns, as JavaScript holds it: a handle and, on first access, a live ArrayBuffer over the storage.
 
 #![allow(unsafe_code, reason = "hands memory to V8 that is kept alive by a finalizer")]
 
@@ -19,32 +19,32 @@ use std::sync::Arc;
 use tokenbed_core::Error;
 use tokenbed_core::storage::{POOL_LIMIT, Part, Storage, Usage, usage};
 
-/// The storage itself, given up by `release` whoever still holds a handle.
+/// The storage itself. `release` takes it out, even if other handles still exist.
 type Shared = Rc<RefCell<Option<Arc<Storage>>>>;
 
-/// What JavaScript holds of a storage: a range of it. Views made from a handle share its storage.
+/// A range of a storage, as JavaScript holds it. Views made from a handle share its storage.
 pub struct Handle {
     storage: Shared,
     offset: usize,
     bytes: usize,
     env: Env,
-    /// Bytes that V8 was told of and that are to be taken back; 0 for views.
+    /// Bytes that V8 was told of, to be subtracted again later; 0 for views.
     told: Cell<i64>,
-    /// How it was told.
+    /// How V8 was told.
     telling: Telling,
-    /// The live buffer's own hold on the storage.
+    /// The live buffer's hold on the storage.
     in_buffer: RefCell<Option<Rc<Shown>>>,
 }
 
 impl Handle {
-    /// Wraps a storage and tells V8 how much memory hangs on it; of mapped files nothing, as they cost none until
-    /// touched.
+    /// Wraps a storage and tells V8 how much memory it keeps alive. Mapped files count as nothing, because they use no
+    /// memory until they are touched.
     pub(crate) fn new(env: Env, storage: Storage, mapped: bool) -> External<Self> {
         let telling = if mapped { Telling::Nothing } else { Telling::All };
         Self::over(env, Arc::new(storage), telling)
     }
 
-    /// A handle on all of a storage that may have others.
+    /// A handle on a whole storage, which may have other handles.
     pub(crate) fn over(env: Env, storage: Arc<Storage>, telling: Telling) -> External<Self> {
         if storage.is_mapped() {
             external::mapped();
@@ -63,24 +63,24 @@ impl Handle {
         })
     }
 
-    /// Where its bytes are and how many; nothing after `release`.
+    /// The address and length of the bytes; None after `release`.
     pub(crate) fn range(&self) -> Option<(*mut u8, usize)> {
         let storage = self.storage.borrow();
-        // `wrapping_add`: the range was checked when the handle was made.
+        // `wrapping_add` is enough: the range was checked when the handle was made.
         storage.as_ref().map(|storage| (storage.as_ptr().wrapping_add(self.offset), self.bytes))
     }
 
-    /// The storage, a range of which this is; a failure after `release`.
+    /// The storage behind this range; fails after `release`.
     pub(crate) fn storage(&self) -> Result<Arc<Storage>, Failure> {
         self.storage.borrow().clone().ok_or_else(|| Error::Usage("use of a disposed storage".into()).into())
     }
 
-    /// Its bytes, held beyond this call and beyond `release`; a failure after that.
+    /// The bytes, held beyond this call and beyond a later `release`; fails if they are already released.
     pub(crate) fn hold(&self) -> Result<Part, Failure> {
         self.held().part()
     }
 
-    /// A hold on its range that keeps nothing alive.
+    /// A reference to the range that keeps nothing alive.
     pub(crate) fn held(&self) -> Hold {
         Hold { storage: Rc::downgrade(&self.storage), offset: self.offset, bytes: self.bytes }
     }
@@ -90,7 +90,7 @@ impl Handle {
     }
 }
 
-/// Where a handle's bytes are, as long as they are there.
+/// Where a handle's bytes are, as long as they exist.
 pub struct Hold {
     storage: Weak<RefCell<Option<Arc<Storage>>>>,
     offset: usize,
@@ -98,7 +98,7 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// The bytes, for this call; a failure after `release`.
+    /// The bytes, for this call; fails after `release`.
     pub(crate) fn operand(&self) -> Result<Operand, Failure> {
         let range = self.storage.upgrade().and_then(|storage| {
             let storage = storage.borrow();
@@ -107,7 +107,7 @@ impl Hold {
         Ok(Operand::of_storage(range.ok_or_else(|| Error::Usage("use of a disposed tensor".into()))?))
     }
 
-    /// The bytes, held beyond this call and beyond `release`; a failure after that.
+    /// The bytes, held beyond this call and beyond a later `release`; fails if they are already released.
     pub(crate) fn part(&self) -> Result<Part, Failure> {
         let storage = self.storage.upgrade().and_then(|storage| storage.borrow().clone());
         let storage = storage.ok_or_else(|| Error::Usage("use of a disposed tensor".into()))?;
@@ -128,10 +128,10 @@ impl TypeName for Hold {
 
 impl ValidateNapiValue for Hold {}
 
-/// Of a handle, so that objects may have it as a field.
+/// Reads a handle, so that objects may have one as a field.
 impl FromNapiValue for Hold {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
-        // SAFETY: napi's macro gives a live env and value; the external is one of this type, or there is an error.
+        // SAFETY: napi's macro gives a live env and value; an external of another type is an error.
         Ok(unsafe { External::<Handle>::from_napi_ref(env, value) }?.held())
     }
 }
@@ -145,23 +145,23 @@ impl Drop for Handle {
     }
 }
 
-/// What V8 is told of memory that hangs on a handle.
+/// How much V8 is told of the memory that a handle keeps alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Telling {
-    /// Mapped files cost nothing until they are touched; what another thread shares, V8 was told of there.
+    /// Nothing: mapped files use no memory until they are touched, and V8 already knows of what another thread shares.
     Nothing,
-    /// All of a table.
+    /// All of it, for tables.
     All,
-    /// Of all results of a thread what is beyond [`UNTOLD`].
+    /// Only what a thread's results exceed [`UNTOLD`] by.
     Beyond,
 }
 
-/// So many bytes of results need no collection of garbage, which V8 begins whenever 64 MB are told: most are disposed
-/// of soon. It is what the pool keeps as well.
+/// This many bytes of results are not reported to V8. It starts a garbage collection for every 64 MB reported, and most
+/// results are disposed of soon. The pool keeps the same amount.
 const UNTOLD: i64 = POOL_LIMIT as i64;
 
 thread_local! {
-    /// Bytes of results, and how many of them V8 was told of: its isolate is the thread's.
+    /// Bytes of this thread's results, and how many of them V8 was told of. Each thread has its own isolate.
     static RESULTS: Cell<(i64, i64)> = const { Cell::new((0, 0)) };
 }
 
@@ -178,13 +178,13 @@ impl Telling {
     }
 }
 
-/// A zeroed table.
+/// Allocates a zeroed table.
 #[napi(catch_unwind)]
 pub fn storage_zeroed(env: Env, bytes: f64) -> Option<External<Handle>> {
     guard(|| Ok(Handle::new(env, Storage::zeroed(crate::node::borrow::size(bytes)?)?, false)))
 }
 
-/// A handle on a part of the same storage.
+/// A handle on part of the same storage.
 #[napi(catch_unwind)]
 pub fn storage_view(env: Env, handle: &External<Handle>, offset: f64, bytes: f64) -> Option<External<Handle>> {
     guard(|| {
@@ -204,9 +204,9 @@ pub fn storage_view(env: Env, handle: &External<Handle>, offset: f64, bytes: f64
     })
 }
 
-/// The live buffer over a storage, to be made once and kept; nothing where the host forbids external buffers (or
-/// `TOKENBED_LIVE_DATA=0` says to act so), there are no bytes, or it cannot be made: then copies serve. `transfer` is
-/// that of `ArrayBuffer.prototype`, where it has one.
+/// The live buffer over a storage, to be made once and kept. Returns nothing if the host forbids external buffers (or
+/// `TOKENBED_LIVE_DATA=0` simulates that), if there are no bytes, or if the buffer cannot be made; copies are used
+/// then. `transfer` is `ArrayBuffer.prototype.transfer`, if it exists.
 #[napi(catch_unwind)]
 pub fn storage_buffer(
     env: Env,
@@ -225,7 +225,7 @@ pub fn storage_buffer(
             return Ok(None);
         };
         *handle.in_buffer.borrow_mut() = Some(shown);
-        // V8 counts external buffers itself: what was told of this memory would now count twice.
+        // V8 counts external buffers itself, so memory it was told of would now count twice.
         handle.stop_telling();
         Ok(Some(buffer))
     });
@@ -236,7 +236,7 @@ fn live_data_wanted() -> bool {
     std::env::var_os("TOKENBED_LIVE_DATA").is_none_or(|value| value != "0")
 }
 
-/// Whether the host lets buffers show memory that is not V8's own.
+/// Whether the host allows buffers over memory that V8 does not own.
 pub(crate) fn live_data(env: &Env) -> Result<bool, Failure> {
     if !live_data_wanted() {
         return Ok(false);
@@ -245,7 +245,7 @@ pub(crate) fn live_data(env: &Env) -> Result<bool, Failure> {
     let start = storage.as_ptr();
     let keeper = Rc::new(Cell::new(Some(storage)));
     let kept = Rc::clone(&keeper);
-    // SAFETY: the keeper holds the storage until the buffer is detached below, or else until the finalizer drops it.
+    // SAFETY: the keeper holds the storage until the buffer is detached below, or until the finalizer drops the keeper.
     let buffer = unsafe { ArrayBuffer::from_external(env, start, 1, kept, |_, kept| drop(kept.take())) }?;
     let live = std::ptr::eq(buffer.as_ptr(), start);
     if live {
@@ -255,14 +255,14 @@ pub(crate) fn live_data(env: &Env) -> Result<bool, Failure> {
     Ok(live)
 }
 
-/// Gives the storage up now: every handle on it is dead, and its live buffer is detached.
+/// Releases the storage now: all handles on it become unusable, and its live buffer is detached.
 #[napi(catch_unwind)]
 pub fn storage_release(handle: &External<Handle>, buffer: Option<ArrayBuffer<'_>>) -> bool {
     status(|| {
         handle.stop_telling();
         drop(handle.storage.take());
         if let Some(buffer) = buffer {
-            // A buffer that was transferred away is detached here, but lives elsewhere: then its finalizer frees.
+            // A buffer that was transferred is detached here but its memory lives elsewhere; its finalizer frees it.
             if !buffer.is_detached()? {
                 buffer.detach()?;
                 if let Some(shown) = handle.in_buffer.take() {
@@ -274,14 +274,15 @@ pub fn storage_release(handle: &External<Handle>, buffer: Option<ArrayBuffer<'_>
     })
 }
 
-/// Whether a storage still has its bytes: a mapped file's may have gone. Asked after JavaScript has read them itself.
+/// Whether a storage still has all its bytes: a mapped file may have been truncated. Called after JavaScript has read
+/// the bytes itself.
 #[napi(catch_unwind)]
 pub fn storage_is_whole(data: Operand) -> bool {
     status(|| data.shared::<u8>().map(drop))
 }
 
-/// Asks for huge pages for a large buffer of V8's that nobody touched yet: its first write then takes one page fault
-/// for 2 MiB instead of 512. Advice: where the system has none, nothing happens.
+/// Asks for huge pages for a large, untouched buffer in V8's memory: its first write then takes one page fault per 2
+/// MiB instead of 512. This is only advice; on systems without huge pages nothing happens.
 #[napi(catch_unwind)]
 pub fn advise_huge_pages(buffer: ArrayBuffer<'_>) -> bool {
     status(|| {
@@ -292,12 +293,13 @@ pub fn advise_huge_pages(buffer: ArrayBuffer<'_>) -> bool {
 
 #[cfg(target_os = "linux")]
 fn advise_huge(start: *const u8, bytes: usize) {
-    /// A huge page of x86-64 and arm64 Linux.
+    /// The size of a huge page on x86-64 and arm64 Linux.
     const HUGE_PAGE: usize = 2 << 20;
     let skip = start.align_offset(HUGE_PAGE);
     let inside = bytes.saturating_sub(skip) / HUGE_PAGE * HUGE_PAGE;
     if inside > 0 {
-        // SAFETY: whole pages inside of the buffer, which is alive during the call; the advice changes no contents.
+        // SAFETY: these are whole pages inside the buffer, which is alive during the call; the advice changes no
+        // contents.
         unsafe { libc::madvise(start.wrapping_add(skip).cast_mut().cast(), inside, libc::MADV_HUGEPAGE) };
     }
 }
@@ -305,7 +307,8 @@ fn advise_huge(start: *const u8, bytes: usize) {
 #[cfg(not(target_os = "linux"))]
 fn advise_huge(_start: *const u8, _bytes: usize) {}
 
-/// The external memory that V8 knows of, told to it or its own buffers': the test that telling is undone asks.
+/// The external memory that V8 knows of, reported or in its own buffers. A test uses it to check that what was reported
+/// is subtracted again.
 #[napi(catch_unwind)]
 pub fn external_memory(env: Env) -> Option<f64> {
     guard(|| Ok(env.adjust_external_memory(0)? as f64))

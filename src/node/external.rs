@@ -1,15 +1,15 @@
-//! What JavaScript holds: values behind externals, which go as soon as they are garbage.
+//! Values that JavaScript holds behind externals, and that are freed as soon as they are garbage.
 //!
-//! Node runs the finalizer of an external when its event loop turns. Code that does not let it turn would keep
-//! everything it ever made, whatever garbage V8 collects meanwhile. So each external has a weak reference, which V8
-//! empties in the midst of a collection. Once enough has been made since the last look, all references are looked at,
-//! and the values of those that are empty go; for what is not made any more there is the finalizer.
+//! Node runs the finalizer of an external when its event loop turns. Code that never lets it turn would keep everything
+//! it ever made, whatever V8 collects meanwhile. So each external has a weak reference, which V8 empties during a
+//! collection. Once enough has been made since the last look, all references are examined and the values of empty ones
+//! are dropped. If nothing more is made, the finalizer frees them.
 //!
-//! V8 collects because it is told of the memory. Of mapped files it is not: when many are mapped it is pressed to
+//! V8 collects because it is told of the memory. It is not told of mapped files; when many are mapped, it is made to
 //! collect. Memory that a live buffer shows needs more than that: see `buffers::orphans`.
 //!
-//! An external holds no pointer but a number, by which its thread finds the value: no external of others, and no
-//! finalizer that comes late, can make it look where nothing is.
+//! An external holds no pointer but a number, by which its thread finds the value. Neither an external of another addon
+//! nor a late finalizer can therefore lead to freed memory.
 
 #![allow(
     unsafe_code,
@@ -34,7 +34,7 @@ use tokenbed_memory::{List, Map};
 /// A value that JavaScript holds, or is about to.
 pub struct External<T: 'static> {
     value: T,
-    /// What V8 is told of.
+    /// The size that V8 was told of.
     bytes: Cell<usize>,
     _room: Room,
 }
@@ -44,12 +44,12 @@ impl<T> External<T> {
         Self::new_with_size_hint(value, 0)
     }
 
-    /// With so many bytes of memory, about, that V8 is told of.
+    /// Makes an external whose value takes about this many bytes, of which V8 is told.
     pub fn new_with_size_hint(value: T, bytes: usize) -> Self {
         Self { value, bytes: Cell::new(bytes), _room: Room::take() }
     }
 
-    /// Tells V8 how much memory a value has by now that JavaScript holds.
+    /// Tells V8 how much memory a value that JavaScript already holds takes by now.
     pub fn holds(&self, env: &Env, bytes: usize) {
         let before = self.bytes.replace(bytes);
         tell(env, bytes as i64 - before as i64);
@@ -83,8 +83,8 @@ impl<T> FromNapiRef for External<T> {
         check_status!(unsafe { sys::napi_get_value_external(env, value, &mut data) }, "not an external")?;
         let found = value_of(data as usize).filter(|found| found.kind == TypeId::of::<Self>());
         let found = found.ok_or_else(|| napi::Error::from_reason("an external of another kind"))?;
-        // SAFETY: of this type, as was just seen. A value stays where it is until it is garbage. During a call that was
-        // given its external JavaScript holds that, and nobody keeps what a call was given.
+        // SAFETY: the type was checked just now. A value stays where it is until it is garbage; during a call,
+        // JavaScript holds the externals that it passed, and no call keeps its arguments.
         Ok(unsafe { found.value.cast::<Self>().as_ref() })
     }
 }
@@ -98,7 +98,8 @@ impl<T> ToNapiValue for External<T> {
         let number = number.ok_or_else(|| napi::Error::from_reason("this thread ends"))?;
         let data = ptr::without_provenance_mut(number);
         let (mut value, mut reference) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: a live env, as this function's caller says; the finalizer reads no memory at what it is given.
+        // SAFETY: the env is live, as this function's caller promises; the finalizer does not read memory at the
+        // address it is given.
         check_status!(unsafe { sys::napi_create_external(env, data, None, ptr::null_mut(), &mut value) })?;
         // SAFETY: as above.
         check_status!(unsafe {
@@ -110,9 +111,9 @@ impl<T> ToNapiValue for External<T> {
     }
 }
 
-/// Runs when the event loop turns, or as the environment ends.
+/// Runs when the event loop turns, or when the environment ends.
 unsafe extern "C" fn finalize(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
-    // What a panic leaves behind is memory.
+    // A panic leaks memory and does nothing else.
     let _ = catch_unwind(|| {
         let kept = with(|made| made.all.remove(&data.addr()));
         RECENT.with(|recent| recent[data.addr() % LOOKED_UP].set(None));
@@ -142,55 +143,58 @@ struct Kept {
 }
 
 impl Kept {
-    /// Drops the value of an external that JavaScript does not reach any more.
+    /// Drops the value of an external that JavaScript can no longer reach.
     fn release(self) {
-        // SAFETY: made in this environment, which is alive whenever its calls and finalizers run. The answer is of no
-        // use here: what cannot be deleted goes with the environment.
+        // SAFETY: the reference was made in this environment, which is alive whenever its calls and finalizers run. The
+        // status is ignored: a reference that cannot be deleted ends with the environment.
         unsafe { sys::napi_delete_reference(self.env, self.reference) };
         tell(&Env::from_raw(self.env), -(self.value.bytes() as i64));
     }
 
-    /// Whether V8 has collected the external, of this environment. Opens no scope for what it looks at.
+    /// Whether the external belongs to this environment and V8 has collected it. The caller must have opened a handle
+    /// scope.
     fn is_garbage(&self, env: sys::napi_env) -> bool {
         let mut value = ptr::null_mut();
-        // SAFETY: a reference of this environment, which was not deleted.
+        // SAFETY: the reference belongs to this environment and was not deleted.
         self.env == env
             && unsafe { sys::napi_get_reference_value(env, self.reference, &mut value) } == sys::Status::napi_ok
             && value.is_null()
     }
 }
 
-/// Bytes that V8 is told of between two looks, at least.
+/// V8 is told of at least this many bytes between two looks,
 const BYTES_BETWEEN: usize = 64 << 20;
-/// Beside that, for each external that there is: a look takes as long as it takes to fill a part of this.
+/// and of this many more for each existing external, so that the time of a look stays proportional to the work between
+/// looks.
 const BYTES_EACH: usize = 2048;
-/// Externals that are made between two looks, at least.
+/// The minimal number of externals made between two looks.
 const MADE_BETWEEN: usize = 4096;
-/// V8 is pressed to collect when so many bytes more are mapped than twice what was left the last time,
+/// V8 is made to collect when the mapped bytes exceed twice what the last collection left by this many,
 const MAPPED_BETWEEN: usize = 256 << 20;
-/// or after so many storages in mapped files: Linux maps 65530 files at once.
+/// or after this many storages in mapped files: Linux maps 65530 files at once.
 const MAPS_BETWEEN: usize = 1 << 14;
-/// What presses V8: more than any limit it has.
+/// The memory pressure that makes V8 collect: more than any limit it has.
 const PRESSURE: i64 = 1 << 40;
 
 /// The externals of a thread.
 struct Made {
-    /// By their numbers. Never dropped: what is left when a thread ends outlives its environment.
+    /// The externals by their numbers. The map is never dropped: values left when a thread ends outlive its
+    /// environment.
     all: ManuallyDrop<HashMap<usize, Kept, Numbered>>,
-    /// The last number.
+    /// The number given last.
     last: usize,
-    /// How many there are and are about to be.
+    /// The number of externals that exist or are about to.
     announced: usize,
-    /// How many were left at the last look.
+    /// The number of externals left at the last look.
     left: usize,
-    /// Bytes that V8 was told of since.
+    /// Bytes that V8 was told of since then.
     told: usize,
-    /// Storages in mapped files since V8 was last pressed, and the bytes that were mapped then.
+    /// Storages in mapped files made since V8 was last made to collect, and the bytes that were mapped at that time.
     maps: usize,
     mapped: usize,
 }
 
-/// Spreads consecutive numbers.
+/// A hasher that spreads consecutive numbers.
 #[derive(Clone, Copy)]
 struct Numbered;
 
@@ -210,7 +214,7 @@ impl std::hash::Hasher for Number {
     }
 
     fn write_usize(&mut self, number: usize) {
-        // 2^64 by the golden ratio (Knuth 6.4).
+        // 2^64 divided by the golden ratio (Knuth 6.4).
         self.0 = (self.0 ^ number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
@@ -221,7 +225,7 @@ impl std::hash::Hasher for Number {
 
 impl Made {
     fn new() -> Self {
-        // Far from what other addons write in theirs, and within the 47 bits of an address.
+        // Far from the values that other addons put in their externals, and within the 47 bits of an address.
         let first = RandomState::new().hash_one(0) as usize & 0x3fff_ffff_0000;
         let all = ManuallyDrop::new(HashMap::with_hasher(Numbered));
         Self { all, last: first, announced: 0, left: 0, told: 0, maps: 0, mapped: 0 }
@@ -230,11 +234,11 @@ impl Made {
 
 thread_local! {
     static MADE: RefCell<Made> = RefCell::new(Made::new());
-    /// Whether values are being dropped ahead of their finalizers.
+    /// Whether values are currently being dropped before their finalizers run.
     static AHEAD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A value with its number and its type: what tells whether it is the one that is meant, without asking the value.
+/// A value with its number and its type, which identify it without reading the value.
 #[derive(Clone, Copy)]
 struct Found {
     number: usize,
@@ -242,14 +246,14 @@ struct Found {
     value: NonNull<()>,
 }
 
-/// Loops call with the same few externals: so many of those that were looked up last are remembered, by their numbers.
+/// Loops pass the same few externals to each call. This many of the last ones looked up are cached by number.
 const LOOKED_UP: usize = 16;
 
 thread_local! {
     static RECENT: [Cell<Option<Found>>; LOOKED_UP] = const { [const { Cell::new(None) }; LOOKED_UP] };
 }
 
-/// The value of a number, if there is one: a place of those that were looked up last is emptied before its value goes.
+/// The value of a number, if it exists. Its place in the cache is emptied before the value is dropped.
 fn value_of(number: usize) -> Option<Found> {
     RECENT.with(|recent| {
         let place = &recent[number % LOOKED_UP];
@@ -266,16 +270,16 @@ fn value_of(number: usize) -> Option<Found> {
     })
 }
 
-/// What `run` makes of the externals; nothing while the thread ends.
+/// Runs `run` on the externals; returns None while the thread is ending.
 fn with<R>(run: impl FnOnce(&mut Made) -> R) -> Option<R> {
     MADE.try_with(|made| made.try_borrow_mut().ok().map(|mut made| run(&mut made))).ok().flatten()
 }
 
-/// Room for one among all externals.
+/// A reserved place for one external.
 struct Room;
 
 impl Room {
-    /// Ends the call where there is none.
+    /// Reserves the place; ends the call if there is no memory.
     fn take() -> Self {
         with(|made| {
             let more = made.announced + 1 - made.all.len();
@@ -292,7 +296,7 @@ impl Drop for Room {
     }
 }
 
-/// Advice to V8's garbage collector. It only fails while the environment goes down, where it does not matter.
+/// Reports memory to V8's garbage collector. It only fails while the environment is ending, when it does not matter.
 pub(crate) fn tell(env: &Env, bytes: i64) {
     if bytes > 0 {
         with(|made| made.told = made.told.saturating_add(bytes as usize));
@@ -302,12 +306,12 @@ pub(crate) fn tell(env: &Env, bytes: i64) {
     }
 }
 
-/// A storage in a mapped file was made.
+/// Counts a storage that was made in a mapped file.
 pub(crate) fn mapped() {
     with(|made| made.maps += 1);
 }
 
-/// Enters what was made, and drops what is garbage where it is time to look.
+/// Registers a new value, and drops garbage if it is time to look.
 fn enter(number: usize, kept: Kept) {
     let env = kept.env;
     let due = with(|made| {
@@ -328,39 +332,39 @@ fn enter(number: usize, kept: Kept) {
     }
 }
 
-/// Drops the values of all externals that V8 has found to be garbage, and from so many bytes on what their buffers
-/// show.
+/// Drops the values of all externals that V8 has found to be garbage, and the memory of their buffers if it is at least
+/// `least` bytes.
 fn look(env: sys::napi_env, least: usize) {
     let garbage = with(|made| {
         let mut scope = ptr::null_mut();
-        // SAFETY: a live env. What the references give lives in this scope alone, which is closed below.
+        // SAFETY: the env is live. The values of the references live only in this scope, which is closed below.
         let opened = unsafe { sys::napi_open_handle_scope(env, &mut scope) } == sys::Status::napi_ok;
         let mut garbage = Vec::new();
-        // Where there is no memory to remember them all, they wait for their finalizers.
+        // If there is no memory for the list, the externals wait for their finalizers.
         if opened && garbage.try_reserve_exact(made.all.len()).is_ok() {
             garbage.put_all(made.all.extract_if(|_, kept| kept.is_garbage(env)));
             RECENT.with(|recent| recent.iter().for_each(|place| place.set(None)));
         }
         if opened {
-            // SAFETY: opened above.
+            // SAFETY: the scope was opened above.
             unsafe { sys::napi_close_handle_scope(env, scope) };
         }
         (made.left, made.told) = (made.all.len(), 0);
         garbage
     });
-    // Beyond the borrow: values may tell V8 that their memory is gone.
+    // The borrow has ended: values may tell V8 that their memory is gone.
     AHEAD.set(true);
     garbage.into_iter().flatten().for_each(|(_, kept)| kept.release());
     AHEAD.set(false);
     buffers::free_orphans(env, least);
 }
 
-/// Whether what is dropped now is dropped before its finalizer runs.
+/// Whether a value dropped now is dropped before its finalizer runs.
 pub(crate) fn is_ahead() -> bool {
     AHEAD.get()
 }
 
-/// Makes V8 collect all garbage, before this returns. Other hosts may do so later.
+/// Makes V8 collect all garbage before this returns. Other hosts may do so later.
 pub(crate) fn press(env: sys::napi_env) {
     let env = Env::from_raw(env);
     if env.adjust_external_memory(PRESSURE).is_ok() {

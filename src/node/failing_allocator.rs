@@ -1,5 +1,5 @@
-//! An allocator that refuses one request, for the tests that running out of memory is an error: built with the feature
-//! `failing-allocator` alone, which no shipped binary has.
+//! An allocator that refuses one request. Tests use it to check that running out of memory is an error. It is built
+//! only with the feature `failing-allocator`, which no shipped binary has.
 
 #![allow(unsafe_code, reason = "an allocator is one")]
 
@@ -15,14 +15,15 @@ struct Failing;
 /// Smaller requests are never refused.
 const LARGE: usize = 4 << 10;
 
-/// How many large requests are left up to the one that is refused, that one counted; 0 where none is.
+/// The number of large requests up to and including the one that is refused; 0 if none will be.
 static LEFT: AtomicUsize = AtomicUsize::new(0);
 
 fn refuses(bytes: usize) -> bool {
     bytes > LARGE && LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) == Ok(1)
 }
 
-// SAFETY: what is not refused is the system's allocator's, as it is; a null pointer is how an allocator refuses.
+// SAFETY: requests that are not refused go unchanged to the system's allocator; a refusal returns a null pointer, as
+// the contract says.
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises are passed on.
@@ -35,7 +36,7 @@ unsafe impl GlobalAlloc for Failing {
     }
 
     unsafe fn realloc(&self, start: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        // SAFETY: as above; what is refused stays as it is.
+        // SAFETY: as above; a refused request leaves the memory unchanged.
         if refuses(bytes) { ptr::null_mut() } else { unsafe { System.realloc(start, layout, bytes) } }
     }
 
@@ -48,7 +49,7 @@ unsafe impl GlobalAlloc for Failing {
 #[global_allocator]
 static ALLOCATOR: Failing = Failing;
 
-/// Has the request of this number refused, counted from now on over all threads; none with 0.
+/// Makes the request with this number fail, counted from now over all threads. With 0, none fails.
 #[napi(catch_unwind)]
 pub fn allocator_arm(request: f64) -> bool {
     status(|| {
@@ -57,7 +58,7 @@ pub fn allocator_arm(request: f64) -> bool {
     })
 }
 
-/// How many requests are left up to the one that is refused; 0 once it was.
+/// The number of requests up to and including the one that is refused; 0 after it was refused.
 #[napi(catch_unwind)]
 pub fn allocator_left() -> Option<f64> {
     guard(|| Ok(LEFT.load(Ordering::Relaxed) as f64))

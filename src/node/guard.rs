@@ -1,4 +1,4 @@
-//! Failures cross as a status and a few fields, and no panic crosses at all.
+//! Failures cross the border as a status and a few fields; panics never cross it.
 
 use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Task};
@@ -9,60 +9,60 @@ use tokenbed_core::storage::watched;
 use tokenbed_nn::token_position::Side;
 use tokenbed_text::panics::{self, Ended};
 
-/// Why the last call of this thread failed; TypeScript makes the typed error of it.
+/// Why the last call of this thread failed. TypeScript makes the typed error from it.
 #[napi(object)]
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// `core::Error::code`, or `INTERNAL` for a panic.
     pub code: String,
     pub message: String,
-    /// Of a bad id: its place counted over all ids, itself in decimal, rows of the table, how many are bad;
-    /// of memory that could not be had: how many bytes.
+    /// For a bad id: its place counted over all ids, the id in decimal, the number of rows, and the number of bad ids.
+    /// For memory that could not be allocated: the number of bytes.
     pub flat: Option<f64>,
     pub value: Option<String>,
     pub rows: Option<f64>,
     pub count: Option<f64>,
-    /// What the bad id is, where it is no token's: a position or a segment.
+    /// The kind of a bad id that is not a token: a position or a segment.
     pub what: Option<String>,
-    /// Of a file.
+    /// The path of the file that is at fault.
     pub path: Option<String>,
     pub offset: Option<f64>,
-    /// Whether the bytes that are wrong are no UTF-8, and could be replaced.
+    /// Whether the bytes at fault are not valid UTF-8, and could be replaced.
     pub invalid_utf8: Option<bool>,
-    /// The special token that stands in a text and is not allowed.
+    /// The special token that occurs in a text and is not allowed.
     pub special_token: Option<String>,
     /// The environment variable whose value cannot be used.
     pub setting: Option<String>,
-    /// The system's error: its message and, where it has one, its number.
+    /// The system's error: its message and, if known, its number.
     pub cause: Option<String>,
     pub errno: Option<i32>,
 }
 
-/// A failure on its way out; boxed, as the way that goes well should carry no weight.
+/// A failure on its way to the caller. It is boxed so that successful results stay small.
 #[derive(Clone, Debug)]
 pub struct Failure(Box<Report>);
 
 impl Failure {
-    /// A bad id that is a target of cross-entropy.
+    /// A failure for a bad id that is a target of cross-entropy.
     pub(crate) fn of_target(error: Error) -> Self {
         let mut failure = Failure::from(error);
         failure.0.what = Some("target".into());
         failure
     }
 
-    /// With the special token that is not allowed where it stands.
+    /// Adds the special token that is not allowed where it occurs.
     pub(crate) fn of_special_token(mut self, token: String) -> Self {
         self.0.special_token = Some(token);
         self
     }
 
-    /// With the environment variable whose value cannot be used.
+    /// Adds the environment variable whose value cannot be used.
     pub(crate) fn of_setting(mut self, variable: &str) -> Self {
         self.0.setting = Some(variable.into());
         self
     }
 
-    /// Work that was ended by an AbortSignal.
+    /// The failure of work that an AbortSignal stopped.
     pub(crate) fn aborted() -> Self {
         Failure(Box::new(Report { code: "ABORTED".into(), message: "aborted".into(), ..Report::default() }))
     }
@@ -131,10 +131,10 @@ thread_local! {
     static LAST: RefCell<Option<Report>> = const { RefCell::new(None) };
 }
 
-/// Runs work whose answer carries its failure, as that of another thread must; a panic is one, too, and
-/// so is the unwinding of what found no memory.
+/// Runs work and returns any failure as its result, as is needed on another thread. Panics become failures, and so does
+/// the unwinding that follows a failed allocation.
 pub(crate) fn caught<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    // What a panic may leave half done is the caller's output, whose values it learns not to trust.
+    // A panic may leave the caller's output half written; the caller learns from the failure not to use it.
     match panics::ended(|| watched(run)) {
         Ok(result) => result,
         Err(Ended::Panic(message)) => Err(internal(message)),
@@ -142,23 +142,23 @@ pub(crate) fn caught<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, F
     }
 }
 
-/// Runs an export. What fails or panics is kept for `takeFailure`, and the answer is nothing.
+/// Runs an export. If it fails or panics, the failure is kept for `takeFailure` and the result is None.
 pub(crate) fn guard<T>(run: impl FnOnce() -> Result<T, Failure>) -> Option<T> {
     caught(run).map_err(|failure| LAST.with(|last| *last.borrow_mut() = Some(*failure.0))).ok()
 }
 
-/// [`guard`] for exports that answer with a status alone: whether it went well.
+/// Runs an export that only returns a status; true means success. Otherwise as [`guard`].
 pub(crate) fn status(run: impl FnOnce() -> Result<(), Failure>) -> bool {
     guard(run).is_some()
 }
 
-/// Why the last call of this thread failed; once.
+/// Takes the failure of this thread's last call; a second call returns nothing.
 #[napi(catch_unwind)]
 pub fn take_failure() -> Option<Report> {
     LAST.with(|last| last.borrow_mut().take())
 }
 
-/// Panics, as a bug would: the test that no panic ends the process calls it.
+/// Panics as a bug would. A test calls it to check that a panic does not end the process.
 #[napi(catch_unwind)]
 pub fn panic_on_purpose() -> bool {
     #[allow(clippy::panic, reason = "its purpose")]
@@ -183,7 +183,7 @@ impl Task for Panic {
     }
 }
 
-/// As [`panic_on_purpose`], on a thread that work is done on while JavaScript goes on.
+/// Does the same as [`panic_on_purpose`], on another thread while JavaScript continues.
 #[napi(catch_unwind)]
 pub fn panic_elsewhere() -> AsyncTask<Panic> {
     AsyncTask::new(Panic)

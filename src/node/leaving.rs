@@ -1,6 +1,6 @@
-//! Work that a process which exits does not wait for. Node joins the threads of libuv's pool when it exits, so that
-//! `process.exit` would take as long as what runs there; such work runs on a thread of its own, for which one of the
-//! pool waits until the process leaves.
+//! Work that an exiting process does not wait for. Node joins the threads of libuv's pool when it exits, so
+//! `process.exit` would take as long as the work on them. Such work runs on a thread of its own, and a pool thread
+//! waits for it only until the process exits.
 
 use crate::node::guard::{Failure, caught, status};
 use napi_derive::napi;
@@ -15,14 +15,14 @@ fn leaving() -> MutexGuard<'static, bool> {
     LEAVING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What `run` gives. Once the process leaves, an error that nobody will see, while `run` goes on: it must touch nothing
-/// of JavaScript's, and nothing on a disk.
+/// Returns the result of `run`. If the process exits first, it returns an error that nobody sees, while `run`
+/// continues: `run` must therefore touch nothing of JavaScript's and nothing on disk.
 pub fn apart<T: Send + 'static>(run: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
     let result = Arc::new(Mutex::new(None));
     let theirs = Arc::clone(&result);
     let worker = move || {
         let made = caught(run);
-        // Under the lock, so that it is not missed between a look and a wait.
+        // The lock is held so that the signal cannot be missed between the check and the wait.
         let _told = leaving();
         *theirs.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
         CHANGED.notify_all();
@@ -42,8 +42,8 @@ pub fn apart<T: Send + 'static>(run: impl FnOnce() -> Result<T, Failure> + Send 
     }
 }
 
-/// The process exits: nothing that runs apart is waited for any more. The main thread says so, with whom all others
-/// end.
+/// Tells all waiting threads that the process exits, so that they wait no longer. The main thread calls it, and all
+/// other threads end with it.
 #[napi(catch_unwind)]
 pub fn process_leaves() -> bool {
     status(|| {

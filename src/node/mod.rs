@@ -1,4 +1,4 @@
-//! The border with Node: what every export runs in, borrows by and hands out.
+//! The border with Node: exports run in it, and it borrows arguments and hands out results.
 
 pub mod borrow;
 pub mod borrowed_text;

@@ -1,4 +1,4 @@
-//! What this binary is and runs on.
+//! Facts about this binary and the machine that it runs on.
 
 use crate::node::borrow::size;
 use crate::node::buffers::live_data;
@@ -11,14 +11,14 @@ use tokenbed_kernels::{dispatch, isa};
 use tokenbed_memory::Gather;
 use tokenbed_threads::{BadThreads, setting};
 
-/// A feature of the processor that instruction sets are chosen by.
+/// A processor feature that decides which instruction set is chosen.
 #[napi(object)]
 pub struct CpuFeature {
     pub name: String,
     pub available: bool,
 }
 
-/// What this binary is and runs on.
+/// Facts about this binary and the machine that it runs on.
 #[napi(object)]
 pub struct Native {
     pub version: String,
@@ -39,35 +39,36 @@ impl From<BadThreads> for Failure {
     }
 }
 
-/// Threads that a kernel may use; a failure where the environment says what is no number of threads.
+/// The number of threads that a kernel may use. Fails if the environment variable is not a valid number of threads.
 pub(crate) fn threads() -> Result<usize, Failure> {
     Ok(setting::num_threads()?)
 }
 
-/// Threads for work that memory does not bound: as many as somebody chose, else all cores.
+/// The number of threads for work that is not bound by memory bandwidth: the configured number, or else all cores.
 pub(crate) fn computing_threads() -> Result<usize, Failure> {
     Ok(setting::chosen()?.unwrap_or_else(setting::cores))
 }
 
-/// Threads that a kernel may use.
+/// The number of threads that a kernel may use.
 #[napi(catch_unwind)]
 pub fn num_threads() -> Option<f64> {
     guard(|| Ok(threads()? as f64))
 }
 
-/// Sets how many, for the whole process.
+/// Sets the number of threads for the whole process.
 #[napi(catch_unwind)]
 pub fn set_num_threads(threads: f64) -> bool {
     status(|| Ok(setting::set_num_threads(size(threads)?)?))
 }
 
-/// Helpers started so far: the test that none starts before there is work for it asks.
+/// The number of worker threads started so far. A test uses it to check that none starts before there is work.
 #[napi(catch_unwind)]
 pub fn started_threads() -> Option<f64> {
     guard(|| Ok(tokenbed_threads::started() as f64))
 }
 
-/// What this binary is and runs on; a failure where the environment forces an instruction set that is not there.
+/// Facts about this binary and the machine. Fails if the environment forces an instruction set that the machine does
+/// not have.
 #[napi(catch_unwind)]
 pub fn native_info(env: Env) -> Option<Native> {
     guard(|| -> Result<_, Failure> {
@@ -84,17 +85,18 @@ pub fn native_info(env: Env) -> Option<Native> {
     })
 }
 
-/// What one op gave on one instruction set, beside the scalar ones.
+/// The results of one op on one instruction set, compared with the scalar ones.
 #[napi(object)]
 pub struct KernelTest {
     pub op: String,
     pub isa: String,
     pub ok: bool,
-    /// Of all its results: 16 hexadecimal digits, the same on every machine.
+    /// The digest of all its results: 16 hexadecimal digits, the same on every machine.
     pub digest: String,
 }
 
-/// Runs the kernels of every instruction set that the machine has against the scalar ones: some milliseconds.
+/// Compares the kernels of every instruction set that the machine has with the scalar ones. This takes some
+/// milliseconds.
 #[napi(catch_unwind)]
 pub fn kernels_self_test() -> Option<Vec<KernelTest>> {
     guard(|| {

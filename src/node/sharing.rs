@@ -1,4 +1,4 @@
-//! Storage that threads share: who has its number opens a handle of his own on it.
+//! Storage that threads share: a thread that knows its number can open a handle on it.
 
 use crate::node::borrow::size;
 use crate::node::buffers::{Handle, Telling};
@@ -14,7 +14,7 @@ use tokenbed_core::Error;
 use tokenbed_core::storage::Storage;
 use tokenbed_memory::{List, Map};
 
-/// What is shared now, by number; numbers are never used again.
+/// The storages shared now, by number. Numbers are never reused.
 #[derive(Default)]
 struct Registry {
     last: usize,
@@ -23,18 +23,18 @@ struct Registry {
 
 static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
 
-/// Nothing panics while it is locked but for want of memory, and it is whole even then.
+/// Only a failed allocation can panic while the lock is held, and the registry is consistent even then.
 fn registry() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn forget(number: usize) {
     let storage = registry().storages.remove(&number);
-    // Freed, if it was the last holder, while nobody waits for the registry.
+    // If this was the last holder, the storage is freed after the registry is unlocked.
     drop(storage);
 }
 
-/// What a thread shares goes with it, however it ends.
+/// The numbers that a thread shares. They are unshared when it ends, in whatever way.
 #[derive(Default)]
 struct OfThread(Vec<usize>);
 
@@ -48,7 +48,7 @@ thread_local! {
     static MINE: RefCell<OfThread> = RefCell::default();
 }
 
-/// Shares the storage of a handle until `storageUnshare` or the end of this thread: its number.
+/// Shares the storage of a handle until `storageUnshare` or the end of this thread. Returns its number.
 #[napi(catch_unwind)]
 pub fn storage_share(handle: &External<Handle>) -> Option<f64> {
     guard(|| {
@@ -63,7 +63,7 @@ pub fn storage_share(handle: &External<Handle>) -> Option<f64> {
     })
 }
 
-/// Ends the sharing; handles that were opened keep the storage.
+/// Ends the sharing. Handles that were already opened keep the storage.
 #[napi(catch_unwind)]
 pub fn storage_unshare(number: f64) -> bool {
     status(|| {
@@ -74,22 +74,22 @@ pub fn storage_unshare(number: f64) -> bool {
     })
 }
 
-/// Whether something is shared under a number.
+/// Whether a storage is shared under this number.
 #[napi(catch_unwind)]
 pub fn storage_is_shared(number: f64) -> Option<bool> {
     guard(|| Ok(registry().storages.contains_key(&size(number)?)))
 }
 
-/// A handle on all of a storage.
+/// A handle on a whole shared storage.
 #[napi(object, object_from_js = false)]
 pub struct Opened {
     pub handle: External<Handle>,
     pub bytes: f64,
-    /// Whether it lies in a mapped file.
+    /// Whether the storage lies in a mapped file.
     pub mapped: bool,
 }
 
-/// A handle on a shared storage, of this thread's own.
+/// Opens a handle of this thread on a shared storage.
 #[napi(catch_unwind)]
 pub fn storage_open(env: Env, number: f64) -> Option<Opened> {
     guard(|| {
@@ -100,7 +100,7 @@ pub fn storage_open(env: Env, number: f64) -> Option<Opened> {
     })
 }
 
-/// What tells this process from others, and from those that had its number before.
+/// A token that identifies this process among all others, including earlier ones with the same process id.
 #[napi(catch_unwind)]
 pub fn process_token() -> Option<String> {
     static TOKEN: LazyLock<String> = LazyLock::new(|| {

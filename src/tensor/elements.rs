@@ -1,4 +1,4 @@
-//! Arithmetic of tensors. `arithmetic` is the type that it runs in: float32, float64 or int64.
+//! Tensor arithmetic. `arithmetic` is the type in which it is computed: float32, float64 or int64.
 
 use crate::node::borrow::{Operand, size, sizes};
 use crate::node::borrowed_word::Word;
@@ -37,7 +37,7 @@ macro_rules! with_class {
     };
 }
 
-/// As [`with_class`], for what is defined on floats.
+/// Does the same as [`with_class`], for operations that are defined on floats.
 macro_rules! with_float {
     ($class:expr, $t:ident => $body:expr) => {
         match $class.0 {
@@ -55,13 +55,13 @@ macro_rules! with_float {
 }
 pub(crate) use with_float;
 
-/// Elements of one type to another.
+/// Converts elements from one type to another.
 #[napi(catch_unwind)]
 pub fn convert_elements(from_type: Word<DType>, from: Operand, to_type: Word<DType>, to: Operand) -> bool {
     status(|| Ok(convert(from_type.0, from.shared()?, to_type.0, to.exclusive(&[&from])?)?))
 }
 
-/// Elements, and where a block of them begins and how far apart its elements lie in each dimension.
+/// Elements, with the offset of a block among them and its stride in each dimension.
 #[napi(object, object_to_js = false)]
 pub struct StridedOperand {
     pub elements: Operand,
@@ -76,7 +76,7 @@ impl StridedOperand {
     }
 }
 
-/// Runs `$body` with `$t` bound to an unsigned integer of so many bytes.
+/// Runs `$body` with `$t` bound to the unsigned integer type of this many bytes.
 macro_rules! with_width {
     ($width:expr, $t:ident => $body:expr) => {
         match $width {
@@ -101,7 +101,7 @@ macro_rules! with_width {
     };
 }
 
-/// A block of `shape` from one layout to another; elements of `width` bytes.
+/// Copies a block of `shape` from one layout to another; elements have `width` bytes.
 #[napi(catch_unwind)]
 pub fn copy_elements(width: u32, shape: &[f64], from: StridedOperand, to: StridedOperand) -> bool {
     status(|| {
@@ -113,7 +113,7 @@ pub fn copy_elements(width: u32, shape: &[f64], from: StridedOperand, to: Stride
     })
 }
 
-/// So many elements of `width` bytes that lie side by side, from one place to another.
+/// Copies `count` adjacent elements of `width` bytes from one place to another.
 #[napi(catch_unwind)]
 pub fn copy_run(width: u32, count: f64, from: Operand, from_offset: f64, to: Operand, to_offset: f64) -> bool {
     status(|| {
@@ -124,7 +124,7 @@ pub fn copy_run(width: u32, count: f64, from: Operand, from_offset: f64, to: Ope
     })
 }
 
-/// Two operands under `shape`, by strides of 0 where they repeat.
+/// Applies an operation to two operands broadcast to `shape`: repeated dimensions have stride 0.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "hot: scripts/rules/border.mjs")]
 pub fn binary_elements(
@@ -148,7 +148,7 @@ pub fn binary_elements(
     })
 }
 
-/// One operand, element by element.
+/// Applies an operation to each element of one operand.
 #[napi(catch_unwind)]
 pub fn unary_elements(op: Word<Unary>, arithmetic: Word<DType>, x: Operand, out: Operand) -> bool {
     status(|| {
@@ -158,7 +158,7 @@ pub fn unary_elements(op: Word<Unary>, arithmetic: Word<DType>, x: Operand, out:
     })
 }
 
-/// The way back: `saved` is the operand or the result, as the op has it.
+/// The backward pass: `saved` is the operand or the result, depending on the op.
 #[napi(catch_unwind)]
 pub fn unary_back_elements(
     op: Word<Unary>,
@@ -175,12 +175,12 @@ pub fn unary_back_elements(
     })
 }
 
-/// How many times `of` elements there are in an operand; 0 where that cannot be, which the op refuses.
+/// How many times `of` elements fit into an operand; 0 if they cannot, which the op refuses.
 fn times<T: Pod>(x: &Operand, of: usize) -> Result<usize, Failure> {
     Ok(x.shared::<T>()?.len() / of.max(1))
 }
 
-/// Along the middle of (outer, n, inner): n follows from the elements.
+/// Reduces the middle dimension of (outer, n, inner). n follows from the number of elements.
 #[napi(catch_unwind)]
 pub fn reduce_elements(
     op: Word<Reduce>,
@@ -199,7 +199,7 @@ pub fn reduce_elements(
     })
 }
 
-/// Softmax or its logarithm along the middle of (outer, n, inner): outer follows from the elements.
+/// Softmax or its logarithm along the middle of (outer, n, inner). outer follows from the number of elements.
 #[napi(catch_unwind)]
 pub fn softmax_elements(log: bool, arithmetic: Word<DType>, n: f64, inner: f64, x: Operand, out: Operand) -> bool {
     status(|| {
@@ -211,14 +211,14 @@ pub fn softmax_elements(log: bool, arithmetic: Word<DType>, n: f64, inner: f64, 
     })
 }
 
-/// Where a dimension lies that is worked along, in elements as (outer, n, inner).
+/// The position of the dimension that is worked along, with elements as (outer, n, inner).
 #[napi(object, object_to_js = false)]
 pub struct AlongOperand {
     pub n: f64,
     pub inner: f64,
 }
 
-/// The way back of softmax, from the result `y` and its gradient.
+/// The backward pass of softmax, from the result `y` and its gradient.
 #[napi(catch_unwind)]
 pub fn softmax_back_elements(
     log: bool,
@@ -238,8 +238,8 @@ pub fn softmax_back_elements(
     })
 }
 
-/// Batches of (rows, inner) * (inner, columns), each the sum of `terms`: `a_of` and `b_of` name the matrix of each;
-/// matrices of a side that is transposed are written as their transposes.
+/// Multiplies batches of (rows, inner) * (inner, columns), each the sum of `terms` products. `a_of` and `b_of` give the
+/// index of the matrix of each product. The matrices of a transposed side are stored as their transposes.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "hot: scripts/rules/border.mjs")]
 pub fn matmul_elements(

@@ -1,4 +1,5 @@
-//! What networks need beside arithmetic: cross-entropy, layer normalization, dropout, forward and back.
+//! The functions that networks need besides arithmetic: cross-entropy, layer normalization and dropout, with their
+//! backward passes.
 
 use crate::node::borrow::{Operand, size};
 use crate::node::borrowed_word::{Reduction, Word};
@@ -14,12 +15,12 @@ use tokenbed_core::{DType, Error};
 use tokenbed_kernels::dispatch;
 use tokenbed_memory::{Gather, List};
 
-/// Rows of the entropy, two numbers each.
+/// The rows of cross-entropy, with two numbers each.
 fn rows_mut(rows: &mut [f64]) -> Result<&mut [RowEntropy], Failure> {
     bytemuck::try_cast_slice_mut(rows).map_err(|_| Error::Shape("rows are two numbers each".into()).into())
 }
 
-/// Rows of `classes` logits and their targets, of which those that are `ignore` do not count.
+/// Rows of `classes` logits, and their targets. Rows whose target is `ignore` do not count.
 #[napi(object, object_to_js = false)]
 pub struct EntropyOperand {
     pub classes: f64,
@@ -28,18 +29,18 @@ pub struct EntropyOperand {
     pub targets: Operand,
 }
 
-/// Where cross-entropy goes.
+/// The output buffers of cross-entropy.
 #[napi(object, object_to_js = false)]
 pub struct EntropyResults {
-    /// The targets, checked, as uint32.
+    /// The checked targets, as uint32.
     pub kept: Operand,
-    /// What the way back needs of each row: two float64.
+    /// The two float64 of each row that the backward pass needs.
     pub rows: Operand,
-    /// The loss of each row, or one for all.
+    /// The loss of each row, or a single one.
     pub losses: Operand,
 }
 
-/// Cross-entropy of rows: the losses or their sum or mean. How many rows count.
+/// Computes cross-entropy per row, and the losses or their sum or mean. Returns the number of rows that count.
 #[napi(catch_unwind)]
 pub fn entropy_elements(
     arithmetic: Word<DType>,
@@ -62,7 +63,7 @@ pub fn entropy_elements(
     })
 }
 
-/// Writes the losses, or their sum or mean: summed in f64, in order, and rounded once.
+/// Writes the losses, or their sum or mean. They are summed in f64, in order, and rounded once.
 fn losses<T: Real>(how: Reduction, rows: &[RowEntropy], count: usize, out: &mut [T]) -> Result<(), Failure> {
     let wanted = if how == Reduction::None { rows.len() } else { 1 };
     if out.len() != wanted {
@@ -73,12 +74,12 @@ fn losses<T: Real>(how: Reduction, rows: &[RowEntropy], count: usize, out: &mut 
         return Ok(());
     }
     let sum: f64 = rows.iter().fold(0.0, |sum, &[_, loss]| sum + loss);
-    // The mean over nothing is NaN.
+    // The mean of no rows is NaN.
     out[0] = T::round(if how == Reduction::Mean { sum / count as f64 } else { sum });
     Ok(())
 }
 
-/// What the way back of cross-entropy reads of the way there.
+/// What the backward pass of cross-entropy reads from the forward pass.
 #[napi(object, object_to_js = false)]
 pub struct EntropySaved {
     pub classes: f64,
@@ -87,8 +88,8 @@ pub struct EntropySaved {
     pub rows: Operand,
 }
 
-/// The gradient of the logits; `grad` is that of the result: one for each row, or with a `share` a single one, of which
-/// each row has this part.
+/// Computes the gradient of the logits. `grad` is the gradient of the result: one value per row or, with `share`, a
+/// single value that is multiplied by `share` for each row.
 #[napi(catch_unwind)]
 pub fn entropy_back_elements(
     arithmetic: Word<DType>,
@@ -118,7 +119,7 @@ fn optional<T: bytemuck::Pod>(operand: &Option<Operand>) -> Result<Option<&[T]>,
     operand.as_ref().map(Operand::shared).transpose()
 }
 
-/// A normalization of rows of `dim` elements.
+/// The options of a normalization of rows with `dim` elements.
 #[napi(object, object_to_js = false)]
 pub struct NormOperand {
     pub dim: f64,
@@ -127,7 +128,7 @@ pub struct NormOperand {
     pub bias: Option<Operand>,
 }
 
-/// Rows, normalized.
+/// Normalizes rows.
 #[napi(catch_unwind)]
 pub fn norm_elements(arithmetic: Word<DType>, norm: NormOperand, x: Operand, out: Operand) -> bool {
     status(|| {
@@ -140,7 +141,7 @@ pub fn norm_elements(arithmetic: Word<DType>, norm: NormOperand, x: Operand, out
     })
 }
 
-/// Where the gradients of a normalization go: of the rows, and of weight and bias where they are asked for.
+/// The buffers for the gradients of a normalization: of the rows, and of weight and bias if they are requested.
 #[napi(object, object_to_js = false)]
 pub struct NormGradients {
     pub x: Operand,
@@ -148,7 +149,7 @@ pub struct NormGradients {
     pub bias: Option<Operand>,
 }
 
-/// The gradients of a normalization.
+/// Computes the gradients of a normalization.
 #[napi(catch_unwind)]
 pub fn norm_back_elements(
     arithmetic: Word<DType>,
@@ -172,7 +173,7 @@ pub fn norm_back_elements(
     })
 }
 
-/// Which elements dropout keeps, each with a probability of `keep`: a bit each, in the order of the elements.
+/// Draws which elements dropout keeps, each with probability `keep`: one bit per element, in order.
 #[napi(catch_unwind)]
 pub fn draw_kept(generator: &External<Draws>, keep: f64, elements: f64, bits: Operand) -> bool {
     status(|| {
@@ -185,7 +186,7 @@ pub fn draw_kept(generator: &External<Draws>, keep: f64, elements: f64, bits: Op
     })
 }
 
-/// Elements times `scale` where their bit is set, else times 0.
+/// Multiplies elements by `scale` if their bit is set, and by 0 otherwise.
 #[napi(catch_unwind)]
 pub fn dropout_elements(arithmetic: Word<DType>, scale: f64, bits: Operand, x: Operand, out: Operand) -> bool {
     status(|| {

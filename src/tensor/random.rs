@@ -1,4 +1,4 @@
-//! Draws. A generator lives behind a handle; each JavaScript thread has its own.
+//! Random draws. A generator lives behind a handle, and each JavaScript thread has its own.
 
 use crate::node::borrow::{Operand, size};
 use crate::node::external::External;
@@ -15,7 +15,7 @@ use tokenbed_rng::{DrawError, Generator, How, StateError, bernoulli, loader, nor
 pub struct Draws(RefCell<Generator>);
 
 impl Draws {
-    /// A bit for each of so many elements, set with the probability `keep`.
+    /// Draws one bit per element, which is set with probability `keep`.
     pub(crate) fn bernoulli(&self, keep: f64, elements: usize, bits: &mut [u8]) {
         bernoulli(&mut self.0.borrow_mut(), keep, elements, bits);
     }
@@ -37,7 +37,7 @@ fn how() -> Result<How, Failure> {
     Ok(How { kernels: dispatch::active(), threads: crate::node::process::threads()? })
 }
 
-/// A generator; of a seed only the low 64 bits count, negative ones in two's complement.
+/// Makes a generator. Only the low 64 bits of a seed count; negative seeds are in two's complement.
 #[napi(catch_unwind)]
 pub fn generator_new(seed: BigInt) -> Option<External<Draws>> {
     guard(|| {
@@ -46,7 +46,7 @@ pub fn generator_new(seed: BigInt) -> Option<External<Draws>> {
     })
 }
 
-/// Starts it again.
+/// Restarts the generator with a seed.
 #[napi(catch_unwind)]
 pub fn generator_seed(generator: &External<Draws>, seed: BigInt) -> bool {
     status(|| {
@@ -60,31 +60,31 @@ fn low_64(seed: &BigInt) -> u64 {
     if seed.sign_bit { magnitude.wrapping_neg() } else { magnitude }
 }
 
-/// Its state, in the bytes of torch.get_rng_state().
+/// The generator's state, in the bytes of torch.get_rng_state().
 #[napi(catch_unwind)]
 pub fn generator_state(env: Env, generator: &External<Draws>) -> Option<Uint8ArraySlice<'static>> {
     guard(|| Ok(Uint8ArraySlice::copy_from(&env, generator.0.borrow().state())?))
 }
 
-/// Takes a state of `generator_state`.
+/// Restores a state from `generator_state`.
 #[napi(catch_unwind)]
 pub fn generator_set_state(generator: &External<Draws>, state: Operand) -> bool {
     status(|| Ok(generator.0.borrow_mut().set_state(state.stable()?)?))
 }
 
-/// Fills with N(mean, std).
+/// Fills `out` with draws from N(mean, std).
 #[napi(catch_unwind)]
 pub fn draw_normal(generator: &External<Draws>, out: Operand, mean: f64, std: f64) -> bool {
     status(|| Ok(normal_with(how()?, &mut generator.0.borrow_mut(), out.exclusive(&[])?, mean, std)?))
 }
 
-/// Fills uniformly from [low, high).
+/// Fills `out` uniformly from [low, high).
 #[napi(catch_unwind)]
 pub fn draw_uniform(generator: &External<Draws>, out: Operand, low: f64, high: f64) -> bool {
     status(|| Ok(uniform_with(how()?, &mut generator.0.borrow_mut(), out.exclusive(&[])?, low, high)?))
 }
 
-/// Fills with a permutation of 0 .. its length.
+/// Fills `out` with a permutation of 0 .. its length.
 #[napi(catch_unwind)]
 pub fn draw_permutation(generator: &External<Draws>, out: Operand) -> bool {
     status(|| {
@@ -94,7 +94,7 @@ pub fn draw_permutation(generator: &External<Draws>, out: Operand) -> bool {
     })
 }
 
-/// The order of an epoch: of the default generator, or of a loader's own (`own`).
+/// The order of an epoch, drawn from the default generator or, if `own` is set, from a loader's generator.
 #[napi(catch_unwind)]
 pub fn epoch_begin(generator: &External<Draws>, own: bool, out: Operand) -> bool {
     status(|| {
@@ -105,7 +105,7 @@ pub fn epoch_begin(generator: &External<Draws>, own: bool, out: Operand) -> bool
     })
 }
 
-/// What an epoch without shuffling takes from the generator.
+/// Takes from the generator what an epoch without shuffling takes.
 #[napi(catch_unwind)]
 pub fn epoch_begin_in_order(generator: &External<Draws>) -> bool {
     status(|| {
@@ -114,7 +114,7 @@ pub fn epoch_begin_in_order(generator: &External<Draws>) -> bool {
     })
 }
 
-/// What the end of an epoch of `length` samples takes from a loader's own generator.
+/// Takes from a loader's own generator what the end of an epoch of `length` samples takes.
 #[napi(catch_unwind)]
 pub fn epoch_finish(generator: &External<Draws>, length: f64) -> bool {
     status(|| Ok(loader::finish_own_epoch(&mut generator.0.borrow_mut(), size(length)?)?))

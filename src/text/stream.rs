@@ -1,4 +1,4 @@
-//! Sources of text that are too large for memory: files, and pieces as they come.
+//! Sources of text that may be too large for memory: files, and pieces as they arrive.
 
 use crate::node::borrow::size;
 use crate::node::borrowed_text::{JsText, copied};
@@ -17,13 +17,13 @@ use tokenbed_io::text::{InvalidUtf8, MAX_RATIO, TextFile};
 use tokenbed_memory::Gather;
 use tokenbed_text::{TextError, TextStream, Tokenizer};
 
-/// A text that comes in pieces, as JavaScript holds it.
+/// A text that arrives in pieces, as JavaScript holds it.
 pub struct TextPieces {
     tokenizer: Tokenizer,
     stream: RefCell<TextStream>,
 }
 
-/// The beginning of a text that comes in pieces.
+/// Begins a text that arrives in pieces.
 #[napi(catch_unwind)]
 pub fn text_pieces_new(
     tokenizer: &External<Tokenizer>,
@@ -39,7 +39,7 @@ pub fn text_pieces_new(
     })
 }
 
-/// The ids that are certain with this piece; without one, those of the rest of the text.
+/// The ids that this piece makes certain or, without a piece, the ids of the rest of the text.
 #[napi(catch_unwind)]
 pub fn text_pieces_next(
     env: Env,
@@ -57,10 +57,10 @@ pub fn text_pieces_next(
     })
 }
 
-/// Files of text, each a text of its own, read one after the other on other threads.
+/// Text files, each a text of its own, which are read in order on other threads.
 pub struct TextFiles {
     reading: Mutex<Reading>,
-    /// Said from outside while the work goes on: nothing more is read.
+    /// Set by the caller while work is running: nothing more is read then.
     closed: AtomicBool,
 }
 
@@ -71,22 +71,22 @@ struct Reading {
     limits: TextLimits,
     paths: std::vec::IntoIter<PathBuf>,
     file: Option<TextFile>,
-    /// What comes once the ids before it were handed out.
+    /// A failure, to be reported after the ids before it were returned.
     failure: Option<Failure>,
     part: String,
 }
 
-/// What comes of reading on.
+/// The outcome of reading further.
 pub enum Next {
     Ids(Vec<u32>),
-    /// A pipe of which nothing has come yet: the thread is given back, as others need it and the process may have to
-    /// end.
+    /// A pipe has delivered nothing yet. The thread is returned to the pool, because others need it and the process may
+    /// have to end.
     Waiting,
-    /// After the last.
+    /// All files have ended.
     End,
 }
 
-/// What a file of text may ask for, as TypeScript writes it.
+/// Limits for reading a text file, as given by TypeScript.
 #[napi(object, object_to_js = false)]
 pub struct TextLimits {
     pub max_ratio: Option<f64>,
@@ -94,13 +94,13 @@ pub struct TextLimits {
 }
 
 impl TextLimits {
-    /// Bytes that each byte of a compressed file may become.
+    /// The maximal number of bytes that each byte of a compressed file may expand to.
     pub(crate) fn ratio(&self) -> Result<u64, Failure> {
         ratio(self.max_ratio)
     }
 
-    /// Bytes that may be held back: of a compressed file as many as go with those that were read of it, as a few may
-    /// become any number.
+    /// The maximal number of bytes to hold back. For a compressed file the limit grows with the bytes that were read of
+    /// it, because a few bytes may expand to any number.
     pub(crate) fn held(&self, file: &TextFile) -> Result<usize, Failure> {
         if let Some(bytes) = self.max_held_bytes {
             return size(bytes);
@@ -110,26 +110,26 @@ impl TextLimits {
     }
 }
 
-/// Bytes that each byte of a compressed file may become.
+/// The maximal number of bytes that each byte of a compressed file may expand to.
 pub(crate) fn ratio(max_ratio: Option<f64>) -> Result<u64, Failure> {
     Ok(max_ratio.map(size).transpose()?.map_or(MAX_RATIO, |ratio| ratio as u64))
 }
 
-/// Bytes of text that are held back of any compressed file, and for each byte that was read of it.
+/// The bytes of text that may be held back for any compressed file, and additionally for each byte that was read of it.
 const HELD: u64 = 4 << 20;
 const HELD_OF_PACKED: u64 = 16;
 
-/// Bytes of text after which ids are handed out, whether or not a file ends there.
+/// Ids are returned after this many bytes of text, whether or not a file ends there.
 const ENOUGH: usize = 1 << 20;
 
 impl Reading {
-    /// The next ids: of a megabyte of text or of what there is.
+    /// The next ids, from about a megabyte of text or from as much as there is.
     fn next(&mut self, closed: &AtomicBool) -> Result<Next, Failure> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
         let (mut ids, mut read) = (Vec::new(), 0);
-        // A single piece may be longer: without ids there would be nothing to hand out.
+        // A single piece may be longer, because without ids there would be nothing to return.
         while (read < ENOUGH || ids.is_empty()) && !closed.load(Ordering::Relaxed) {
             match caught(|| self.step(&mut ids)) {
                 Ok(Some(bytes)) => {
@@ -152,7 +152,7 @@ impl Reading {
         Ok(if ids.is_empty() { Next::End } else { Next::Ids(ids) })
     }
 
-    /// Reads on, or opens the next file: how many bytes of text that were; none at the end of all.
+    /// Reads on, or opens the next file. Returns the number of bytes of text read, or None at the end of all files.
     fn step(&mut self, ids: &mut Vec<u32>) -> Result<Option<usize>, Failure> {
         let Some(file) = &mut self.file else {
             let Some(path) = self.paths.next() else { return Ok(None) };
@@ -171,7 +171,7 @@ impl Reading {
         Ok(Some(self.part.len()))
     }
 
-    /// Closes the file and leaves out what would come.
+    /// Closes the file and discards everything after it.
     fn close(&mut self) {
         self.file = None;
         self.paths = Vec::new().into_iter();
@@ -179,7 +179,7 @@ impl Reading {
     }
 }
 
-/// What is wrong with the text of a file.
+/// The failure for an error in the text of a file.
 pub(crate) fn in_file(path: &Path, error: TextError) -> Failure {
     match error {
         TextError::HeldBack { start, .. } => {
@@ -195,12 +195,12 @@ pub(crate) fn in_file(path: &Path, error: TextError) -> Failure {
     }
 }
 
-/// What happens to bytes that are not UTF-8.
+/// How to treat bytes that are not valid UTF-8.
 pub(crate) fn invalid(replace: bool) -> InvalidUtf8 {
     if replace { InvalidUtf8::Replace } else { InvalidUtf8::Refuse }
 }
 
-/// The ids of regular files, each a text of its own that is encoded whole, end to end; read on this thread.
+/// Encodes regular files on this thread, each as a whole text of its own, and returns their ids end to end.
 #[napi(catch_unwind)]
 pub fn text_files_encode(
     env: Env,
@@ -224,7 +224,7 @@ pub fn text_files_encode(
     })
 }
 
-/// Files to be read one after the other; none is opened yet.
+/// Prepares files to be read in order; none is opened yet.
 #[napi(catch_unwind)]
 pub fn text_files_new(
     tokenizer: &External<Tokenizer>,
@@ -249,16 +249,16 @@ pub fn text_files_new(
     })
 }
 
-/// What was read: ids, none of them at the end of all files, or why there are none.
+/// The outcome of reading: ids, which are absent at the end of all files, or the failure.
 #[napi(object, object_from_js = false)]
 pub struct IdsRead {
     pub ids: Option<Uint32ArraySlice<'static>>,
-    /// Whether there are none yet: of a pipe.
+    /// Whether a pipe has delivered nothing yet.
     pub waiting: bool,
     pub failure: Option<Report>,
 }
 
-/// Reading on, on another thread.
+/// The task that continues reading, on another thread.
 pub struct ReadIds(Arc<TextFiles>);
 
 #[napi]
@@ -268,7 +268,7 @@ impl Task for ReadIds {
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
         Ok(caught(|| {
-            // After a panic nothing more is read: what it left is never looked at.
+            // After a panic nothing more is read, so its leftovers are never used.
             let mut reading = self.0.reading.lock().unwrap_or_else(PoisonError::into_inner);
             let ids = reading.next(&self.0.closed);
             if self.0.closed.load(Ordering::Relaxed) {
@@ -293,13 +293,14 @@ impl Task for ReadIds {
     }
 }
 
-/// The ids of about the next megabyte of text, read and encoded on another thread. One call at a time.
+/// Reads and encodes about the next megabyte of text on another thread, and returns its ids. Only one call may run at a
+/// time.
 #[napi(catch_unwind)]
 pub fn text_files_next(files: &External<Arc<TextFiles>>) -> Option<AsyncTask<ReadIds>> {
     guard(|| Ok(AsyncTask::new(ReadIds(Arc::clone(files)))))
 }
 
-/// Closes the file that is open; where work goes on, as soon as it notices.
+/// Closes the open file; if work is running, as soon as it notices.
 #[napi(catch_unwind)]
 pub fn text_files_close(files: &External<Arc<TextFiles>>) -> bool {
     crate::node::guard::status(|| {

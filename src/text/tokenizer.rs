@@ -52,22 +52,22 @@ pub fn encoding_names() -> Option<Vec<String>> {
     guard(|| Ok(encodings().map(Into::into).into_list()))
 }
 
-/// The vocabulary that an encoding needs; a failure that lists the known ones for another name.
+/// The vocabulary that an encoding needs. For an unknown name the failure lists the known ones.
 #[napi(catch_unwind)]
 pub fn encoding_vocabulary(name: String) -> Option<String> {
     guard(|| Ok(Encoding::named(&name)?.vocabulary))
 }
 
-/// A tokenizer for a known encoding, from its unpacked vocabulary.
+/// Makes the tokenizer of a known encoding from its unpacked vocabulary.
 #[napi(catch_unwind)]
 pub fn tokenizer_new(name: String, vocabulary: Operand) -> Option<External<Tokenizer>> {
     guard(|| Ok(External::new(Tokenizer::new(Encoding::named(&name)?, vocabulary.stable()?)?)))
 }
 
-/// Bytes of memory for each byte of a file, about: what V8 is told, so that it collects tokenizers that nobody uses.
+/// The approximate bytes of memory per byte of a file. V8 is told of them, so that it collects unused tokenizers.
 const BYTES_IN_MEMORY: usize = 6;
 
-/// How much a `tokenizer.json` may make of a text, as TypeScript writes it.
+/// Limits on what a `tokenizer.json` may do with a text, as given by TypeScript.
 #[napi(object, object_to_js = false)]
 pub struct TokenizerLimits {
     pub max_growth: Option<f64>,
@@ -87,7 +87,7 @@ impl TokenizerLimits {
     }
 }
 
-/// A tokenizer from the bytes of a `tokenizer.json`, which were read from `path`.
+/// Makes a tokenizer from the bytes of a `tokenizer.json` that was read from `path`.
 #[napi(catch_unwind)]
 pub fn tokenizer_from_json(
     json: Operand,
@@ -103,7 +103,7 @@ pub fn tokenizer_from_json(
     })
 }
 
-/// What is wrong with a file, or what it is instead of a tokenizer.json.
+/// Says what is wrong with a file, or what kind of file it is if it is not a tokenizer.json.
 #[cold]
 fn named(error: TextError, json: &[u8]) -> TextError {
     match (error, recognise(json, Wanted::Tokenizer)) {
@@ -114,7 +114,7 @@ fn named(error: TextError, json: &[u8]) -> TextError {
     }
 }
 
-/// What is known of a tokenizer before it is used.
+/// Facts about a tokenizer that are known before it is used.
 #[napi(object, object_from_js = false)]
 pub struct TokenizerFacts {
     pub size: f64,
@@ -125,7 +125,7 @@ pub struct TokenizerFacts {
     pub truncation_left: bool,
 }
 
-/// What is known of a tokenizer before it is used.
+/// Facts about a tokenizer that are known before it is used.
 #[napi(catch_unwind)]
 pub fn tokenizer_facts(tokenizer: &External<Tokenizer>) -> Option<TokenizerFacts> {
     guard(|| {
@@ -142,13 +142,13 @@ pub fn tokenizer_facts(tokenizer: &External<Tokenizer>) -> Option<TokenizerFacts
     })
 }
 
-/// A choice as TypeScript writes it: nothing means all.
+/// The policy for special tokens as given by TypeScript; an absent list means all.
 pub(crate) fn special(allowed: Option<Vec<String>>, disallowed: Option<Vec<String>>) -> SpecialPolicy {
     let set = |names: Option<Vec<String>>| names.map_or(SpecialSet::All, SpecialSet::Only);
     SpecialPolicy { allowed: set(allowed), disallowed: set(disallowed) }
 }
 
-/// What is put around a text, if it is wanted.
+/// What is added around a text, if `framed` is set.
 fn frame(tokenizer: &Tokenizer, framed: bool) -> Frame {
     if framed { tokenizer.frame() } else { Frame::default() }
 }
@@ -167,12 +167,12 @@ pub fn tokenizer_encode(
         let Frame { before: mut ids, after } = frame(tokenizer, framed);
         tokenizer.encode(&text.read()?, &special(allowed, disallowed), &mut ids)?;
         ids.put_all(after);
-        // A copy into V8's memory: buffers of Rust's own would only be freed when the event loop turns.
+        // A copy in V8's memory: a buffer of Rust's own would only be freed when the event loop turns.
         copied(&ids, |it| Uint32ArraySlice::copy_from(&env, it))
     })
 }
 
-/// How texts become rows, as TypeScript writes it.
+/// How texts become rows, as given by TypeScript.
 #[napi(object, object_to_js = false)]
 pub struct Rows {
     pub allowed: Option<Vec<String>>,
@@ -197,16 +197,16 @@ impl Rows {
     }
 }
 
-/// Memory that TypeScript makes for the ids of many texts, end to end, once it is told how many there are.
+/// Memory that TypeScript allocates for the ids of many texts, end to end, once it is told their number.
 #[napi(object, object_to_js = false)]
 pub struct RoomForTexts {
-    /// uint32 (ids).
+    /// uint32 (ids): the ids of all texts.
     pub ids: Operand,
-    /// uint32 (texts + 1): where each text begins, and where the last one ends.
+    /// uint32 (texts + 1): the beginning of each text, and the end of the last one.
     pub offsets: Operand,
 }
 
-/// Writes the ids of many texts, end to end, into the memory that `room` makes for so many ids.
+/// Writes the ids of many texts, end to end, into the memory that `room` allocates for this number of ids.
 #[napi(catch_unwind)]
 pub fn tokenizer_encode_batch(
     tokenizer: &External<Tokenizer>,
@@ -221,32 +221,32 @@ pub fn tokenizer_encode_batch(
     })
 }
 
-/// TypeScript made no memory for a result, and knows why.
+/// The failure if TypeScript allocated no memory for a result; TypeScript knows the reason.
 fn no_room() -> Failure {
     Error::Usage("there is no memory for the ids".into()).into()
 }
 
-/// How rows are filled up, as TypeScript writes it.
+/// How rows are padded, as given by TypeScript.
 #[napi(object, object_to_js = false)]
 pub struct Filler {
-    /// Ids in a row; as many as the longest text has where nothing is said.
+    /// The ids per row. If absent, it is the length of the longest text.
     pub length: Option<f64>,
     pub id: u32,
     pub left: bool,
 }
 
-/// Memory that TypeScript makes for texts as rows of one length, once it is told how long they are.
+/// Memory that TypeScript allocates for texts as rows of one length, once it is told that length.
 #[napi(object, object_to_js = false)]
 pub struct RoomForRows {
-    /// int32 (texts, length).
+    /// int32 (texts, length): the ids, padded.
     pub ids: Operand,
-    /// bool (texts, length): where tokens stand.
+    /// bool (texts, length): where tokens are, as opposed to padding.
     pub mask: Operand,
-    /// uint32 (texts): ids of each row that are not filled up.
+    /// uint32 (texts): the number of ids in each row that are not padding.
     pub lengths: Operand,
 }
 
-/// Writes the ids of many texts as rows of one length into the memory that `room` makes for rows so long.
+/// Writes the ids of many texts as rows of one length, into the memory that `room` allocates for rows of this length.
 #[napi(catch_unwind)]
 pub fn tokenizer_encode_padded(
     tokenizer: &External<Tokenizer>,
@@ -258,7 +258,7 @@ pub fn tokenizer_encode_padded(
     status(|| {
         let padding = Padding { length: filler.length.map(size).transpose()?, id: filler.id, side: side(filler.left) };
         let batch = tokenizer.encode_rows(&read_all(&texts)?, &rows.options()?, computing_threads()?)?;
-        // JavaScript runs here, in the midst of the call: nothing of its memory is borrowed yet.
+        // JavaScript runs here, in the middle of the call: none of its memory is borrowed yet.
         let RoomForRows { ids, mask, lengths } =
             room.call(batch.padded_length(padding)? as f64)?.ok_or_else(no_room)?;
         let out = PaddedRows {
@@ -270,7 +270,7 @@ pub fn tokenizer_encode_padded(
     })
 }
 
-/// How many ids a text has.
+/// The number of ids of a text.
 #[napi(catch_unwind)]
 pub fn tokenizer_count(
     tokenizer: &External<Tokenizer>,
@@ -285,12 +285,12 @@ pub fn tokenizer_count(
     })
 }
 
-/// Ids as 32-bit integers below the vocabulary's size.
+/// The ids as 32-bit integers, all checked to be below the vocabulary's size.
 fn checked<'a>(tokenizer: &Tokenizer, ids: &'a Operand, scratch: &'a mut Vec<u32>) -> Result<&'a [u32], Failure> {
     Ok(resolve(dispatch::active(), ids.ids()?, tokenizer.vocab_size(), BadIds::Throw, scratch)?.ids())
 }
 
-/// The text of ids.
+/// Decodes ids to text.
 #[napi(catch_unwind)]
 pub fn tokenizer_decode(tokenizer: &External<Tokenizer>, ids: Operand, skip_special: bool) -> Option<String> {
     guard(|| {
@@ -300,7 +300,7 @@ pub fn tokenizer_decode(tokenizer: &External<Tokenizer>, ids: Operand, skip_spec
     })
 }
 
-/// One token as it stands in the vocabulary.
+/// One token as it is written in the vocabulary.
 #[napi(catch_unwind)]
 pub fn tokenizer_token(tokenizer: &External<Tokenizer>, id: Operand) -> Option<Vec<String>> {
     guard(|| {
@@ -310,13 +310,13 @@ pub fn tokenizer_token(tokenizer: &External<Tokenizer>, id: Operand) -> Option<V
     })
 }
 
-/// A decoder on its way; JavaScript knows it by its handle alone.
+/// A decoder in progress; JavaScript holds it only by its handle.
 pub struct Decoding {
     tokenizer: Tokenizer,
     decoder: RefCell<TokenDecoder>,
 }
 
-/// What decodes ids as they come.
+/// Makes a decoder that takes ids as they arrive.
 #[napi(catch_unwind)]
 pub fn decoder_new(tokenizer: &External<Tokenizer>, skip_special: bool) -> Option<External<Decoding>> {
     guard(|| {
@@ -325,7 +325,7 @@ pub fn decoder_new(tokenizer: &External<Tokenizer>, skip_special: bool) -> Optio
     })
 }
 
-/// The text that more ids complete.
+/// The text that these further ids complete.
 #[napi(catch_unwind)]
 pub fn decoder_write(decoding: &External<Decoding>, ids: Operand) -> Option<String> {
     guard(|| {
@@ -335,13 +335,13 @@ pub fn decoder_write(decoding: &External<Decoding>, ids: Operand) -> Option<Stri
     })
 }
 
-/// The text that was left.
+/// The text that remains at the end.
 #[napi(catch_unwind)]
 pub fn decoder_end(decoding: &External<Decoding>) -> Option<String> {
     guard(|| Ok(decoding.decoder.borrow_mut().end()?))
 }
 
-/// The bytes that ids stand for.
+/// The bytes of the given ids.
 #[napi(catch_unwind)]
 pub fn tokenizer_decode_bytes(
     env: Env,

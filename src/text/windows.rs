@@ -6,7 +6,7 @@ use crate::node::guard::{guard, status};
 use napi_derive::napi;
 use tokenbed_text::Windows;
 
-/// Windows over ids.
+/// Makes windows over ids.
 #[napi(catch_unwind)]
 pub fn windows_new(
     ids: f64,
@@ -21,13 +21,13 @@ pub fn windows_new(
     })
 }
 
-/// How many windows, and how many batches of them.
+/// The number of windows, and the number of batches of them.
 #[napi(catch_unwind)]
 pub fn windows_counts(windows: &External<Windows>) -> Option<Vec<f64>> {
     guard(|| Ok(Vec::from([windows.count() as f64, windows.batches() as f64])))
 }
 
-/// Cuts the windows of these numbers, and their targets, out of the ids (uint32 or int32).
+/// Copies the windows with these numbers, and their targets, out of the ids (uint32 or int32).
 #[napi(catch_unwind)]
 pub fn windows_fill(
     windows: &External<Windows>,
@@ -40,7 +40,7 @@ pub fn windows_fill(
         let read = [&numbers, &ids];
         let inputs = inputs.exclusive(&[read[0], read[1], &targets])?;
         let targets = targets.exclusive(&read)?;
-        // Ids of 2^31 and more do not come here, so that both kinds are the same bits.
+        // Ids of 2^31 and more are rejected earlier, so both types have the same bits.
         Ok(windows.fill::<u32>(numbers.stable()?, ids.shared()?, inputs, targets)?)
     })
 }

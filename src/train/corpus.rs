@@ -1,4 +1,4 @@
-//! Corpora: what tables learn from, gathered before a trainer is made of it.
+//! Corpora: the text that tables learn from, gathered before a trainer is made from it.
 
 use crate::files::tokens::TokenFolder;
 use crate::node::borrow::Operand;
@@ -21,24 +21,24 @@ use tokenbed_train::words::WordCounter;
 
 /// What was gathered so far.
 pub(crate) enum Gathered {
-    /// Words between spaces, or as they are given.
+    /// Words separated by spaces, or given as words.
     Words(WordCounter),
-    /// Ids, and where texts end.
+    /// Ids, and the ends of the texts among them.
     Ids(Vec<u32>, Vec<usize>),
-    /// Ids of a folder, which stay there where they can.
+    /// The ids of a folder; they stay in the folder where possible.
     Folder(Tokens),
-    /// Texts with their classes, as words between spaces.
+    /// Texts with their classes, as words separated by spaces.
     Examples(Labelled<ExampleWords>),
-    /// Texts with their classes, whose ids a tokenizer gives at the end.
+    /// Texts with their classes, which a tokenizer encodes at the end.
     Texts(Tokenizer, Labelled<ExampleTexts>),
 }
 
-/// Texts with their classes, which come as such or in lines that name them.
+/// Texts with their classes. The classes are given separately, or each line names its own.
 #[derive(Default)]
 pub(crate) struct Labelled<S> {
     pub(crate) examples: S,
     lines: Lines,
-    /// Whether they come in lines.
+    /// Whether each line names its class.
     in_lines: bool,
 }
 
@@ -53,13 +53,13 @@ impl<S: Sink> Labelled<S> {
         }
     }
 
-    /// How classes are given, for who gave less than two.
+    /// A hint on how to give classes, for callers that gave fewer than two.
     pub(crate) fn hint(&self) -> &'static str {
         if self.in_lines { IN_LINES } else { "" }
     }
 }
 
-/// As JavaScript holds it.
+/// A corpus as JavaScript holds it.
 pub struct Builder(Arc<Mutex<Gathered>>);
 
 impl Builder {
@@ -69,7 +69,7 @@ impl Builder {
 }
 
 pub(crate) fn lock(gathered: &Mutex<Gathered>) -> MutexGuard<'_, Gathered> {
-    // What a panic left is at worst a text in part; the panic itself was told.
+    // A panic leaves at worst an incomplete text, and it was already reported.
     gathered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -77,25 +77,25 @@ fn new(gathered: Gathered) -> External<Builder> {
     External::new(Builder(Arc::new(Mutex::new(gathered))))
 }
 
-/// A corpus of words.
+/// Begins a corpus of words.
 #[napi(catch_unwind)]
 pub fn corpus_of_words() -> Option<External<Builder>> {
     guard(|| Ok(new(Gathered::Words(WordCounter::default()))))
 }
 
-/// A corpus of ids.
+/// Begins a corpus of ids.
 #[napi(catch_unwind)]
 pub fn corpus_of_ids() -> Option<External<Builder>> {
     guard(|| Ok(new(Gathered::Ids(Vec::new(), Vec::new()))))
 }
 
-/// A corpus of the ids of a folder, which is not changed any more.
+/// Begins a corpus of a folder's ids; the folder does not change any more.
 #[napi(catch_unwind)]
 pub fn corpus_of_folder(folder: &External<TokenFolder>) -> Option<External<Builder>> {
     guard(|| Ok(new(Gathered::Folder(folder.share()))))
 }
 
-/// All ids of a folder, and where its documents end.
+/// All ids of a folder, and the ends of its documents.
 pub(crate) fn ids_of_folder(tokens: &Tokens) -> Result<(Vec<u32>, Vec<usize>), Failure> {
     let mut ids = zeroed(tokens.count());
     tokens.copy(0, &mut ids)?;
@@ -103,8 +103,8 @@ pub(crate) fn ids_of_folder(tokens: &Tokens) -> Result<(Vec<u32>, Vec<usize>), F
     Ok((ids, (0..tokens.documents()).map(end).try_into_list()?))
 }
 
-/// A corpus of texts with their classes, in lines that name them or not. A tokenizer gives them their ids; without one
-/// their words are what stands between spaces.
+/// Begins a corpus of texts with their classes; with `in_lines`, each line names its class. The tokenizer encodes the
+/// texts; without one, their words are separated by spaces.
 #[napi(catch_unwind)]
 pub fn corpus_of_examples(tokenizer: Option<&External<Tokenizer>>, in_lines: bool) -> Option<External<Builder>> {
     guard(|| {
@@ -123,7 +123,7 @@ impl Gathered {
             Gathered::Words(counter) => counter.push(part),
             Gathered::Examples(given) => given.push(part),
             Gathered::Texts(_, given) => given.push(part),
-            // Ids come as such.
+            // Ids are added directly.
             Gathered::Ids(..) | Gathered::Folder(..) => {}
         }
     }
@@ -133,7 +133,7 @@ impl Gathered {
         match self {
             Gathered::Examples(given) => given.examples.example(classes, text),
             Gathered::Texts(_, given) => given.examples.example(classes, text),
-            // What is no corpus of a classifier has no classes.
+            // Only a classifier's corpus has classes.
             Gathered::Words(_) | Gathered::Ids(..) | Gathered::Folder(..) => {}
         }
     }
@@ -149,7 +149,7 @@ impl Gathered {
     }
 }
 
-/// The next part of a text.
+/// Adds the next part of a text.
 #[napi(catch_unwind)]
 pub fn corpus_text(builder: &External<Builder>, #[napi(ts_arg_type = "string")] part: JsText) -> bool {
     status(|| {
@@ -158,7 +158,7 @@ pub fn corpus_text(builder: &External<Builder>, #[napi(ts_arg_type = "string")] 
     })
 }
 
-/// The next sentence, of words that are known as they are.
+/// Adds the next sentence, whose words are given one by one.
 #[napi(catch_unwind)]
 pub fn corpus_words(builder: &External<Builder>, #[napi(ts_arg_type = "Array<string>")] words: Vec<JsText>) -> bool {
     status(|| {
@@ -170,7 +170,7 @@ pub fn corpus_words(builder: &External<Builder>, #[napi(ts_arg_type = "Array<str
     })
 }
 
-/// The next texts, each with its class.
+/// Adds the next texts, each with its class.
 #[napi(catch_unwind)]
 pub fn corpus_examples(
     builder: &External<Builder>,
@@ -186,7 +186,7 @@ pub fn corpus_examples(
     })
 }
 
-/// The next ids (uint32, or int32 of which none is negative) of a text.
+/// Adds the next ids (uint32, or int32 without negative values) of a text.
 #[napi(catch_unwind)]
 pub fn corpus_ids(builder: &External<Builder>, part: Operand) -> bool {
     status(|| {
@@ -197,7 +197,7 @@ pub fn corpus_ids(builder: &External<Builder>, part: Operand) -> bool {
     })
 }
 
-/// A text ends.
+/// Ends the current text.
 #[napi(catch_unwind)]
 pub fn corpus_end(builder: &External<Builder>) -> bool {
     status(|| {
@@ -206,7 +206,7 @@ pub fn corpus_end(builder: &External<Builder>) -> bool {
     })
 }
 
-/// A file to be read as a text, on other threads.
+/// A file that is read as a text, on other threads.
 pub struct CorpusFile {
     gathered: Arc<Mutex<Gathered>>,
     path: PathBuf,
@@ -215,11 +215,12 @@ pub struct CorpusFile {
     file: Mutex<Option<TextFile>>,
 }
 
-/// Parts of a megabyte that are read before the thread is given back: the process may have to end, or the work.
+/// The number of one-megabyte parts read before the thread is returned to the pool, so that the process or the work can
+/// end in between.
 const PARTS: usize = 16;
 
 impl CorpusFile {
-    /// Reads on for a while; whether that was all.
+    /// Reads for a while. Returns whether the file has ended.
     fn read(&self) -> Result<bool, Failure> {
         let mut opened = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match &mut *opened {
@@ -244,20 +245,21 @@ impl CorpusFile {
         Ok(false)
     }
 
-    /// Gives the file up, of which nothing more can be read: its descriptor does not wait for the garbage collector.
+    /// Closes a file from which nothing more can be read, so that its descriptor does not wait for the garbage
+    /// collector.
     fn close(&self) {
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
-/// What came of reading a file for a while.
+/// The outcome of reading a file for a while.
 #[napi(object, object_from_js = false)]
 pub struct CorpusRead {
     pub done: bool,
     pub failure: Option<Report>,
 }
 
-/// Reading on, on another thread.
+/// The task that continues reading, on another thread.
 pub struct ReadOn(Arc<CorpusFile>);
 
 #[napi]
@@ -277,7 +279,7 @@ impl Task for ReadOn {
     }
 }
 
-/// A file whose text belongs to a corpus; it is opened when it is first read.
+/// A file whose text belongs to a corpus. It is opened when it is first read.
 #[napi(catch_unwind)]
 pub fn corpus_file(
     builder: &External<Builder>,
@@ -292,18 +294,19 @@ pub fn corpus_file(
     })
 }
 
-/// Reads on for a while. One call at a time, until it is done.
+/// Reads for a while. Only one call may run at a time, until the file is done.
 #[napi(catch_unwind)]
 pub fn corpus_file_read(file: &External<Arc<CorpusFile>>) -> Option<AsyncTask<ReadOn>> {
     guard(|| Ok(AsyncTask::new(ReadOn(Arc::clone(file)))))
 }
 
-/// Texts with their classes as examples, and the names of the classes in the order in which they first come.
+/// Encodes texts with their classes as examples. Also returns the names of the classes in the order of their first
+/// occurrence.
 pub(crate) fn encoded(
     tokenizer: &Tokenizer,
     given: Labelled<ExampleTexts>,
 ) -> Result<(Examples, Vec<String>), Failure> {
-    // Whatever a text says is text.
+    // Special tokens that occur in the texts are encoded as plain text.
     let policy = special(Some(Vec::new()), Some(Vec::new()));
     let hint = given.hint();
     given.examples.finish(hint, |text, ids| Ok(tokenizer.encode(text, &policy, ids)?))

@@ -1,4 +1,4 @@
-//! Training, and what it reads.
+//! Training, and the corpora that it reads.
 
 pub mod corpus;
 pub mod trainer;

@@ -1,4 +1,4 @@
-//! Tables that learn: a trainer on threads of libuv's pool, for a fraction of a second at a time.
+//! Tables that learn: a trainer runs on threads of libuv's pool, for a fraction of a second at a time.
 
 use crate::files::tensors::LoadedTensor;
 use crate::node::borrow::size;
@@ -26,7 +26,7 @@ use tokenbed_train::objective::{Plan, RunOptions};
 use tokenbed_train::pairs::Pairs;
 use tokenbed_train::{Corpus, Model, Text, Trainer, checkpoint};
 
-/// A trainer as the threads see it that drive it and that ask.
+/// A trainer, shared by the threads that run it and those that ask for its progress.
 pub struct Shared {
     trainer: Mutex<Trainer>,
     stopped: AtomicBool,
@@ -34,7 +34,7 @@ pub struct Shared {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Trainer> {
-        // A panic in a step was told; what it left half done is looked at by nobody who does not ask for it.
+        // A panic in a step was already reported. Its half-done state is only read by callers that ask for it.
         self.trainer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -42,13 +42,13 @@ impl Shared {
 /// A trainer as JavaScript holds it.
 pub struct Held(Arc<Shared>);
 
-/// A trainer to be made.
+/// The task that makes a trainer.
 pub struct Make {
     gathered: Arc<Mutex<Gathered>>,
     plan: Plan,
 }
 
-/// What was made, with the names of the rows of its tables.
+/// A new trainer, with the names of its tables' rows.
 pub struct Made {
     trainer: Trainer,
     words: Option<Vec<String>>,
@@ -56,13 +56,13 @@ pub struct Made {
     counts: Vec<f64>,
 }
 
-/// A trainer, or why there is none.
+/// A new trainer, or the failure to make one.
 #[napi(object, object_from_js = false)]
 pub struct MadeTrainer {
     pub trainer: Option<External<Held>>,
     pub words: Option<Vec<String>>,
     pub labels: Option<Vec<String>>,
-    /// How often each row's token comes.
+    /// How often each row's token occurs.
     pub counts: Vec<f64>,
     pub failure: Option<Report>,
 }
@@ -71,7 +71,7 @@ fn counts(corpus: &[u64]) -> Vec<f64> {
     corpus.iter().map(|&count| count as f64).into_list()
 }
 
-/// How often each id comes.
+/// How often each id occurs.
 fn counted(ids: &[u32], vocabulary: usize) -> Vec<f64> {
     let mut counts = zeroed(vocabulary);
     ids.iter().for_each(|&id| counts.get_mut(id as usize).into_iter().for_each(|count| *count += 1.0));
@@ -81,7 +81,7 @@ fn counted(ids: &[u32], vocabulary: usize) -> Vec<f64> {
 impl Make {
     fn run(&self) -> Result<Made, Failure> {
         let RunOptions { vocab_size, min_count, .. } = *self.plan.run();
-        // Taken: the corpus is the trainer's from now on.
+        // The corpus is taken: it belongs to the trainer from now on.
         let gathered = std::mem::replace(&mut *lock(&self.gathered), Gathered::Ids(Vec::new(), Vec::new()));
         match (gathered, self.plan) {
             (Gathered::Texts(tokenizer, given), Plan::Classify(options)) => {
@@ -98,7 +98,7 @@ impl Make {
                 let counts = counts(found.corpus.counts());
                 Ok(Made { trainer: over(plan, found.corpus)?, words: Some(found.words), labels: None, counts })
             }
-            // Without ids that are left out, the text is what the folder holds.
+            // If no ids are left out, the trainer can read the folder's ids directly.
             (Gathered::Folder(tokens), plan @ Plan::NextToken(_)) if min_count <= 1 => {
                 let text = Text::of_folder(tokens, vocab_size)?;
                 let counts = counts(text.counts());
@@ -122,7 +122,7 @@ impl Make {
     }
 }
 
-/// Over words, or the ids of the vocabulary that the options say.
+/// Makes a classifier over words, or over the ids of the vocabulary that the options name.
 fn classifier(
     options: ClassifyOptions,
     examples: Examples,
@@ -135,7 +135,7 @@ fn classifier(
     Ok(Made { trainer: Trainer::new(Box::new(model)), words, labels: Some(labels), counts })
 }
 
-/// Over a corpus without classes.
+/// Makes a trainer over a corpus without classes.
 fn over(plan: Plan, text: impl Into<Text>) -> Result<Trainer, Failure> {
     let model: Box<dyn Model> = match plan {
         Plan::Pairs(options) => {
@@ -173,8 +173,8 @@ impl Task for Make {
     }
 }
 
-/// Makes a trainer of a corpus, which is empty afterwards, on another thread. Options are all that the objective has,
-/// by name, and `objective` itself.
+/// Makes a trainer from a corpus on another thread; the corpus is empty afterwards. `options` holds all options of the
+/// objective by name, and `objective` itself.
 #[napi(catch_unwind)]
 pub fn trainer_new(corpus: &External<Builder>, options: Object<'_>) -> Option<AsyncTask<Make>> {
     guard(|| {
@@ -184,7 +184,7 @@ pub fn trainer_new(corpus: &External<Builder>, options: Object<'_>) -> Option<As
     })
 }
 
-/// How far a trainer is.
+/// The progress of a trainer.
 #[napi(object, object_from_js = false)]
 pub struct TrainReport {
     pub step: f64,
@@ -192,9 +192,9 @@ pub struct TrainReport {
     pub tokens: f64,
     pub total: f64,
     pub lr: f64,
-    /// The mean loss since the last report; NaN without a batch.
+    /// The mean loss since the last report; NaN if there was no batch.
     pub loss: f64,
-    /// Tokens since then.
+    /// Tokens since the last report.
     pub recent: f64,
     pub failure: Option<Report>,
 }
@@ -213,7 +213,7 @@ fn reported(report: tokenbed_train::Report, failure: Option<Report>) -> TrainRep
     }
 }
 
-/// Training for a while.
+/// The task that trains for a while.
 pub struct Run {
     shared: Arc<Shared>,
     time: Duration,
@@ -231,7 +231,7 @@ impl Task for Run {
             apart(move || {
                 let mut trainer = shared.lock();
                 let go_on = || !shared.stopped.load(Ordering::Relaxed);
-                // Caught here, too: the progress is told all the same.
+                // Failures are caught here so that the progress is reported even then.
                 let ended = caught(|| Ok(trainer.run(time, steps, &go_on)?));
                 let nothing = tokenbed_train::Report { progress: trainer.progress(), loss: f64::NAN, tokens: 0 };
                 Ok(ended.map_or_else(|failure| (nothing, Some(failure)), |report| (report, None)))
@@ -248,7 +248,8 @@ impl Task for Run {
     }
 }
 
-/// Trains for so long or so many steps, whichever ends first; one step at least. One call at a time.
+/// Trains for this time or this number of steps, whichever ends first, but at least one step. Only one call may run at
+/// a time.
 #[napi(catch_unwind)]
 pub fn trainer_run(trainer: &External<Held>, milliseconds: f64, steps: f64) -> Option<AsyncTask<Run>> {
     guard(|| {
@@ -259,7 +260,7 @@ pub fn trainer_run(trainer: &External<Held>, milliseconds: f64, steps: f64) -> O
     })
 }
 
-/// Ends what runs after its step.
+/// Stops a running call after its current step.
 #[napi(catch_unwind)]
 pub fn trainer_stop(trainer: &External<Held>) -> bool {
     status(|| {
@@ -268,13 +269,13 @@ pub fn trainer_stop(trainer: &External<Held>) -> bool {
     })
 }
 
-/// What is done with a checkpoint on another thread.
+/// What to do with a checkpoint on another thread.
 enum Doing {
     Save(PathBuf, String),
     Restore(Arc<checkpoint::Saved>),
 }
 
-/// A checkpoint to be written or gone on from.
+/// The task that writes a checkpoint or resumes from one.
 pub struct Checkpoint {
     shared: Arc<Shared>,
     doing: Doing,
@@ -307,7 +308,7 @@ pub fn trainer_save(trainer: &External<Held>, path: String, config: String) -> O
     guard(|| Ok(AsyncTask::new(Checkpoint { shared: Arc::clone(&trainer.0), doing: Doing::Save(path.into(), config) })))
 }
 
-/// Goes on from a checkpoint.
+/// Resumes from a checkpoint.
 #[napi(catch_unwind)]
 pub fn trainer_restore(trainer: &External<Held>, saved: &External<Saved>) -> Option<AsyncTask<Checkpoint>> {
     guard(|| {
@@ -319,7 +320,7 @@ pub fn trainer_restore(trainer: &External<Held>, saved: &External<Saved>) -> Opt
 /// An opened checkpoint as JavaScript holds it.
 pub struct Saved(Arc<checkpoint::Saved>);
 
-/// A checkpoint that was opened and what its run is, as it was saved; or why not.
+/// An opened checkpoint with the description of its run that was saved, or the failure.
 #[napi(object, object_from_js = false)]
 pub struct OpenedCheckpoint {
     pub saved: Option<External<Saved>>,
@@ -327,7 +328,7 @@ pub struct OpenedCheckpoint {
     pub failure: Option<Report>,
 }
 
-/// A checkpoint to be opened.
+/// The task that opens a checkpoint.
 pub struct OpenCheckpoint(PathBuf);
 
 #[napi]
@@ -356,13 +357,13 @@ impl Task for OpenCheckpoint {
     }
 }
 
-/// Opens a checkpoint, all of whose bytes are compared with their digest, on another thread.
+/// Opens a checkpoint on another thread, comparing all of its bytes with their digest.
 #[napi(catch_unwind)]
 pub fn checkpoint_open(path: String) -> Option<AsyncTask<OpenCheckpoint>> {
     guard(|| Ok(AsyncTask::new(OpenCheckpoint(path.into()))))
 }
 
-/// How far it is, between two runs.
+/// The progress of the trainer, between two runs.
 #[napi(catch_unwind)]
 pub fn trainer_progress(trainer: &External<Held>) -> Option<TrainReport> {
     guard(|| {
@@ -371,7 +372,7 @@ pub fn trainer_progress(trainer: &External<Held>) -> Option<TrainReport> {
     })
 }
 
-/// Copies of the tables as they are, between two runs.
+/// Copies of the current tables, between two runs.
 #[napi(catch_unwind)]
 pub fn trainer_tables(env: Env, trainer: &External<Held>) -> Option<Vec<LoadedTensor>> {
     guard(|| {

@@ -1,5 +1,5 @@
-//! Principal components of rows, now or on a thread of libuv's pool. Results are one array of float64: the directions,
-//! then where the rows lie along them, then the variances.
+//! Principal components of rows, computed now or on a thread of libuv's pool. The result is one array of float64: the
+//! directions, then the coordinates of the rows along them, then the variances.
 
 use crate::layers::async_forward::{Job, Work, elements, work};
 use crate::node::borrow::{Operand, size};
@@ -14,7 +14,7 @@ use tokenbed_core::storage::Part;
 use tokenbed_kernels::dispatch;
 use tokenbed_nn::components::{Components, principal};
 
-/// Whose components are wanted, and how many.
+/// The sizes of the rows, and the number of components.
 #[derive(Clone, Copy)]
 struct Sizes {
     rows: usize,
@@ -27,7 +27,7 @@ impl Sizes {
         Ok(Self { rows: size(rows)?, dim: size(dim)?, count: size(count)? })
     }
 
-    /// Elements of a result.
+    /// The number of elements in a result.
     fn all(self) -> Result<usize, Failure> {
         let all = self.rows.checked_add(self.dim).and_then(|all| all.checked_add(1)?.checked_mul(self.count));
         all.ok_or_else(|| {
@@ -35,7 +35,7 @@ impl Sizes {
         })
     }
 
-    /// Writes a result; whether it came to its end.
+    /// Writes a result. Returns whether it finished.
     fn find<T: Pod + Into<f64> + Sync>(
         self,
         rows: &[T],
@@ -51,7 +51,7 @@ impl Sizes {
     }
 }
 
-/// out = the components of weight (rows, dim), of float64 where it is `wide`, else of float32.
+/// out = the components of weight (rows, dim), which is float64 if `wide` is set, and float32 otherwise.
 #[napi(catch_unwind)]
 pub fn components_of(weight: Operand, wide: bool, rows: f64, dim: f64, count: f64, out: Operand) -> bool {
     status(|| {
@@ -66,7 +66,7 @@ pub fn components_of(weight: Operand, wide: bool, rows: f64, dim: f64, count: f6
     })
 }
 
-/// Rows that are held.
+/// The rows, held.
 struct HeldRows {
     table: Part,
     wide: bool,
@@ -88,7 +88,7 @@ impl Job for HeldRows {
     }
 }
 
-/// What `componentsOf` computes, to be queued.
+/// What `componentsOf` computes, as work to be queued.
 #[napi(catch_unwind)]
 pub fn components_work(
     weight: &External<Handle>,

@@ -1,4 +1,4 @@
-//! What a table's numbers tell of it.
+//! A report on the numbers of a table.
 
 use crate::node::borrow::{Operand, size};
 use crate::node::borrowed_text::copied;
@@ -13,7 +13,7 @@ use tokenbed_memory::Gather;
 use tokenbed_nn::float_rows::FloatRows;
 use tokenbed_nn::health::{Hot, Outlier, Spread, examine, hottest, unchanged};
 
-/// What the norms of a table tell, and what its counts and its earlier self do where they were given.
+/// What the norms of a table say, and also its counts and its initial values if they were given.
 #[napi(object, object_from_js = false)]
 pub struct HealthReport {
     pub norms: Option<NormsReport>,
@@ -25,7 +25,7 @@ pub struct HealthReport {
     pub unchanged: Option<Uint32ArraySlice<'static>>,
 }
 
-/// Of the norms of rows that are neither zeros nor NaN or infinite.
+/// Statistics over the norms of rows that are not all zeros and contain neither NaN nor infinities.
 #[napi(object, object_from_js = false)]
 pub struct NormsReport {
     pub min: f64,
@@ -34,7 +34,7 @@ pub struct NormsReport {
     pub max: f64,
 }
 
-/// Rows whose norm is out of all proportion, side by side with what is out of it.
+/// Rows with an extreme norm, and their norms, as parallel arrays.
 #[napi(object, object_from_js = false)]
 pub struct OutliersReport {
     pub ids: Uint32ArraySlice<'static>,
@@ -42,7 +42,7 @@ pub struct OutliersReport {
     pub deviations: Float64ArraySlice<'static>,
 }
 
-/// Rows that take half of all lookups, side by side with how many.
+/// The rows that receive half of all lookups, and how many lookups they receive, as parallel arrays.
 #[napi(object, object_from_js = false)]
 pub struct HotReport {
     pub ids: Uint32ArraySlice<'static>,
@@ -50,7 +50,7 @@ pub struct HotReport {
     pub shares: Float64ArraySlice<'static>,
 }
 
-/// What V8's memory is made in.
+/// The env in which V8's memory is allocated.
 struct Making<'a>(&'a Env);
 
 impl Making<'_> {
@@ -79,8 +79,8 @@ impl Making<'_> {
     }
 }
 
-/// Examines a table (rows, dim) of floats. `counts` (rows) of float64 say how often each row was looked up; `initial`
-/// is the table as it was.
+/// Examines a table (rows, dim) of floats. `counts` (rows) of float64 says how often each row was looked up; `initial`
+/// is the table before training.
 #[napi(catch_unwind)]
 pub fn table_health(
     env: Env,

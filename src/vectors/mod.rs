@@ -1,4 +1,4 @@
-//! Nearest rows, principal components, what is wrong with a table, sums of rows.
+//! Nearest rows, principal components, a health report on a table, and sums of rows.
 
 pub mod components;
 pub mod health;

@@ -1,4 +1,4 @@
-//! Rows that are most similar to a vector.
+//! The rows that are most similar to a vector.
 
 use crate::node::borrow::{Operand, size};
 use crate::node::guard::{Failure, guard, status};
@@ -8,7 +8,7 @@ use tokenbed_kernels::dispatch;
 use tokenbed_memory::Gather;
 use tokenbed_nn::neighbours::{self, Rows};
 
-/// Rows and their similarities, side by side, the best first.
+/// Rows and their similarities as parallel arrays, the most similar first.
 #[napi(object, object_from_js = false)]
 pub struct Nearest {
     pub ids: Vec<u32>,
@@ -20,7 +20,7 @@ fn rows<'a>(weight: &'a Operand, rows: f64, dim: f64) -> Result<Rows<'a>, Failur
     Ok(Rows::new(weight.shared()?, size(rows)?, size(dim)?)?)
 }
 
-/// The `top` rows of weight (rows, dim) most similar to query (dim), but for those that `without` names.
+/// The `top` rows of weight (rows, dim) that are most similar to query (dim), without those that `without` names.
 #[napi(catch_unwind)]
 pub fn nearest_rows(
     weight: Operand,

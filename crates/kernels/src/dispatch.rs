@@ -1,11 +1,12 @@
-//! Which function of an op runs. An op owns its functions, one for each instruction set, and makes them by [`arms!`] in
-//! its own file; [`Kernels`] is the proof that an instruction set runs on this machine, and chooses among them. No op
-//! is named here.
+//! Chooses the function that runs an op. An op owns its functions, one for each instruction set, and makes them with
+//! [`arms!`] in its own file. [`Kernels`] proves that an instruction set runs on this machine, and selects among the
+//! functions. No op is named here.
 
 use crate::isa::{self, Isa, UnavailableIsa};
 
-/// An instruction set that this machine runs. Nobody else can make one, which is what makes its methods safe: each op's
-/// method stands beside the op, in `ops/`. The choice is one load of a pointer, paid once per batch and never per row.
+/// An instruction set that this machine runs. It can only be made here, which is what makes its methods safe: each op's
+/// method is defined next to the op, in `ops/`. Selecting a function takes one pointer load, once per batch and never
+/// per row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernels {
     isa: Isa,
@@ -18,13 +19,13 @@ impl Kernels {
     }
 }
 
-/// The functions of one op, indexed by instruction set. Those of instruction sets that other processors have are the
-/// reference; no [`Kernels`] asks for them.
+/// The functions of one op, indexed by instruction set. At the places of other processors' instruction sets they are
+/// the reference; no [`Kernels`] selects those.
 #[derive(Debug)]
 pub(crate) struct Arms<F>([F; Isa::ALL.len()]);
 
 impl<F: Copy> Arms<F> {
-    /// The reference, and what is compiled for the instruction sets of this processor.
+    /// The reference, and the functions compiled for the instruction sets of this processor.
     pub(crate) const fn new(reference: F, compiled: &[(Isa, F)]) -> Self {
         let mut all = [reference; Isa::ALL.len()];
         let mut i = 0;
@@ -35,22 +36,22 @@ impl<F: Copy> Arms<F> {
         Self(all)
     }
 
-    /// The function of an instruction set that runs here.
+    /// The function for an instruction set that runs here.
     #[inline(always)]
     pub(crate) fn on(&self, kernels: Kernels) -> F {
         self.0[kernels.isa as usize]
     }
 }
 
-/// Compiles the body of an op once for each instruction set, in a function that has its features, and makes the op's
-/// table of them: `arms!(GATHER: fn(op: RawGather), body<L>, reference)`.
+/// Compiles the body of an op once for each instruction set, in a function with the features of that set, and makes the
+/// op's table of these functions: `arms!(GATHER: fn(op: RawGather), body<L>, reference)`.
 ///
-/// A body that is written on vectors is named with `<L>`, for which the vectors of the instruction set stand; one that
-/// is plain Rust (`arms!(MAX_ID: fn(ids: &[u32]) -> u32, body, body)`) is left to the compiler to make vectors of.
-/// Bodies are `#[inline(always)]`, so that they are compiled with the features of the function around them. The
-/// reference is the scalar instruction set: plain Rust that defines the result.
+/// A body written with vectors is named with `<L>`, which stands for the vectors of the instruction set. A body in
+/// plain Rust (`arms!(MAX_ID: fn(ids: &[u32]) -> u32, body, body)`) is left to the compiler. Bodies are
+/// `#[inline(always)]`, so that they are compiled with the features of the enclosing function. The reference serves as
+/// the scalar instruction set: plain Rust that defines the result.
 ///
-/// A new instruction set is a line here, its vector in `arch/` and its name in `isa.rs`.
+/// A new instruction set needs a line here, its vector in `arch/` and its name in `isa.rs`.
 macro_rules! arms {
     ($name:ident: fn($($arg:ident: $type:ty),*) $(-> $result:ty)?, $body:ident<L>, $reference:expr) => {
         $crate::dispatch::arms!(@table $name ($($arg: $type),*) ($(-> $result)?) (lanes $body) $reference);
@@ -85,7 +86,7 @@ macro_rules! arms {
         #[target_feature(enable = $features)]
         #[allow(unused_unsafe, reason = "bodies of plain Rust are safe")]
         unsafe fn $isa($($arg: $type),*) $($result)* {
-            // SAFETY: the caller keeps the op's contract; the features of the vectors are enabled here.
+            // SAFETY: the caller keeps the op's contract; the vectors' features are enabled here.
             unsafe { $crate::dispatch::arms!(@call $isa $lanes $body ($($arg),*)) }
         }
     };
@@ -98,22 +99,23 @@ macro_rules! arms {
 }
 pub(crate) use arms;
 
-/// The instruction sets that this machine runs, the preferred last. For tests and the self-test.
+/// The instruction sets that this machine runs, with the preferred one last. For tests and the self-test.
 pub fn available() -> impl Iterator<Item = Kernels> {
     isa::available().map(|isa| Kernels { isa })
 }
 
-/// Plain Rust: the references, which define the results of all others.
+/// Plain Rust: the references, which define all results.
 pub fn scalar() -> Kernels {
     Kernels { isa: Isa::Scalar }
 }
 
-/// The instruction set in use, or why the one that the environment forces cannot be.
+/// The instruction set in use. Fails if the one that the environment forces is not available.
 pub fn try_active() -> Result<Kernels, UnavailableIsa> {
     isa::active().map(|isa| Kernels { isa })
 }
 
-/// The instruction set in use; plain Rust where the environment forces something unavailable ([`try_active`] says so).
+/// The instruction set in use; plain Rust if the environment forces one that is not available ([`try_active`] reports
+/// that).
 pub fn active() -> Kernels {
     try_active().unwrap_or(scalar())
 }

@@ -1,14 +1,14 @@
-//! The 16-bit floats, one at a time: what the vector conversions must equal. Written out rather than taken from a crate
-//! that converts by instruction where it can: this is the definition, on every machine.
+//! Conversions of single 16-bit floats, which the vector conversions must equal. They are written out here, because a
+//! crate might convert by instruction, and these are the definition on every machine.
 
-/// The value of these bits of an IEEE half; a signalling NaN becomes quiet, as the instructions have it.
+/// The value of an IEEE half with these bits. A signalling NaN becomes quiet, as with the instructions.
 #[inline]
 pub fn f16_to_f32(bits: u16) -> f32 {
     let bits = u32::from(bits);
     let (sign, exponent, mantissa) = ((bits & 0x8000) << 16, (bits >> 10) & 31, bits & 0x3ff);
     match exponent {
         0 => {
-            // A whole number of 2^-24, exact in f32.
+            // A multiple of 2^-24, which is exact in f32.
             let magnitude = mantissa as f32 * f32::from_bits(0x3380_0000);
             f32::from_bits(magnitude.to_bits() | sign)
         }
@@ -17,29 +17,29 @@ pub fn f16_to_f32(bits: u16) -> f32 {
     }
 }
 
-/// The nearest IEEE half, of two equally near the even one; what is too large becomes infinite.
+/// The nearest IEEE half; of two equally near ones, the even one. Values that are too large become infinite.
 #[inline]
 pub fn f32_to_f16(value: f32) -> u16 {
     let bits = value.to_bits();
     let (sign, magnitude) = ((bits >> 16) & 0x8000, bits & 0x7fff_ffff);
     let rounded = match magnitude {
         0x7f80_0001.. => 0x7e00 | (magnitude >> 13) & 0x3ff,
-        // From halfway between the largest half and the power of two above it.
+        // Everything from halfway between the largest half and the next power of two.
         0x477f_f000.. => 0x7c00,
         0x3880_0000.. => (magnitude + 0xfff + ((magnitude >> 13) & 1) - 0x3800_0000) >> 13,
-        // Subnormal: a whole number of 2^-24.
+        // A subnormal number, which is a multiple of 2^-24.
         _ => (f32::from_bits(magnitude) * f32::from_bits(0x4b80_0000)).round_ties_even() as u32,
     };
     (sign | rounded) as u16
 }
 
-/// The value of these bits of a bfloat16.
+/// The value of a bfloat16 with these bits.
 #[inline]
 pub fn bf16_to_f32(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
-/// The nearest bfloat16, of two equally near the even one.
+/// The nearest bfloat16; of two equally near ones, the even one.
 #[inline]
 pub fn f32_to_bf16(value: f32) -> u16 {
     let bits = value.to_bits();

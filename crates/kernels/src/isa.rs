@@ -1,14 +1,14 @@
-//! Which instruction set to run: detected once, or forced by an environment variable (tests, bug reports).
+//! The instruction set to run: detected once, or forced by an environment variable (for tests and bug reports).
 
 use std::sync::OnceLock;
 
-/// Forces an instruction set: one of [`Isa::name`]. Read once, at the first use.
+/// Forces an instruction set by its [`Isa::name`]. It is read once, at the first use.
 pub const ISA_VARIABLE: &str = "TOKENBED_ISA";
 
 /// An instruction set that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isa {
-    /// Plain Rust, on every machine. Its results define all others'.
+    /// Plain Rust, on every machine. Its results define those of all others.
     Scalar,
     /// AVX2 with FMA and F16C (x86-64-v3).
     Avx2,
@@ -19,10 +19,10 @@ pub enum Isa {
 }
 
 impl Isa {
-    /// All, the preferred last.
+    /// All instruction sets, with the preferred one last.
     pub const ALL: [Isa; 4] = [Isa::Scalar, Isa::Neon, Isa::Avx2, Isa::Avx512];
 
-    /// The name users see and write.
+    /// The name that users see and write.
     pub const fn name(self) -> &'static str {
         match self {
             Isa::Scalar => "scalar",
@@ -48,8 +48,8 @@ impl Isa {
     }
 }
 
-/// The features of the processor that instruction sets are chosen by, and whether this machine has them: the first
-/// three make AVX2, all of them AVX-512.
+/// The processor features that decide the choice of instruction set, and whether this machine has them. The first three
+/// make up AVX2, all of them AVX-512.
 #[cfg(target_arch = "x86_64")]
 pub fn features() -> impl Iterator<Item = (&'static str, bool)> {
     [
@@ -64,22 +64,22 @@ pub fn features() -> impl Iterator<Item = (&'static str, bool)> {
     .into_iter()
 }
 
-/// The features of the processor that instruction sets are chosen by, and whether this machine has them.
+/// The processor features that decide the choice of instruction set, and whether this machine has them.
 #[cfg(target_arch = "aarch64")]
 pub fn features() -> impl Iterator<Item = (&'static str, bool)> {
     [("neon", std::arch::is_aarch64_feature_detected!("neon"))].into_iter()
 }
 
-/// The features of the processor that instruction sets are chosen by: none here.
+/// The processor features that decide the choice of instruction set; there are none on this processor.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub fn features() -> impl Iterator<Item = (&'static str, bool)> {
     std::iter::empty()
 }
 
-/// The environment asked for an instruction set that this machine does not run, or that does not exist.
+/// The environment forces an instruction set that this machine does not have, or that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnavailableIsa {
-    /// What the variable said.
+    /// The value of the variable.
     pub asked: String,
 }
 
@@ -92,12 +92,12 @@ impl std::fmt::Display for UnavailableIsa {
 
 impl std::error::Error for UnavailableIsa {}
 
-/// The instruction sets that this machine runs, the preferred last.
+/// The instruction sets that this machine runs, with the preferred one last.
 pub fn available() -> impl Iterator<Item = Isa> {
     Isa::ALL.into_iter().filter(|isa| isa.is_available())
 }
 
-/// The instruction set in use: what the environment forces, else the preferred one.
+/// The instruction set in use: the one that the environment forces, or else the preferred one.
 pub fn active() -> Result<Isa, UnavailableIsa> {
     static ACTIVE: OnceLock<Result<Isa, UnavailableIsa>> = OnceLock::new();
     ACTIVE.get_or_init(|| choose(std::env::var(ISA_VARIABLE).ok())).clone()
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_lists_the_available() {
+    fn an_unknown_name_lists_the_available_ones() {
         let error = choose(Some("avx9".into())).unwrap_err();
         assert!(error.to_string().starts_with("TOKENBED_ISA=avx9 is not available on this machine; available: scalar"));
     }

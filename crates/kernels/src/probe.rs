@@ -1,35 +1,36 @@
-//! What ops are tried with. Every op has a [`Probe`] in its own file, its room lists it, and from the lists the tests
-//! compare every instruction set with the reference, and [`crate::self_test`] does so where the tests are not at hand.
+//! The inputs with which ops are tested. Every op has a [`Probe`] in its own file, and its room lists it. The tests use
+//! these lists to compare every instruction set with the reference; [`crate::self_test`] does the same where no tests
+//! are available.
 //!
-//! Inputs are the same on every machine, so results are too: two machines agree to the bit where they do. What a probe
-//! needs it allocates, sizes of its own; the ops themselves never allocate.
+//! Inputs are the same on every machine, so results can be compared between machines: they must agree to the bit.
+//! Probes allocate memory; the ops themselves never do.
 
 use crate::dispatch::Kernels;
 use std::ops::{Deref, DerefMut};
 
-/// How an op is tried.
+/// How an op is tested.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe {
-    /// The op.
+    /// The name of the op.
     pub name: &'static str,
-    /// The line of the self-test that it is part of. The ops of one line have the same sizes.
+    /// The line of the self-test to which the op belongs. All ops of a line have the same sizes.
     pub line: &'static str,
-    /// What [`Probe::run`] is called with: usually the lengths of rows.
+    /// The sizes for [`Probe::run`], usually lengths of rows.
     pub sizes: &'static [usize],
-    /// Runs the op at one of the sizes, and records all that it wrote.
+    /// Runs the op at one of the sizes, and records everything that it wrote.
     pub run: fn(Kernels, usize, &mut Results),
 }
 
-/// Rows of tables.
+/// The number of rows in tables.
 pub(crate) const ROWS: usize = 37;
-/// Lengths of rows: below, at and above the widths of vectors, and what is common.
+/// Lengths of rows: below, at and above the widths of vectors, and common ones.
 pub(crate) const DIMS: [usize; 7] = [1, 7, 16, 33, 64, 85, 256];
-/// Lengths of rows for ops that take whole blocks of 16 elements alone.
+/// Lengths of rows for ops that only take whole blocks of 16 elements.
 pub(crate) const STRIDES: [usize; 3] = [16, 64, 112];
 /// Bags of 64 ids, one of them empty.
 pub(crate) const OFFSETS: [usize; 7] = [0, 0, 1, 9, 9, 40, 64];
 
-/// Words of a small generator: xorshift.
+/// Words from a small generator (xorshift).
 pub(crate) fn words(count: usize, seed: u32) -> Vec<u32> {
     std::iter::successors(Some(seed), |&x| {
         let x = x ^ (x << 13);
@@ -41,12 +42,12 @@ pub(crate) fn words(count: usize, seed: u32) -> Vec<u32> {
     .collect()
 }
 
-/// Numbers in [-1, 1), of 24 bits each.
+/// Numbers in [-1, 1), with 24 random bits each.
 pub(crate) fn numbers(count: usize, seed: u32) -> Vec<f32> {
     words(count, seed).into_iter().map(|x| (x >> 8) as f32 / 8_388_608.0 - 1.0).collect()
 }
 
-/// 64 ids below [`ROWS`], the last row among them, some again and again.
+/// 64 ids below [`ROWS`]. The last row is among them, and some ids repeat.
 pub(crate) fn id_list() -> Vec<u32> {
     words(64, 3)
         .into_iter()
@@ -55,12 +56,12 @@ pub(crate) fn id_list() -> Vec<u32> {
         .collect()
 }
 
-/// What ops wrote: the FNV-1a digest of all bytes in order, and how many there were.
+/// What ops wrote: the FNV-1a digest of all bytes in order, and their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Results {
     /// FNV-1a of 64 bits.
     pub digest: u64,
-    /// Bytes.
+    /// The number of bytes.
     pub bytes: usize,
 }
 
@@ -81,12 +82,12 @@ impl Results {
         }
     }
 
-    /// Records what an op wrote; a write beside it makes another digest.
+    /// Records what an op wrote. A write outside the result changes the digest.
     pub(crate) fn take<T: Element>(&mut self, written: &Framed<T>) {
         self.take_as(written, |element| element);
     }
 
-    /// [`Results::take`], each element converted before it is recorded.
+    /// Does the same as [`Results::take`], converting each element before it is recorded.
     pub(crate) fn take_as<T: Element, U: Element>(&mut self, written: &Framed<T>, convert: impl Fn(T) -> U) {
         for &element in &written[..] {
             self.put(&[convert(element)]);
@@ -97,11 +98,11 @@ impl Results {
     }
 }
 
-/// What is recorded.
+/// An element type that can be recorded.
 pub(crate) trait Element: Copy + PartialEq {
-    /// Stands around what an op may write.
+    /// The value around the memory that an op may write.
     const SENTRY: Self;
-    /// Little endian.
+    /// The bytes of the element, little endian.
     fn bytes(self) -> impl AsRef<[u8]>;
 }
 
@@ -117,9 +118,9 @@ macro_rules! element {
 }
 element!(u8: 0xa5, u32: 0xa5a5_a5a5, f32: -12345.5, f64: -12345.5);
 
-/// Sentries before a result: not a whole vector of them, so that results begin in the middle of one.
+/// The number of sentries before a result. It is not a whole vector, so that results begin in the middle of one.
 const BEFORE: usize = 4;
-/// Sentries behind it: a vector and a half.
+/// The number of sentries after a result: a vector and a half.
 const BEHIND: usize = 24;
 
 /// Memory for a result, with sentries around it.
@@ -128,12 +129,12 @@ pub(crate) struct Framed<T> {
 }
 
 impl<T: Element> Framed<T> {
-    /// What is there before the op runs.
+    /// Memory with these initial contents.
     pub(crate) fn new(start: &[T]) -> Self {
         Self { all: [&[T::SENTRY; BEFORE], start, &[T::SENTRY; BEHIND]].concat() }
     }
 
-    /// Room for so many elements, all of which the op writes.
+    /// Memory for `len` elements, all of which the op writes.
     pub(crate) fn room(len: usize) -> Self {
         Self { all: vec![T::SENTRY; BEFORE + len + BEHIND] }
     }
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_bit_or_a_write_beside_the_result_is_another_digest() {
+    fn a_wrong_bit_or_a_write_outside_the_result_changes_the_digest() {
         let right = Framed::new(&numbers(100, 7));
         let mut wrong = Framed::new(&right);
         assert_eq!(digest(&right), digest(&wrong));

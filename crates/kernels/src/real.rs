@@ -1,10 +1,10 @@
-//! The floats that ops run in, and the functions that they need of them.
+//! The float types that ops run in, and the functions that ops need of them.
 //!
-//! What has no exact definition (exp, tanh, the normal distribution) is computed in f64 and rounded once. For f32 by
-//! the polynomials below: branch-free, multiplications and additions fused as written, so that compilers make vectors
-//! of them and every instruction set gives the same bits. Their own error is below 2^-40, which leaves a result of f32
-//! right but for the last rounding (`ROUNDED_ONCE_ULPS`, and in all but one of some ten thousand cases the nearest).
-//! For f64 by the `libm` crate, the same on every platform.
+//! Functions without an exact definition (exp, tanh, the normal distribution) are computed in f64 and rounded once. For
+//! f32 this uses the polynomials below. They are branch-free, with multiplications and additions fused as written, so
+//! that compilers make vectors of them and every instruction set gives the same bits. Their own error is below 2^-40,
+//! so an f32 result is correct up to the last rounding (`ROUNDED_ONCE_ULPS`), and is the nearest in all but one of
+//! about ten thousand cases. For f64 they come from the `libm` crate, which is the same on every platform.
 
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -15,10 +15,10 @@ mod sealed {
     impl Sealed for f64 {}
 }
 
-/// Things that differ by the float they are for alone, such as the functions of an op: what [`Real::choose`] chooses
-/// from.
+/// A family of types that differ only by the float they are for, such as the functions of an op. [`Real::choose`]
+/// selects from it.
 pub trait PerReal {
-    /// The one for `F`.
+    /// The member for `F`.
     type Of<F: Real>;
 }
 
@@ -42,31 +42,31 @@ pub trait Real:
     const ZERO: Self;
     /// 1.
     const ONE: Self;
-    /// Digits of a magnitude, the hidden one among them.
+    /// The binary digits of a number, including the hidden one.
     const DIGITS: i32;
     /// The exponent of the smallest normal number.
     const LEAST_EXPONENT: i32;
-    /// The value, in f64: exact.
+    /// The value as f64, which is exact.
     fn wide(self) -> f64;
-    /// The nearest value, of two the even one.
+    /// The nearest value; of two equally near ones, the even one.
     fn round(x: f64) -> Self;
     /// `self * factor + term`, rounded once.
     fn fused(self, factor: Self, term: Self) -> Self;
     /// The square root, rounded correctly.
     fn sqrt(self) -> Self;
-    /// The magnitude.
+    /// The absolute value.
     fn abs(self) -> Self;
-    /// e^x, good enough to be rounded to this type.
+    /// e^x, accurate enough to be rounded to this type.
     fn exp(x: f64) -> f64;
-    /// Hyperbolic tangent, as good.
+    /// The hyperbolic tangent, with the same accuracy.
     fn tanh(x: f64) -> f64;
-    /// The normal distribution at x, as good.
+    /// The normal distribution at x, with the same accuracy.
     fn phi(x: f64) -> f64;
-    /// Of two things that differ by this type alone, the one that is of it.
+    /// Selects the argument for this type.
     fn choose<P: PerReal>(of_f32: P::Of<f32>, of_f64: P::Of<f64>) -> P::Of<Self>;
 }
 
-/// What f32 and f64 say in the same words.
+/// The implementation that f32 and f64 share.
 macro_rules! alike {
     ($t:ty) => {
         const ZERO: $t = 0.0;
@@ -144,13 +144,13 @@ impl Real for f64 {
     }
 }
 
-/// `1.5 * 2^52`: added, it leaves the nearest integer in the low bits, and subtracted again the integer itself.
+/// `1.5 * 2^52`. Adding it leaves the nearest integer in the low bits; subtracting it again gives that integer.
 const NEAREST: f64 = 6_755_399_441_055_744.0;
-/// ln 2 in two parts: the first has few bits, so that its products with exponents are exact.
+/// ln 2 in two parts. The first has few bits, so that its products with exponents are exact.
 const LN2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fefa_3800);
 const LN2_LOW: f64 = f64::from_bits(0x3d2e_f357_93c7_6730);
-/// e^r for |r| <= ln(2) / 2: 1 + r q(r), q interpolated at the Chebyshev nodes; highest power first. Its error is below
-/// 2^-50, and e^0 is 1.
+/// e^r for |r| <= ln(2) / 2, as 1 + r q(r) with q interpolated at the Chebyshev nodes; the highest power comes first.
+/// The error is below 2^-50, and e^0 is exactly 1.
 const EXP_POLYNOMIAL: [f64; 11] = [
     2.7620201591031547e-7,
     2.7632791582662333e-6,
@@ -165,7 +165,7 @@ const EXP_POLYNOMIAL: [f64; 11] = [
     1.0,
 ];
 
-/// e^x, right to 2^-48; what leaves f64 stops at its ends, which f32 rounds to 0 and infinity. NaN stays.
+/// e^x, accurate to 2^-48. Results beyond f64 stop at its limits, which f32 rounds to 0 and infinity. NaN stays.
 #[inline(always)]
 fn exp(x: f64) -> f64 {
     let x = if x < -708.0 { -708.0 } else { x };
@@ -174,11 +174,11 @@ fn exp(x: f64) -> f64 {
     let n = moved - NEAREST;
     let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, x));
     let y = polynomial(&EXP_POLYNOMIAL, r);
-    // 2^n: the low bits of `moved` are n, and the exponent's field is 52 bits up.
+    // 2^n: the low bits of `moved` are n, and the exponent field is 52 bits higher.
     y * f64::from_bits((moved.to_bits() << 52).wrapping_add(0x3ff0_0000_0000_0000))
 }
 
-/// A polynomial, its highest power first.
+/// Evaluates a polynomial; the highest power comes first.
 #[inline(always)]
 fn polynomial<const N: usize>(coefficients: &[f64; N], x: f64) -> f64 {
     let mut y = coefficients[0];
@@ -190,24 +190,24 @@ fn polynomial<const N: usize>(coefficients: &[f64; N], x: f64) -> f64 {
     y
 }
 
-/// Taylor's series, for |x| < 1/50: what is left out is below 2^-60.
+/// The Taylor series, for |x| < 1/50; the omitted terms are below 2^-60.
 const TANH_POLYNOMIAL: [f64; 5] = [62.0 / 2835.0, -17.0 / 315.0, 2.0 / 15.0, -1.0 / 3.0, 1.0];
 
-/// tanh(x), right to 2^-40.
+/// tanh(x), accurate to 2^-40.
 #[inline(always)]
 fn tanh(x: f64) -> f64 {
     let small = x * polynomial(&TANH_POLYNOMIAL, x * x);
     let size = x.abs();
     let size = if size > 20.0 { 20.0 } else { size };
     let large = (1.0 - 2.0 / (exp(2.0 * size) + 1.0)).copysign(x);
-    // Not the other way round: NaN is large.
+    // The comparison is this way round so that NaN counts as large.
     if size < 0.02 { small } else { large }
 }
 
-/// Where the tail of the normal distribution, times x, has left f32.
+/// From here on, the tail of the normal distribution, times x, is below the range of f32.
 const TAIL_ENDS: f64 = 15.0;
 /// `(1 + z) Phi(-z) e^(z^2 / 2)` for z in [0, 15], as a polynomial in (z - 4) / (z + 4), interpolated at the Chebyshev
-/// nodes; highest power first. Its error is below 2^-43 of it.
+/// nodes; the highest power comes first. Its relative error is below 2^-43.
 const TAIL_POLYNOMIAL: [f64; 17] = [
     1.1755885688399537e-7,
     -9.084511053742153e-8,
@@ -228,7 +228,7 @@ const TAIL_POLYNOMIAL: [f64; 17] = [
     4.7205320650987415e-1,
 ];
 
-/// The normal distribution, right to 2^-40 in its tail as well; 0 below -15.
+/// The normal distribution, accurate to 2^-40 even in its tail; 0 below -15.
 #[inline(always)]
 fn phi(x: f64) -> f64 {
     let z = x.abs();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_as_small_as_said() {
+    fn errors_are_within_the_documented_bounds() {
         let below = |power: i32| 2f64.powi(power);
         assert!(worst(-707.0, 708.0, exp, libm::exp) < below(-48));
         assert!(worst(-0.4, 0.4, exp, libm::exp) < below(-48));
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn ends() {
+    fn functions_at_the_ends_of_their_ranges() {
         assert_eq!((exp(0.0), exp(-0.0)), (1.0, 1.0));
         assert_eq!((exp(f64::NEG_INFINITY) as f32, exp(-1e300) as f32), (0.0, 0.0));
         assert_eq!((exp(f64::INFINITY) as f32, exp(1e300) as f32), (f32::INFINITY, f32::INFINITY));

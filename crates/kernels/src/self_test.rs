@@ -1,25 +1,25 @@
-//! Every op on every instruction set of this machine against the scalar one, which defines the results: what
-//! `tokenbed doctor` runs where the tests are not at hand.
+//! Compares every op on every instruction set of this machine with the scalar one, which defines the results.
+//! `tokenbed doctor` runs it where no tests are available.
 
 use crate::dispatch::{self, Kernels};
 use crate::isa::Isa;
 use crate::ops;
 use crate::probe::{Probe, Results};
 
-/// What the ops of one line gave on one instruction set.
+/// The results of one line's ops on one instruction set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tested {
-    /// The line: an op, or some that belong together.
+    /// The line: an op, or several that belong together.
     pub op: &'static str,
-    /// Where it ran.
+    /// The instruction set.
     pub isa: Isa,
-    /// Whether all its results have the bits of the scalar ones, and nothing was written beside them.
+    /// Whether all results have the bits of the scalar ones, and nothing was written outside them.
     pub ok: bool,
-    /// FNV-1a of the bytes of all its results: the same on every machine.
+    /// The FNV-1a digest of the bytes of all results: the same on every machine.
     pub digest: u64,
 }
 
-/// Runs every op on every instruction set that this machine has; plain Rust comes first.
+/// Runs every op on every instruction set that this machine has, beginning with plain Rust.
 pub fn self_test() -> Vec<Tested> {
     let lines = lines();
     let wanted: Vec<Results> = lines.iter().map(|probes| run(probes, dispatch::scalar())).collect();
@@ -34,7 +34,7 @@ pub fn self_test() -> Vec<Tested> {
     tested
 }
 
-/// The probes of each line, in the order in which the rooms name them.
+/// The probes of each line, in the order of the rooms.
 fn lines() -> Vec<Vec<&'static Probe>> {
     let mut lines: Vec<Vec<&Probe>> = Vec::new();
     for probe in ops::all() {
@@ -46,7 +46,7 @@ fn lines() -> Vec<Vec<&'static Probe>> {
     lines
 }
 
-/// The results of a line: at each size, of one op after the other.
+/// The results of a line, size by size, and within a size op by op.
 fn run(probes: &[&Probe], kernels: Kernels) -> Results {
     let mut results = Results::default();
     for &size in probes[0].sizes {

@@ -1,5 +1,5 @@
-//! Bags and rows of every layout. Every instruction set must equal the definition to the bit, and the definition is
-//! compared with a loop in f64.
+//! Bags and rows of every layout: every instruction set has the bits of the definition, and the definition agrees with
+//! a loop in f64.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -32,7 +32,7 @@ fn others() -> impl Iterator<Item = Kernels> {
     dispatch::available().filter(|kernels| kernels.isa() != Isa::Scalar)
 }
 
-/// Rows of a layout that hold these numbers as closely as they can.
+/// Rows of a layout with these values, as closely as it can hold them.
 fn packed(format: RowFormat, values: &[f32], dim: usize) -> Vec<u8> {
     values.chunks(dim).flat_map(|row| packed_row(format, row)).collect()
 }
@@ -60,7 +60,7 @@ fn elements(format: OutFormat, bytes: &[u8]) -> Vec<f32> {
     }
 }
 
-/// Asserts equal bits. All NaNs are considered equal, because IEEE does not say which of two NaNs a sum keeps.
+/// Asserts the same bits, except that all NaN count as equal: IEEE leaves open which of two NaN a sum keeps.
 #[track_caller]
 fn same(format: OutFormat, ours: &[u8], wanted: &[u8], what: &str) {
     if ours == wanted {
@@ -72,7 +72,8 @@ fn same(format: OutFormat, ours: &[u8], wanted: &[u8], what: &str) {
     }
 }
 
-/// The result of a bag on these kernels, in memory that starts `offset` bytes after a cache line, between sentries.
+/// The results of bags on these kernels, written between sentries to memory that starts `offset` bytes after a cache
+/// line.
 fn run(kernels: Kernels, bag: &Bag<'_>, bags: usize, format: OutFormat, offset: usize) -> Vec<u8> {
     let mut out = Guarded::new(bags * bag.table.dim() * format.size(), offset, SENTRY);
     kernels.bag(bag, 0..bags, format, &mut out);
@@ -92,7 +93,7 @@ fn gathered(kernels: Kernels, table: RowTable<'_>, ids: &[u32], format: OutForma
     out.to_vec()
 }
 
-/// Arbitrary bytes, including NaN, infinite and subnormal elements, scales and biases.
+/// Arbitrary bytes, among them NaN, infinite and subnormal elements, scales and biases.
 fn any_bytes(random: &mut Random, format: RowFormat, dim: usize) -> Vec<u8> {
     if format == RowFormat::Float32 {
         return random.awkward(ROWS * dim).iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -143,9 +144,9 @@ fn every_mode(kernels: Kernels, table: RowTable<'_>, weights: &[f32], offset: us
     }
 }
 
-/// Compares the definition with the same sum in f64.
+/// The definition agrees with the formula in f64.
 #[test]
-fn the_definition_is_the_formula() {
+fn the_definition_agrees_with_f64() {
     let mut random = Random::new(42);
     for format in RowFormat::ALL {
         for dim in [1, 7, 16, 85] {
@@ -175,7 +176,7 @@ fn the_definition_is_the_formula() {
                         Mode::Mean => sum / members.len().max(1) as f64,
                         Mode::Max => members.iter().map(|&i| value(i)).reduce(f64::max).unwrap_or(0.0),
                     };
-                    // Elements and biases each differ by at most 2, and both are summed.
+                    // Elements and biases are each at most 2 apart, and both are summed.
                     let allowed = if mode == Mode::Max {
                         0.0
                     } else {
@@ -191,7 +192,7 @@ fn the_definition_is_the_formula() {
 
 /// A bag of one row equals that row.
 #[test]
-fn a_bag_of_one_is_a_lookup() {
+fn a_bag_of_one_row_equals_a_lookup() {
     let mut random = Random::new(43);
     for format in RowFormat::ALL {
         for dim in [5, 64, 163] {
@@ -209,9 +210,9 @@ fn a_bag_of_one_is_a_lookup() {
     }
 }
 
-/// Computes the bags in parts, as threads do.
+/// The results of a range of bags, as threads compute them, are a part of those of all bags.
 #[test]
-fn a_range_of_bags_is_a_part_of_all() {
+fn a_range_of_bags_equals_a_part_of_all() {
     let dim = 33;
     let bytes = packed(RowFormat::Int4, &Random::new(44).units(ROWS * dim), dim);
     let table = RowTable::new(RowFormat::Int4, &bytes, ROWS, dim).unwrap();
@@ -233,7 +234,7 @@ fn a_range_of_bags_is_a_part_of_all() {
 }
 
 #[test]
-fn nothing() {
+fn accepts_empty_inputs() {
     for kernels in dispatch::available() {
         for format in RowFormat::ALL {
             let none = RowTable::new(format, &[], 0, 40).unwrap();
@@ -249,7 +250,7 @@ fn nothing() {
 }
 
 #[test]
-fn what_breaks_the_contract_is_a_bug() {
+fn panics_on_a_broken_contract() {
     let bytes = [0u8; 4 * 12];
     let table = RowTable::new(RowFormat::Float32, &bytes, 4, 3).unwrap();
     let kernels = dispatch::active();
@@ -276,7 +277,7 @@ fn what_breaks_the_contract_is_a_bug() {
     assert!(RowTable::new(RowFormat::Float32, &bytes, usize::MAX, 3).is_none());
 }
 
-/// Bags of any lengths over a table of any layout.
+/// Bags of arbitrary lengths over a table of any layout.
 #[derive(Clone, Debug)]
 struct Case {
     format: RowFormat,
@@ -332,7 +333,7 @@ proptest! {
             let ours = run(kernels, &bag, count, case.out, case.offsets.1);
             same(case.out, &ours, &defined, kernels.isa().name());
         }
-        // The result must be the same as without the padding.
+        // Padding gives the same result as leaving it out.
         if let Some(padding) = case.padding {
             let kept: Vec<usize> = (0..case.ids.len()).filter(|&i| case.ids[i] != padding).collect();
             let ids: Vec<u32> = kept.iter().map(|&i| case.ids[i]).collect();

@@ -1,4 +1,4 @@
-//! The ops that draw random numbers: every instruction set must equal the scalar definition to the bit.
+//! The ops of random draws: every instruction set has the bits of the scalar definition.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -8,7 +8,7 @@ use tokenbed_kernels::ops::draw::draw_normal::NORMAL_BLOCK;
 use tokenbed_kernels::ops::draw::draw_uniform::temper;
 use tokenbed_kernels::ops::draw::mt19937::{MT_WORDS, MtState};
 
-/// The value behind the end of every output.
+/// The value after the end of every output.
 const SENTRY: f32 = -12345.5;
 
 fn scalar() -> Kernels {
@@ -19,7 +19,7 @@ fn others() -> impl Iterator<Item = Kernels> {
     dispatch::available().filter(|kernels| kernels.isa() != Isa::Scalar)
 }
 
-/// Words without structure (splitmix64).
+/// Pseudo-random words (splitmix64).
 fn words(seed: u64, len: usize) -> Vec<u32> {
     let mut state = seed;
     let mut next = || {
@@ -31,16 +31,16 @@ fn words(seed: u64, len: usize) -> Vec<u32> {
     (0..len).map(|_| next()).collect()
 }
 
-/// The word that tempering turns into `y`.
+/// The word whose tempering gives `y`.
 fn untemper(y: u32) -> u32 {
     let y = y ^ (y >> 18);
     let y = y ^ ((y << 15) & 0xefc6_0000);
-    // Each step determines seven more bits from below, or eleven from above.
+    // Each step recovers seven more bits from below, or eleven from above.
     let lower = (0..4).fold(y, |x, _| y ^ ((x << 7) & 0x9d2c_5680));
     (0..2).fold(lower, |x, _| lower ^ (x >> 11))
 }
 
-/// Runs `fill` on both kernels, into outputs that start `offset` elements into their memory and end before sentries.
+/// Runs `fill` on both kernels, with outputs that start `offset` elements into their memory and end before sentries.
 fn same(kernels: Kernels, len: usize, offset: usize, fill: impl Fn(Kernels, &mut [f32])) {
     let run = |kernels: Kernels| {
         let mut memory = vec![SENTRY; offset + len + 40];
@@ -62,9 +62,9 @@ fn untempering_undoes_tempering() {
     }
 }
 
-/// The C++ standard prescribes the 10000th draw of `std::mt19937` when it is seeded with 5489.
+/// The 10000th draw of the engine seeded with 5489, as the C++ standard requires of `std::mt19937`.
 #[test]
-fn the_scalar_twist_is_the_standards() {
+fn the_scalar_twist_matches_the_standard() {
     let mut seeded = [5489_u32; MT_WORDS];
     for i in 1..MT_WORDS {
         seeded[i] = (seeded[i - 1] ^ (seeded[i - 1] >> 30)).wrapping_mul(1_812_433_253).wrapping_add(i as u32);
@@ -77,10 +77,10 @@ fn the_scalar_twist_is_the_standards() {
 }
 
 #[test]
-fn twists_are_the_same() {
+fn twists_have_the_same_bits() {
     let patterns = [[0; MT_WORDS], [u32::MAX; MT_WORDS], [0x8000_0000; MT_WORDS], [0x7fff_ffff; MT_WORDS]];
     let random = (0..20).map(|seed| words(seed, MT_WORDS).try_into().unwrap());
-    // Only one word is nonzero, which shows what each lane reads and writes.
+    // A single nonzero word shows what each lane reads and writes.
     let single = (0..MT_WORDS).map(|at| std::array::from_fn(|i| if i == at { 0xffff_ffff } else { 0 }));
     for start in patterns.into_iter().chain(random).chain(single) {
         for kernels in others() {
@@ -95,7 +95,7 @@ fn twists_are_the_same() {
 }
 
 #[test]
-fn uniforms_are_the_same() {
+fn uniforms_have_the_same_bits() {
     let bounds = [(0.0, 1.0), (-0.5, 0.5), (1.0, 1.000_000_1), (-0.036, 0.036), (3.0, 3.0), (-1e30, 1e30)];
     for kernels in others() {
         for len in (0..70).chain([163, 623, 624]) {
@@ -111,7 +111,7 @@ fn uniforms_are_the_same() {
 }
 
 #[test]
-fn normals_are_the_same() {
+fn normals_have_the_same_bits() {
     for kernels in others() {
         for blocks in (0..10).chain([39]) {
             let len = blocks * NORMAL_BLOCK;
@@ -126,13 +126,13 @@ fn normals_are_the_same() {
     }
 }
 
-/// Every possible uniform value, both as a radius and as an angle.
+/// All possible uniform values, as a radius and as an angle.
 #[test]
-fn normals_of_every_uniform_are_the_same() {
+fn normals_of_every_uniform_have_the_same_bits() {
     const CHUNK: u32 = 1 << 16;
     for kernels in others() {
         for start in (0..1 << 24).step_by(CHUNK as usize) {
-            // The radii ascend and the angles descend.
+            // The radii ascend, and the angles descend.
             let words: Vec<u32> = (0..2 * CHUNK)
                 .map(|i| {
                     let count = start + i / 16 * 8 + i % 8;
@@ -146,12 +146,12 @@ fn normals_of_every_uniform_are_the_same() {
 
 #[test]
 #[should_panic(expected = "draw_normal: no whole blocks")]
-fn a_part_of_a_block_is_a_bug() {
+fn panics_on_a_partial_block() {
     dispatch::active().draw_normal(&[0; 15], 0.0, 1.0, &mut [0.0; 15]);
 }
 
 #[test]
 #[should_panic(expected = "draw_uniform: out of another size")]
-fn outputs_of_another_size_are_a_bug() {
+fn panics_on_outputs_of_another_size() {
     dispatch::active().draw_uniform(&[0; 15], 0.0, 1.0, &mut [0.0; 16]);
 }

@@ -1,5 +1,5 @@
-//! The input layer: every instruction set must equal naive loops and the scalar reference to the bit. Its normalization
-//! is compared with f64.
+//! The input layer: every instruction set has the bits of naive loops and of the scalar reference, and its
+//! normalization agrees with f64.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -18,9 +18,9 @@ use tokenbed_testkit::random::{AWKWARD, DIMS, Random};
 const SENTRY: f32 = -12345.5;
 const STORES: [Store; 2] = [Store::Cached, Store::Streaming];
 const ROWS: usize = 5;
-/// Ids that repeat, are out of order, and include the last row and the first.
+/// Repeated and unordered ids, with the last row and the first.
 const IDS: [u32; 6] = [3, 0, 3, 4, 1, 4];
-/// For each id, its rows of the added tables.
+/// The rows of the added tables for each id.
 const POSITIONS: [u32; 6] = [2, 2, 0, 1, 2, 0];
 const SEGMENTS: [u32; 6] = [0, 1, 1, 0, 0, 1];
 const ADDED_ROWS: usize = 3;
@@ -38,7 +38,7 @@ fn what(kernels: Kernels, store: Store, dim: usize, more: impl std::fmt::Debug) 
     format!("{} {store:?} dim {dim} {more:?}", kernels.isa().name())
 }
 
-/// Tables, and the parts of the op that are used.
+/// The tables, and which parts of the op are used.
 struct Case<'a> {
     tables: [&'a [f32]; 4],
     dim: usize,
@@ -62,7 +62,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The rows before normalization, computed step by step.
+    /// The rows before they are normalized, computed step by step.
     fn naive(&self) -> Vec<f32> {
         let [table, added, ..] = self.tables;
         let mut rows: Vec<f32> = naive::gather(table, self.dim, &IDS);
@@ -77,7 +77,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Every combination, at every offset of the output and of the tables.
+/// All parts of the op, at every offset of the output and of the tables.
 #[test]
 fn every_dim_at_every_offset() {
     let mut random = Random::new(1);
@@ -110,9 +110,9 @@ fn every_dim_at_every_offset() {
     }
 }
 
-/// Adds every awkward number to every other.
+/// Every special number is added to every other.
 #[test]
-fn awkward_numbers() {
+fn adds_special_numbers() {
     let numbers = AWKWARD.map(f32::from_bits);
     let n = numbers.len();
     let table: Vec<f32> = numbers.iter().flat_map(|&x| [x; AWKWARD.len()]).collect();
@@ -132,9 +132,9 @@ fn awkward_numbers() {
     }
 }
 
-/// Computes the result as a whole and in parts that begin anywhere.
+/// The whole, and parts that begin anywhere.
 #[test]
-fn rows_in_cycles() {
+fn adds_rows_in_cycles() {
     let (dim, rows, positions) = (17, 11, 12);
     let mut random = Random::new(3);
     let (table, added) = (random.units(rows * dim), random.units(positions * dim));
@@ -143,7 +143,7 @@ fn rows_in_cycles() {
             let ids = random.ids(len, rows);
             for (offset, length) in [(0, 1), (11, 1), (0, 12), (5, 7), (0, 5), (3, 5), (10, 2), (0, len.clamp(1, 12))] {
                 for first in [0, 1, length - 1, 3 * length + 1] {
-                    // The layer only passes whole cycles, but the kernel must also handle a partial one.
+                    // The kernel may cut a cycle short; the layer only has whole ones.
                     let at: Vec<u32> = (0..len).map(|i| (offset + (first + i) % length) as u32).collect();
                     let wanted = naive::gather_add(&table, &added, dim, &ids, &at);
                     let cycle = Added { table: &added, along: Along::Cycle { offset, length, first } };
@@ -168,9 +168,9 @@ fn rows_in_cycles() {
     }
 }
 
-/// The normalized result is within the named tolerance of f64, also for rows far from zero and nearly constant ones.
+/// The normalization is within the tolerance of f64, also for rows far from zero and nearly constant rows.
 #[test]
-fn normalized_as_in_f64() {
+fn normalization_agrees_with_f64() {
     let mut random = Random::new(5);
     for dim in DIMS.into_iter().chain([2, 5, 12, 384, 1023, 1024, 1025, 4096, 12288]) {
         for (mean, spread) in [(0.0, 1.0), (5.0, 0.02), (-1000.0, 1.0), (1e4, 1e-1), (0.0, 1e-3), (1e-6, 1e6)] {
@@ -196,9 +196,9 @@ fn normalized_as_in_f64() {
     }
 }
 
-/// A row without variance becomes the bias, and one with a non-finite element becomes NaN.
+/// A constant row gives the bias; a row with NaN or infinity gives NaN.
 #[test]
-fn rows_without_a_normalization() {
+fn constant_and_non_finite_rows() {
     let bias = [0.5, -1.0, 2.0];
     for kernels in dispatch::available() {
         let normalize = |row: &[f32; 3], eps| {
@@ -215,14 +215,14 @@ fn rows_without_a_normalization() {
         for x in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             assert!(normalize(&[x, 0.0, 1.0], 1e-5).iter().all(|y| y.is_nan()), "{x}");
         }
-        // This is 0 / 0, as in PyTorch.
+        // As in PyTorch: zero divided by zero.
         assert!(normalize(&[7.0; 3], 0.0).iter().all(|y| y.is_nan()));
     }
 }
 
-/// No ids, rows without elements, and tables without rows.
+/// No ids, empty rows, and empty tables.
 #[test]
-fn nothing() {
+fn accepts_empty_inputs() {
     for (kernels, store) in dispatch::available().flat_map(|kernels| STORES.map(|store| (kernels, store))) {
         let none = checked(kernels, &[], 0);
         let norm = Some(Norm { weight: &[1.0; 7], bias: &[1.0; 7], eps: EPS });
@@ -244,9 +244,9 @@ fn nothing() {
     }
 }
 
-/// A result beyond the limit from which stores are streamed, by the method without an explicit store.
+/// A result above the limit for streamed stores, by the ordinary method.
 #[test]
-fn a_result_that_is_streamed() {
+fn streams_large_results() {
     let (dim, rows) = (1023, 50);
     let len = STREAM_FROM_BYTES / (dim * 4) + 1;
     let mut random = Random::new(4);
@@ -279,7 +279,7 @@ fn refuses(expected: &str, len: usize, call: impl Fn(Kernels, &mut [f32])) {
 }
 
 #[test]
-fn wrong_sizes_are_refused_before_any_write() {
+fn rejects_wrong_sizes_before_any_write() {
     const DIM: usize = 8;
     let (table, ids) = ([1.0; 3 * DIM], [0u32, 2]);
     let embed = |table_len: usize, added: [Option<(usize, Along<'static>)>; 2], norm: Option<(usize, usize)>| {

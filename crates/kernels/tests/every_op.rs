@@ -1,5 +1,5 @@
-//! Runs every op in the lists of the rooms on every instruction set of this machine. The bits must equal the reference,
-//! and nothing may be written beside the results.
+//! Every op in the lists of the rooms, on every instruction set of this machine: it gives the bits of the reference,
+//! and writes nothing outside the results.
 
 use tokenbed_kernels::probe::{Probe, Results};
 use tokenbed_kernels::{dispatch, isa, ops};
@@ -23,7 +23,7 @@ fn instruction_sets_give_the_bits_of_the_reference() {
     }
 }
 
-/// Otherwise, tests that are meant for an instruction set would run another one unnoticed.
+/// Otherwise tests meant for one instruction set could silently run another.
 #[test]
 fn the_forced_instruction_set_is_in_use() {
     let forced = std::env::var(isa::ISA_VARIABLE).ok().filter(|name| !name.is_empty());

@@ -1,4 +1,4 @@
-//! Gather: every instruction set must equal the naive loop to the bit.
+//! Gather: every instruction set has the bits of the naive loop.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -14,7 +14,7 @@ use tokenbed_testkit::random::{AWKWARD, DIMS, Random};
 const SENTRY: f32 = -12345.5;
 const STORES: [Store; 2] = [Store::Cached, Store::Streaming];
 const ROWS: usize = 5;
-/// Ids that repeat, are out of order, and include the last row and the first.
+/// Repeated and unordered ids, with the last row and the first.
 const IDS: [u32; 6] = [3, 0, 3, 4, 1, 4];
 
 fn checked<'a>(kernels: Kernels, ids: &'a [u32], rows: usize) -> CheckedIds<'a> {
@@ -25,7 +25,7 @@ fn what(kernels: Kernels, store: Store, dim: usize, offsets: (usize, usize)) -> 
     format!("{} {store:?} dim {dim} offsets {offsets:?}", kernels.isa().name())
 }
 
-/// Every offset of the output with every offset of the table.
+/// Every offset of the output is combined with every offset of the table.
 #[test]
 fn every_dim_at_every_offset() {
     let mut random = Random::new(1);
@@ -48,9 +48,9 @@ fn every_dim_at_every_offset() {
     }
 }
 
-/// Every awkward number is copied unchanged.
+/// Every special number is copied unchanged.
 #[test]
-fn awkward_numbers() {
+fn copies_special_numbers_unchanged() {
     let numbers = AWKWARD.map(f32::from_bits);
     let n = numbers.len();
     // Row i of the table repeats the i-th number.
@@ -90,9 +90,9 @@ fn any_number_of_ids() {
     }
 }
 
-/// No ids, rows without elements, and tables without rows.
+/// No ids, empty rows, and empty tables.
 #[test]
-fn nothing() {
+fn accepts_empty_inputs() {
     for kernels in dispatch::available() {
         for store in STORES {
             kernels.gather_with(store, &[], 0, checked(kernels, &[0, 2, 1], 3), &mut []);
@@ -102,9 +102,9 @@ fn nothing() {
     }
 }
 
-/// A result beyond the limit from which stores are streamed, by the methods without an explicit store.
+/// A result above the limit for streamed stores, by the ordinary methods.
 #[test]
-fn a_result_that_is_streamed() {
+fn streams_large_results() {
     let (dim, rows) = (1023, 50);
     let len = STREAM_FROM_BYTES / (dim * 4) + 1;
     let mut random = Random::new(4);
@@ -139,7 +139,7 @@ fn refuses(expected: &str, len: usize, call: impl Fn(Kernels, &mut [f32])) {
 }
 
 #[test]
-fn wrong_sizes_are_refused_before_any_write() {
+fn rejects_wrong_sizes_before_any_write() {
     const DIM: usize = 8;
     let (table, ids) = ([1.0; 3 * DIM], [0u32, 2]);
     let gather = |table_len: usize, dim: usize, rows: usize| {

@@ -1,4 +1,4 @@
-//! Compares the 16-bit floats with the `half` crate, and quantized rows with their error bounds.
+//! The 16-bit floats agree with the `half` crate, and quantized rows respect their limits.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -8,7 +8,7 @@ use tokenbed_kernels::ops::lookup::quantize::{Unquantizable, quantize_row};
 use tokenbed_kernels::rows::format::RowFormat;
 
 #[test]
-fn every_half_is_its_value() {
+fn every_half_converts_to_its_value() {
     for bits in 0..=u16::MAX {
         let (ours, theirs) = (f16_to_f32(bits), f16::from_bits(bits).to_f32_const());
         assert!(ours.to_bits() == theirs.to_bits() || ours.is_nan() && theirs.is_nan(), "{bits:04x}");
@@ -19,7 +19,7 @@ fn every_half_is_its_value() {
     }
 }
 
-/// Every f32 in steps of a prime, and the neighbours of each 16-bit float and of each midpoint between two.
+/// Every f32 in steps of a prime, and the neighbours of each half and of each midpoint between two.
 #[test]
 fn numbers_round_to_the_nearest() {
     let check = |bits: u32| {
@@ -41,7 +41,7 @@ fn numbers_round_to_the_nearest() {
 }
 
 #[test]
-fn what_no_layout_holds_is_told() {
+fn reports_values_that_no_layout_holds() {
     let mut to = [0xa5u8; 12];
     for x in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let error = Unquantizable { column: 2, too_large: false };
@@ -56,7 +56,7 @@ fn what_no_layout_holds_is_told() {
 }
 
 #[test]
-fn rows_of_one_value_come_back_as_they_are() {
+fn rows_of_one_value_round_trip() {
     for x in [0.0f32, 1.0, -0.625, 3.0] {
         let mut to = [0u8; 11];
         quantize_row(RowFormat::Int8, &[x; 3], &mut to).unwrap();

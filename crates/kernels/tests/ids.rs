@@ -1,4 +1,4 @@
-//! The check of ids on every instruction set, with the bad id at every place.
+//! The check of ids: every instruction set, with the bad id at every place.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -6,7 +6,7 @@ use tokenbed_kernels::dispatch;
 use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_testkit::place::Placed;
 
-/// More than two vectors of any instruction set, unrolled four times, and a remainder.
+/// More than two vectors of any instruction set, unrolled four times, plus a remainder.
 const LEN: usize = 67;
 
 #[test]
@@ -19,7 +19,7 @@ fn a_bad_id_is_found_at_every_place() {
                     assert!(CheckedIds::new(kernels, &Placed::new(&ids, offset), rows).is_some());
                     ids[at] = bad;
                     assert!(CheckedIds::new(kernels, &Placed::new(&ids, offset), rows).is_none(), "{at} {bad}");
-                    // A valid id just below the limit.
+                    // A good id, just below the limit.
                     ids[at] = (rows - 1) as u32;
                     assert!(CheckedIds::new(kernels, &Placed::new(&ids, offset), rows).is_some());
                 }
@@ -42,7 +42,7 @@ fn lists_of_every_length_are_read_to_the_end() {
         for len in 1..=LEN {
             let mut ids = vec![0u32; len];
             ids[len - 1] = 1;
-            // Nothing behind the list may be read: its allocation ends where it ends.
+            // Memory after the ids is not read: a placed list ends where its allocation does.
             assert!(CheckedIds::new(kernels, &Placed::new(&ids, len % 16), 1).is_none());
             assert!(CheckedIds::new(kernels, &Placed::new(&ids, len % 16), 2).is_some());
         }
@@ -50,7 +50,7 @@ fn lists_of_every_length_are_read_to_the_end() {
 }
 
 #[test]
-fn the_ends_of_the_numbers() {
+fn checks_the_smallest_and_largest_ids() {
     for kernels in dispatch::available() {
         let new = |ids: &'static [u32], rows| CheckedIds::new(kernels, ids, rows).map(|ids| ids.rows());
         assert_eq!(new(&[0], 0), None);
@@ -65,13 +65,13 @@ fn the_ends_of_the_numbers() {
         assert_eq!(signed(&[], 0), Some(0));
         assert_eq!(signed(&[i32::MAX], i32::MAX as usize), None);
         assert_eq!(signed(&[i32::MAX], 1 << 31), Some(1 << 31));
-        // No signed id is larger than this.
+        // Signed ids are at most i32::MAX.
         assert_eq!(signed(&[i32::MAX], usize::MAX), Some(1 << 31));
     }
 }
 
 #[test]
-fn ids_are_handed_on_as_they_are() {
+fn ids_are_returned_unchanged() {
     let ids = [3u32, 1, 2];
     let checked = CheckedIds::new(dispatch::active(), &ids, 4).expect("good ids");
     assert_eq!(checked.ids().as_ptr(), ids.as_ptr());

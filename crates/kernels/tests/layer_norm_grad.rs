@@ -1,4 +1,5 @@
-//! The gradient of layer normalization: the same bits on every instruction set, and close to finite differences in f64.
+//! The backward pass of layer normalization: it has the same bits on every instruction set, and agrees with finite
+//! differences in f64.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -18,7 +19,7 @@ struct Differences {
     bias: Vec<f64>,
 }
 
-/// The formula in f64, row after row.
+/// The formula in f64, row by row.
 fn loss(x: &[f64], weight: &[f64], bias: &[f64], grad: &[f32]) -> f64 {
     let dim = weight.len();
     let row = |(x, grad): (&[f64], &[f32])| {
@@ -53,7 +54,7 @@ fn assert_near(ours: &[f32], wanted: &[f64], what: &str) {
 }
 
 #[test]
-fn as_finite_differences_and_the_same_bits_everywhere() {
+fn agrees_with_finite_differences_with_the_same_bits_everywhere() {
     let mut random = Random::new(17);
     for dim in DIMS.into_iter().filter(|&dim| dim > 1) {
         let (x, grad) = (random.units(ROWS * dim), random.units(ROWS * dim));
@@ -73,7 +74,7 @@ fn as_finite_differences_and_the_same_bits_everywhere() {
             assert_same_bits(&by_weight, &wanted.1, &what);
             assert_same_bits(&by_bias, &wanted.2, &what);
         }
-        // With two elements little is left after the mean is taken off, so their differences are steeper than the step.
+        // Two elements keep little after their mean is subtracted, so their differences are steeper than the step.
         if (3..=256).contains(&dim) {
             let by = differences(&x, &weight, &bias, &grad);
             assert_near(&wanted.0, &by.x, &format!("x, dim {dim}"));
@@ -83,9 +84,9 @@ fn as_finite_differences_and_the_same_bits_everywhere() {
     }
 }
 
-/// Backward must use the same normalized row as forward. The gradient of the weight shows it, with a grad of 1.
+/// The backward pass normalizes as forward does: with a gradient of 1, the weight's gradient is the normalized row.
 #[test]
-fn the_units_are_those_of_forward() {
+fn normalizes_as_forward_does() {
     let mut random = Random::new(18);
     let dim = 70;
     let x = random.units(dim);
@@ -96,6 +97,6 @@ fn the_units_are_those_of_forward() {
     dispatch::active().layer_norm_grad(&norm, &vec![1.0; dim], &mut back, &mut by_weight, &mut by_bias);
     assert_near(&by_weight, &units, "units");
     assert_eq!(by_bias, vec![1.0; dim]);
-    // Adding a constant to a row does not change its normalization.
+    // Shifting a whole row does not change its normalized values.
     assert!(back.iter().all(|x| x.abs() < 1e-4));
 }

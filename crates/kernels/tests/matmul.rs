@@ -1,4 +1,4 @@
-//! Compares products of matrices with sums in f64.
+//! Products of matrices agree with sums in f64.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -9,7 +9,7 @@ use tokenbed_testkit::naive;
 use tokenbed_testkit::place::{Guarded, Placed};
 use tokenbed_testkit::random::Random;
 
-/// (rows, inner, columns) on both sides of the sizes of tiles, of a single row, and of a single column.
+/// (rows, inner, columns): sizes on both sides of the blocks of products, single rows and single columns.
 const SIZES: [(usize, usize, usize); 16] = [
     (1, 1, 1),
     (1, 7, 1),
@@ -29,7 +29,7 @@ const SIZES: [(usize, usize, usize); 16] = [
     (257, 5, 65),
 ];
 
-/// The transposed matrix.
+/// The transpose of a matrix.
 fn turned<T: Copy>(rows: usize, columns: usize, x: &[T]) -> Vec<T> {
     (0..columns).flat_map(|c| (0..rows).map(move |r| x[r * columns + c])).collect()
 }
@@ -41,7 +41,7 @@ fn run<T: Factor>(sizes: Product, terms: usize, a: Matrices<'_, T>, b: Matrices<
 }
 
 #[test]
-fn products_are_sums_of_products() {
+fn products_agree_with_sums_in_f64() {
     let mut random = Random::new(5);
     for (rows, inner, columns) in SIZES {
         let sizes = Product { rows, inner, columns };
@@ -52,7 +52,7 @@ fn products_are_sums_of_products() {
             let a = if a_turned { turned(rows, inner, &a) } else { a.clone() };
             let b = if b_turned { turned(inner, columns, &b) } else { b.clone() };
             let of = [0];
-            // A NaN would stay if the result were added to the old contents.
+            // A NaN would remain if a result were added to the previous contents.
             let mut out = Guarded::new(rows * columns, offset, -7.5f32);
             out.fill(f32::NAN);
             let (a32, b32) = (Placed::new(&a, offset), Placed::new(&b, offset));
@@ -115,7 +115,7 @@ fn small_integers_are_exact() {
 }
 
 #[test]
-fn sums_over_nothing_are_zero() {
+fn products_without_an_inner_dimension_are_zero() {
     let mut out = [f32::NAN; 6];
     let none = Matrices { elements: &[], of: &[0], transposed: false };
     run(Product { rows: 2, inner: 0, columns: 3 }, 1, none, none, &mut out);
@@ -123,7 +123,7 @@ fn sums_over_nothing_are_zero() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn rejects_sizes_that_do_not_fit() {
     let elements = [1.0f32; 12];
     let of = |of| Matrices { elements: &elements, of, transposed: false };
     let sizes = Product { rows: 2, inner: 3, columns: 2 };

@@ -1,4 +1,4 @@
-//! Optimizers: every instruction set must equal plain Rust to the bit.
+//! Optimizers: every instruction set has the bits of plain Rust.
 
 #![allow(clippy::expect_used, reason = "helpers of tests")]
 
@@ -19,7 +19,7 @@ fn real<F: Real>(x: f64) -> F {
     F::round(x)
 }
 
-/// The numbers of Adam at a step, computed as the crates above do.
+/// Adam at a step, with its numbers computed as in the layers above.
 fn adam<F: Real>(t: i32, lr: f64, betas: (f64, f64), eps: f64, decay: f64, l2: f64) -> Adam<F> {
     Adam {
         decay: real(1.0 - lr * decay),
@@ -53,7 +53,7 @@ fn rules<F: Real>() -> Vec<Update<F>> {
     rules
 }
 
-/// Values as they occur in training, including zeros, or arbitrary bits.
+/// Values as in training, some of them zero; or arbitrary bits.
 fn values<F: Real>(random: &mut Random, len: usize, awkward: bool) -> Vec<F> {
     if awkward {
         return random.awkward(len).into_iter().map(|x| real(f64::from(x))).collect();
@@ -61,7 +61,7 @@ fn values<F: Real>(random: &mut Random, len: usize, awkward: bool) -> Vec<F> {
     (0..len).map(|_| if random.below(9) == 0 { F::ZERO } else { real(random.unit()) }).collect()
 }
 
-/// Asserts equal bits. All NaNs are considered equal.
+/// Asserts the same bits, except that all NaN count as equal.
 #[track_caller]
 fn assert_same<F: Real>(ours: &[F], wanted: &[F], what: &str) {
     let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
@@ -128,7 +128,7 @@ fn every_rule_in_float64() {
 }
 
 #[test]
-fn squares_are_summed_alike() {
+fn sums_of_squares_have_the_same_bits() {
     let mut random = Random::new(2);
     for len in DIMS.into_iter().chain([0, 100_000]) {
         let values = random.units(len);
@@ -141,7 +141,7 @@ fn squares_are_summed_alike() {
     }
 }
 
-/// A number of any magnitude that F can hold. Some are 0.
+/// A number of any magnitude that F has; some are 0.
 fn magnitude<F: Real>(random: &mut Random, spread: f64, centre: f64) -> F {
     if random.below(40) == 0 {
         return F::ZERO;
@@ -168,7 +168,7 @@ fn cases<F: Real>() -> Vec<Case<F>> {
             (0.0, 0.01, 0.0, 1e-8),
         ] {
             for (start, gap) in [(1, 1), (1, 15), (3, 170), (10, 1024), (2, 2500)] {
-                // The learning rate rises, falls, and is sometimes 0.
+                // The rate rises, falls, and is sometimes 0.
                 let lr = |t: i32| lr * f64::from(t % 97) / 96.0;
                 let steps = (start..start + gap).map(|t| adam(t, lr(t), betas, eps, decay, l2)).collect();
                 cases.push(Case { name: format!("{betas:?} decay {decay} l2 {l2} eps {eps} gap {gap}"), steps });
@@ -178,7 +178,7 @@ fn cases<F: Real>() -> Vec<Case<F>> {
     cases
 }
 
-/// Compares replay with every step in full, for elements of all magnitudes, some of which are always about to become
+/// Compares with taking every step in full. Elements have all magnitudes, so that some are always about to become
 /// quiet.
 fn replayed<F: Real>(dims: &[usize], spread: f64, centres: (f64, f64, f64)) {
     let mut random = Random::new(3);
@@ -210,13 +210,13 @@ fn replayed<F: Real>(dims: &[usize], spread: f64, centres: (f64, f64, f64)) {
 }
 
 #[test]
-fn replay_as_training_has_it() {
+fn replays_steps_as_in_training() {
     replayed::<f32>(&[1, 33, 160], 10.0, (-6.0, -14.0, -24.0));
     replayed::<f64>(&[33, 64], 20.0, (-6.0, -24.0, -44.0));
 }
 
 #[test]
-fn replay_of_all_magnitudes() {
+fn replays_steps_of_all_magnitudes() {
     replayed::<f32>(&[96], 140.0, (0.0, -20.0, -40.0));
     replayed::<f32>(&[96], 30.0, (-120.0, -120.0, -120.0));
     replayed::<f64>(&[64], 1000.0, (0.0, -100.0, -200.0));

@@ -1,4 +1,4 @@
-//! Passes on every instruction set: the same bits, correct to the last rounding.
+//! Passes have the same bits on every instruction set, and are correct to the last rounding.
 
 use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::ops::elements::along::{Entropy, EntropyBack, IGNORED, Scale, Softmax, SoftmaxBack};
@@ -9,13 +9,14 @@ use tokenbed_testkit::compare::{ROUNDED_ONCE_ULPS, assert_same_values, assert_ul
 use tokenbed_testkit::place::{Guarded, Placed};
 use tokenbed_testkit::random::Random;
 
-/// Lengths of rows and runs, on both sides of the widths of vectors and of the number of lanes of sums.
+/// Lengths of rows and runs, on both sides of the widths of vectors and of the lanes of sums.
 const LENGTHS: [usize; 12] = [1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 85, 1000];
 
-/// The step between bit patterns of f32: about four million are tested, of every magnitude, with infinities and NaN.
+/// The step between bit patterns of f32: some four million of them are tested, of every magnitude, with infinities and
+/// NaN.
 const STRIDE: usize = 1021;
 
-/// In f64 a function is plain Rust on `libm`, which computes its values in another way than the polynomials of f32.
+/// In f64 a function is plain Rust with `libm`, which computes its values differently from the polynomials for f32.
 fn definition(function: Function, x: &[f32]) -> Vec<f32> {
     let x: Vec<f64> = x.iter().map(|&x| x.into()).collect();
     let mut out = vec![0.0; x.len()];
@@ -36,7 +37,7 @@ fn functions_are_rounded_once_over_all_magnitudes() {
     }
 }
 
-/// Runs `run` on every instruction set, with several offsets, and asserts the bits of plain Rust.
+/// Runs `run` on every instruction set, from several offsets, and asserts the bits of plain Rust.
 fn same_everywhere(size: usize, what: &str, run: impl Fn(Kernels, usize, &mut [f32])) {
     let mut wanted = None;
     for kernels in dispatch::available() {

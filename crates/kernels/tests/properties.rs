@@ -1,4 +1,4 @@
-//! For all sizes, numbers and places, every instruction set must agree with the naive loop.
+//! All instruction sets agree with the naive loop, for arbitrary sizes, numbers and offsets.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -15,7 +15,7 @@ use tokenbed_testkit::{naive, property};
 
 const SENTRY: f32 = -12345.5;
 
-/// A table with arbitrary bits, with ids and positions into it.
+/// A table of arbitrary bits, with ids and positions into it.
 #[derive(Clone, Debug)]
 struct Case {
     dim: usize,
@@ -30,7 +30,7 @@ struct Case {
     normed: bool,
 }
 
-/// Bits of numbers whose sums are finite and meaningful.
+/// Bits of numbers of moderate size, so that sums are meaningful.
 fn moderate() -> impl Strategy<Value = u32> {
     (-8f32..8.0).prop_map(f32::to_bits)
 }
@@ -80,7 +80,7 @@ proptest! {
             kernels.gather_with(store, &table, dim, ids, &mut out);
             out.assert_guards();
             assert_same_bits(&out, &copied, &name);
-            // With all features of the op, or with none, compared with the scalar reference.
+            // With all parts of the op, or none, compared with the scalar reference.
             let more = Added { table: &table, along: Along::Each(positions) };
             let added = [[None, None], [Some(more), None], [Some(more), Some(more)]][case.added];
             let parameters = (&table[..dim], &table[(rows - 1) * dim..]);

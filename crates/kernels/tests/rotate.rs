@@ -1,4 +1,4 @@
-//! Rotation: every instruction set must equal the written-out formula and the scalar reference to the bit.
+//! Rotation: every instruction set has the bits of the plain formula and of the scalar reference.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -15,7 +15,7 @@ use tokenbed_testkit::random::Random;
 const SENTRY: u8 = 0xa5;
 const POSITIONS: usize = 5;
 /// The number of heads, the elements of a head, and how many of them are rotated: on both sides of every vector's
-/// width, and as models have them.
+/// width, and as in real models.
 const SHAPES: [(usize, usize, usize); 13] = [
     (1, 2, 2),
     (3, 7, 4),
@@ -52,7 +52,7 @@ fn values_of(format: OutFormat, bytes: &[u8]) -> Vec<f32> {
     }
 }
 
-/// The formula as plain loops.
+/// The plain formula.
 fn naive(op: &Rotate<'_>, table: &[f32], rows: &[usize], x: &[f32]) -> Vec<f32> {
     let half = op.dim / 2;
     let mut out = x.to_vec();
@@ -74,7 +74,7 @@ fn naive(op: &Rotate<'_>, table: &[f32], rows: &[usize], x: &[f32]) -> Vec<f32> 
     out
 }
 
-/// Asserts equal bits, except where the definition leaves open which of two NaNs a sum keeps.
+/// Asserts the same bits, except that all NaN count as equal: the definition leaves open which of two NaN a sum keeps.
 fn assert_same(format: OutFormat, found: &[u8], wanted: &[u8], what: &str) {
     let (a, b) = (values_of(format, found), values_of(format, wanted));
     for (i, (a, b)) in a.iter().zip(&b).enumerate() {
@@ -123,7 +123,7 @@ fn every_shape_type_and_pairing() {
 }
 
 #[test]
-fn parts_are_the_whole() {
+fn parts_equal_the_whole() {
     let mut random = Random::new(2);
     let (table, x) = (random.units(4 * 16), random.units(11 * 2 * 16));
     let x = bytes_of(OutFormat::Float32, &x);
@@ -143,7 +143,7 @@ fn parts_are_the_whole() {
 }
 
 #[test]
-fn sizes_that_do_not_fit_are_refused() {
+fn rejects_sizes_that_do_not_fit() {
     let table = [0.5; 8];
     let along = Along::Cycle { offset: 0, length: 2, first: 0 };
     let good = Rotate {

@@ -1,4 +1,4 @@
-//! Sums of a gradient's rows: every instruction set and every kind of store must equal the naive loop to the bit.
+//! Sums of a gradient's rows: every instruction set and way of storing has the bits of the naive loop.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -15,9 +15,9 @@ use tokenbed_testkit::random::{DIMS, Random};
 const SENTRY: f32 = -12345.5;
 const STORES: [Store; 2] = [Store::Cached, Store::Streaming];
 const GRAD_ROWS: usize = 23;
-/// The number of places of each sum: none, one, as many as fit in registers, and more, in whole groups and not.
+/// The number of places in each sum: none, one, as many as fit in registers, and more, in whole groups and not.
 const COUNTS: [usize; 10] = [1, 2, 4, 0, 5, 8, 1, 9, 3, 13];
-/// Rows of a table, with gaps at the beginning, between them and at the end.
+/// Rows of a table, with gaps before, between and after them.
 const IDS: [u32; 10] = [3, 4, 7, 8, 9, 15, 16, 17, 30, 31];
 const FIRST: usize = 2;
 const ROWS: usize = 33;
@@ -95,10 +95,10 @@ fn every_dim_and_part_of_it_at_every_offset() {
 
 /// No sums, no rows, and no gradient.
 #[test]
-fn nothing() {
+fn accepts_empty_inputs() {
     for kernels in dispatch::available() {
         let of = RowSum { grad: &[], dim: 3, places: checked(kernels, &[]), coefficients: None };
-        // These places were checked against a gradient without rows.
+        // These ids were checked against a table without rows.
         let none = CheckedIds::new(kernels, &[], 0).expect("no places");
         let of = RowSum { places: none, ..of };
         let columns = 0..3;
@@ -113,7 +113,7 @@ fn nothing() {
 }
 
 #[test]
-fn wrong_sizes_are_refused_before_any_write() {
+fn rejects_wrong_sizes_before_any_write() {
     let grad = vec![1.0; GRAD_ROWS * 8];
     let refuses = |expected: &str, call: &dyn Fn(Kernels, &mut [f32])| {
         for kernels in dispatch::available() {

@@ -1,4 +1,4 @@
-//! Scores: every instruction set must equal the definition to the bit, and is compared with f64.
+//! Scores: every instruction set has the bits of the definition, and agrees with f64.
 
 #![allow(clippy::expect_used, reason = "helpers of tests")]
 
@@ -45,7 +45,7 @@ fn every_dim_at_some_offsets() {
 }
 
 #[test]
-fn awkward_numbers_and_none() {
+fn special_numbers_and_empty_inputs() {
     let mut random = Random::new(2);
     for dim in [1, 16, 40, 64] {
         let (rows, query) = (random.awkward(ROWS * dim), random.awkward(dim));
@@ -63,6 +63,6 @@ fn awkward_numbers_and_none() {
 
 #[test]
 #[should_panic(expected = "scores: rows of another length")]
-fn rows_of_another_length() {
+fn rejects_rows_of_another_length() {
     scalar().scores(&[0.0; 5], &[0.0; 2], &mut [0.0; 2], &mut [0.0; 2]);
 }

@@ -1,4 +1,4 @@
-//! The ops of training: every instruction set of this machine must equal their references to the bit.
+//! The ops of training have the bits of their references on every instruction set of this machine.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -27,11 +27,11 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|x| x.to_bits()).collect()
 }
 
-/// The value that follows the output and must stay.
+/// The value after the output, which must stay.
 const SENTRY: f32 = 7.25;
 
 #[test]
-fn row_dots_and_row_mix() {
+fn row_dots_and_row_mix_have_the_bits_of_the_reference() {
     for stride in [16, 32, 48, 80, 112] {
         let table = floats(1, 20 * stride);
         for (down, across) in [(0, 3), (1, 1), (2, 3), (3, 6), (10, 6), (5, 7), (4, 0)] {
@@ -71,7 +71,7 @@ fn row_dots_and_row_mix() {
 }
 
 #[test]
-fn exponentials() {
+fn exponentials_have_the_bits_of_the_reference() {
     for width in [16, 64, 128] {
         let mut rows = floats(2, 6 * width);
         rows[width] = f32::NEG_INFINITY;
@@ -107,7 +107,7 @@ fn exponentials() {
 }
 
 #[test]
-fn products_by_strides() {
+fn strided_products() {
     let (a, b) = (floats(7, 200), floats(8, 200));
     for (rows, inner, columns) in
         [(5, 7, 6), (1, 7, 6), (3, 7, 6), (4, 1, 6), (5, 7, 1), (5, 0, 6), (0, 7, 6), (5, 7, 0)]

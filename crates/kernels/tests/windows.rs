@@ -1,4 +1,4 @@
-//! Windows of a line: every instruction set must equal a copy row by row to the bit.
+//! Windows of a line: every instruction set has the bits of a copy row by row.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenbed_kernels::dispatch;
@@ -36,7 +36,7 @@ fn every_dim_part_and_store() {
 }
 
 #[test]
-fn lines_that_are_too_short_are_refused() {
+fn rejects_lines_that_are_too_short() {
     let refuses = |lines: usize, rows: usize, dim: usize, first: usize, out: usize| {
         let lines = vec![0.0; lines];
         let op = Windows { lines: &lines, rows, dim, first };

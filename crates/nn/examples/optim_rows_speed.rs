@@ -1,4 +1,4 @@
-//! What steps on rows cost, without Node, as a share of a copy of what they read and write. For tuning.
+//! Measures steps on rows, without Node, relative to copying what they read and write. For tuning.
 //!
 //! `cargo run --release -p tokenbed-nn --example optim_rows_speed [ids] [dim]`
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, reason = "a tool that prints")]

@@ -1,5 +1,5 @@
-//! What steps of AdamW cost, without Node: a dense one beside a copy of what it reads and writes, and steps that rows
-//! missed, by how many. For tuning.
+//! Measures steps of AdamW, without Node: a dense step relative to copying what it reads and writes, and missed steps
+//! of rows, by their number. For tuning.
 //!
 //! `cargo run --release -p tokenbed-nn --example optim_speed`
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, reason = "a tool that prints")]
@@ -17,7 +17,7 @@ use tokenbed_threads::set_num_threads;
 const ROWS: usize = 20_000;
 const DIM: usize = 256;
 
-/// The median of nine, in nanoseconds an element.
+/// The median of nine runs, in nanoseconds per element.
 fn measured(elements: usize, mut run: impl FnMut()) -> f64 {
     let mut times: Vec<f64> = (0..9)
         .map(|_| {
@@ -36,7 +36,7 @@ fn main() {
     let (mut param, grad) = (random.units(ROWS * DIM), random.units(ROWS * DIM));
     let (mut first, mut second) = (vec![0.0; ROWS * DIM], vec![0.0; ROWS * DIM]);
     let optimizer = Optimizer::AdamW(AdamW { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 });
-    // Four reads and three writes of each element.
+    // A step does four reads and three writes per element.
     let (mut copy, source) = (vec![1.0f32; ROWS * DIM * 7 / 2], vec![2.0f32; ROWS * DIM * 7 / 2]);
     for kernels in dispatch::available().filter(|kernels| kernels.isa() != Isa::Scalar) {
         let mut step = 0;

@@ -1,4 +1,4 @@
-//! Bags of ids: `torch.nn.functional.embedding_bag`, over tables of every layout; and lookups in them.
+//! Bags of ids: `torch.nn.functional.embedding_bag` over tables of every layout, and plain lookups in such tables.
 
 use crate::blocks::in_blocks;
 use std::ops::Range;
@@ -15,13 +15,13 @@ use tokenbed_threads::parallel_rows;
 /// A table over its bytes.
 ///
 /// # Errors
-/// [`Error::Shape`] where they are not so many rows of `dim` elements.
+/// [`Error::Shape`] if the bytes are not exactly `rows` rows of `dim` elements.
 pub fn table(format: RowFormat, bytes: &[u8], rows: usize, dim: usize) -> Result<RowTable<'_>> {
     let wrong = || Error::Shape(format!("{} bytes are not {rows} rows of {dim} elements", bytes.len()));
     RowTable::new(format, bytes, rows, dim).ok_or_else(wrong)
 }
 
-/// Scratch for ids that are not 32 bits wide and for offsets, kept between calls.
+/// Buffers for offsets and for ids that are not 32 bits wide, reused between calls.
 #[derive(Debug, Default)]
 pub struct Scratch {
     ids: Vec<u32>,
@@ -31,34 +31,34 @@ pub struct Scratch {
 /// Where bags begin and end.
 #[derive(Clone, Copy, Debug)]
 pub enum Division<'a> {
-    /// So many bags of so many ids each.
+    /// All bags have the same number of ids.
     Even {
-        /// How many bags.
+        /// The number of bags.
         bags: usize,
-        /// Ids of each.
+        /// The number of ids in each bag.
         length: usize,
     },
-    /// Where each begins among the ids.
+    /// Each bag begins at an offset among the ids.
     Offsets {
-        /// One for each bag.
+        /// The offset of each bag.
         begins: IdSlice<'a>,
-        /// Whether the last of them is the end of the last bag instead: it is the number of ids then.
+        /// Whether the last offset is the end of the last bag instead, which is then the number of ids.
         with_end: bool,
     },
 }
 
-/// What to do with a batch of bags.
+/// The bags of one call, and what to compute from them.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The ids of all bags, end to end, and what becomes of bad ones.
+    /// The ids of all bags, end to end, and what to do about bad ones.
     pub ids: (IdSlice<'a>, BadIds),
-    /// Whose ids they are.
+    /// How the ids are divided into bags.
     pub division: Division<'a>,
-    /// A factor for each id, for sums.
+    /// A factor for each id; only for sums.
     pub weights: Option<&'a [f32]>,
-    /// The row that counts for nothing.
+    /// The row that bags ignore.
     pub padding: Option<u32>,
-    /// What becomes of a bag's rows.
+    /// How the rows of a bag are pooled.
     pub mode: Mode,
 }
 
@@ -69,12 +69,12 @@ fn check_out(rows: usize, dim: usize, format: OutFormat, out: &[u8]) -> Result<(
     Err(Error::Shape(format!("{rows} rows of {dim} do not fill {} bytes", out.len())))
 }
 
-/// `out` (bags x dim, of `format`) = the sum, mean or maximum of each bag's rows; zeros of none.
+/// `out` (bags x dim, of `format`) = the sum, mean or maximum of each bag's rows; zeros for an empty bag.
 ///
 /// # Errors
 /// [`Error::TokenIndex`] for an id that is not mended; [`Error::Shape`], with the place and the value, for offsets that
-/// do not begin with 0, decrease or reach past the ids, and for other sizes that do not fit; [`Error::Usage`] for
-/// weights where the mode is not the sum. `out` is not written then.
+/// do not begin with 0, that decrease, or that reach past the ids, and for other sizes that do not fit;
+/// [`Error::Usage`] for weights with a mode other than the sum. `out` is not written in these cases.
 pub fn forward(
     kernels: Kernels,
     table: RowTable<'_>,
@@ -84,16 +84,18 @@ pub fn forward(
 ) -> Result<()> {
     let (bag, count) = checked(kernels, table, request, scratch, (format, out))?;
     let row = table.dim() * format.size();
-    // Bags are divided as if they were equally long: shares are many, so that whoever is done takes the next.
+    // Bags are divided as if they were equally long. There are many shares, so that a thread that is done takes the
+    // next.
     let read = (bag.ids.ids().len() / count.max(1)).saturating_mul(table.row_bytes());
     parallel_rows(out, row, row.saturating_add(read), |range, out| kernels.bag(&bag, range, format, out));
     Ok(())
 }
 
-/// [`forward`] on this thread alone, block by block while `go_on` says so; whether it is done.
+/// Does what [`forward`] does, on this thread alone and block by block while `go_on` returns true. Returns whether it
+/// finished.
 ///
 /// # Errors
-/// Those of [`forward`].
+/// As for [`forward`].
 pub fn forward_in_blocks(
     kernels: Kernels,
     table: RowTable<'_>,
@@ -107,7 +109,7 @@ pub fn forward_in_blocks(
     Ok(in_blocks(out, row, go_on, |range, out| kernels.bag(&bag, range, format, out)))
 }
 
-/// The op, all that it reads checked, and how many bags there are.
+/// The op, after checking everything that it reads, and the number of bags.
 fn checked<'a>(
     kernels: Kernels,
     table: RowTable<'a>,
@@ -129,12 +131,12 @@ pub(crate) struct Ranges<'a> {
 }
 
 impl Ranges<'_> {
-    /// How many bags.
+    /// The number of bags.
     pub(crate) fn count(&self) -> usize {
         self.count
     }
 
-    /// The places of a bag's ids.
+    /// The range of a bag's ids.
     pub(crate) fn range(&self, b: usize) -> Range<usize> {
         match self.bags {
             Bags::Even(length) => b * length..(b + 1) * length,
@@ -142,13 +144,13 @@ impl Ranges<'_> {
         }
     }
 
-    /// Those of all, bag by bag.
+    /// The ranges of all bags, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Range<usize>> + '_ {
         (0..self.count).map(|b| self.range(b))
     }
 }
 
-/// The ids of bags over a table of so many rows, checked, and which belong to which.
+/// The checked ids of bags over a table of `rows` rows, and which belong to which bag.
 pub(crate) fn places<'a>(
     kernels: Kernels,
     rows: usize,
@@ -178,7 +180,7 @@ pub(crate) fn places<'a>(
     Ok((ids, Ranges { bags, count }))
 }
 
-/// Checks offsets and writes where bags begin and where the last ends.
+/// Checks offsets, and writes where bags begin and where the last one ends.
 fn read_offsets(begins: IdSlice<'_>, with_end: bool, ids: usize, offsets: &mut Vec<usize>) -> Result<()> {
     offsets.clear();
     let mut before = 0;
@@ -221,8 +223,8 @@ fn read_offsets(begins: IdSlice<'_>, with_end: bool, ids: usize, offsets: &mut V
 /// `out` (ids x dim, of `format`) = the values of rows `ids` of the table.
 ///
 /// # Errors
-/// [`Error::TokenIndex`] for an id that `bad` does not mend, [`Error::Shape`] where `out` is of another size; `out` is
-/// not written then.
+/// [`Error::TokenIndex`] for an id that `bad` does not mend, and [`Error::Shape`] if `out` has the wrong size. `out` is
+/// not written in these cases.
 pub fn lookup(
     kernels: Kernels,
     table: RowTable<'_>,
@@ -239,10 +241,11 @@ pub fn lookup(
     Ok(())
 }
 
-/// [`lookup`] on this thread alone, block by block while `go_on` says so; whether it is done.
+/// Does what [`lookup`] does, on this thread alone and block by block while `go_on` returns true. Returns whether it
+/// finished.
 ///
 /// # Errors
-/// Those of [`lookup`].
+/// As for [`lookup`].
 pub fn lookup_in_blocks(
     kernels: Kernels,
     table: RowTable<'_>,

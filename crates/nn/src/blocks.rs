@@ -1,12 +1,12 @@
-//! Work in blocks of rows, between which it can be stopped: for lookups that run beside their caller.
+//! Work in blocks of rows, between which it can be stopped. It serves lookups that run beside their caller.
 
 use std::ops::Range;
 
-/// Bytes of a result that are written between two looks at whether to go on: some tenths of a millisecond.
+/// Bytes of a result that are written before `go_on` is asked again: this takes some tenths of a millisecond.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// Calls `write` for the rows of `out`, of `row` elements each, block by block while `go_on` says so; whether all are
-/// written.
+/// Calls `write` for the rows of `out`, of `row` elements each, block by block while `go_on` returns true. Returns
+/// whether all were written.
 pub(crate) fn in_blocks<T>(
     out: &mut [T],
     row: usize,

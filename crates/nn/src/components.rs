@@ -1,9 +1,10 @@
 //! Principal components: the directions in which rows differ most.
 //!
-//! The eigenvectors of the rows' covariance, or where there are fewer rows than columns those of the rows' products
-//! with each other, from which the same directions follow. Both matrices are sums over blocks of rows of one size, in
-//! float64, in the order of the rows: the bits do not depend on the number of threads. The eigenvectors are nalgebra's
-//! (Householder's tridiagonal form, then implicit QR); of large matrices a few are found by themselves ([`leading`]).
+//! They are the eigenvectors of the rows' covariance. If there are fewer rows than columns, the eigenvectors of the
+//! matrix of products between rows are computed instead, from which the same directions follow. Both matrices are sums
+//! over blocks of rows of one size, in float64, in the order of the rows, so the bits do not depend on the number of
+//! threads. The eigenvectors come from nalgebra (Householder's tridiagonal form, then implicit QR); for large matrices
+//! a few are computed without the others ([`leading`]).
 
 use crate::leading::{Search, is_worth, leading};
 use nalgebra::{DMatrix, SymmetricEigen};
@@ -15,21 +16,21 @@ use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::{Gather, List, had, with_room, zeroed};
 use tokenbed_threads::{parallel_ranges, parallel_rows};
 
-/// Rows that are looked at together: of usual widths they fit into the cache.
+/// Rows that are processed together: at usual widths they fit into the cache.
 const BLOCK: usize = 512;
-/// Rounds of the eigenvalue iteration for each row of a matrix: it takes two or three.
+/// The maximal number of rounds of the eigenvalue iteration per row of a matrix; it takes two or three.
 pub(crate) const ROUNDS: usize = 60;
-/// A direction shorter than this part of the longest is rounding, and none.
+/// A direction shorter than this part of the longest is rounding error and does not count.
 const NOTHING: f64 = 1e-12;
 
-/// Where a result goes: see [`principal`].
+/// The buffers for a result: see [`principal`].
 #[derive(Debug)]
 pub struct Components<'a> {
-    /// (count, dim): directions of length 1, that with the largest variance first.
+    /// (count, dim): directions of length 1, beginning with the one of the largest variance.
     pub directions: &'a mut [f64],
-    /// (rows, count): where the rows lie along them, from their mean.
+    /// (rows, count): the coordinates of the rows along the directions, relative to their mean.
     pub scores: &'a mut [f64],
-    /// (count): the variance along each as a part of all there is; 0 where the rows do not differ.
+    /// (count): the variance along each direction as a part of the total; 0 if all rows are equal.
     pub explained: &'a mut [f64],
 }
 
@@ -49,7 +50,7 @@ impl<T: Copy + Into<f64> + Sync> Table<'_, T> {
         self.elements.chunks(BLOCK * self.dim)
     }
 
-    /// That every element is finite.
+    /// Checks that every element is finite.
     fn check(&self) -> Result<()> {
         let first = AtomicUsize::new(usize::MAX);
         parallel_ranges(self.rows(), self.dim * size_of::<T>(), |rows| {
@@ -69,7 +70,7 @@ impl<T: Copy + Into<f64> + Sync> Table<'_, T> {
         }
     }
 
-    /// The mean of each column; none where `go_on` ends it.
+    /// The mean of each column; None if `go_on` stopped it.
     fn mean(&self, go_on: &dyn Fn() -> bool) -> Option<Vec<f64>> {
         let mut mean = zeroed(self.dim);
         let rows = self.rows() as f64;
@@ -90,7 +91,7 @@ impl<T: Copy + Into<f64> + Sync> Table<'_, T> {
     }
 }
 
-/// Elements less their means.
+/// Elements minus the means of their columns.
 fn centre<T: Copy + Into<f64>>(elements: &[T], means: &[f64], out: &mut [f64]) {
     for ((to, &from), mean) in out.iter_mut().zip(elements).zip(means) {
         let from: f64 = from.into();
@@ -98,12 +99,12 @@ fn centre<T: Copy + Into<f64>>(elements: &[T], means: &[f64], out: &mut [f64]) {
     }
 }
 
-/// The principal components of rows (n, dim) of finite numbers, as many as there is room for in `out`; each direction
-/// such that its element of the largest magnitude is positive. Whether it came to its end: `go_on` is asked between
-/// blocks of rows and of vectors.
+/// Computes the principal components of rows (n, dim) of finite numbers, as many as `out` has room for. The sign of
+/// each direction is chosen so that its element of the largest magnitude is positive. `go_on` is asked between blocks
+/// of rows and of vectors. Returns whether the computation finished.
 ///
 /// # Errors
-/// [`Error::Usage`] for an element that is not finite; [`Error::Shape`] where sizes do not agree.
+/// [`Error::Usage`] for an element that is not finite; [`Error::Shape`] if sizes do not agree.
 pub fn principal<T: Copy + Into<f64> + Sync>(
     kernels: Kernels,
     elements: &[T],
@@ -163,16 +164,16 @@ pub fn principal<T: Copy + Into<f64> + Sync>(
     Ok(true)
 }
 
-/// Columns that are multiplied with each other at a time, at most.
+/// The maximal number of columns that are multiplied with each other at a time.
 const PANEL: usize = 128;
 
-/// Pairs of panels of columns: their products are all of a symmetric matrix that is not below its diagonal.
+/// Pairs of panels of columns. Their products cover the part of a symmetric matrix on and above its diagonal.
 struct Panels {
-    /// Columns of a matrix.
+    /// The number of columns of the matrix.
     dim: usize,
-    /// Columns of a panel; the last may have fewer.
+    /// The number of columns in a panel; the last panel may have fewer.
     width: usize,
-    /// The panels of each pair.
+    /// The two panels of each pair.
     left: Vec<usize>,
     right: Vec<usize>,
 }
@@ -207,7 +208,7 @@ impl Panels {
     }
 }
 
-/// (dim, dim): the sum over all rows, less their mean, of products of their elements.
+/// (dim, dim): the sum, over all rows minus their mean, of the products of their elements.
 fn covariance<T: Copy + Into<f64> + Sync>(
     kernels: Kernels,
     table: Table<'_, T>,
@@ -225,7 +226,7 @@ fn covariance<T: Copy + Into<f64> + Sync>(
             return Ok(None);
         }
         let height = block.len() / dim;
-        // (panels, height, width). Of the last panel there may be columns that nobody looks at.
+        // (panels, height, width). The last panel may have columns that are never read.
         let centred = &mut centred[..dim.div_ceil(width) * height * width];
         parallel_rows(centred, height * width, height * width * size_of::<f64>(), |numbers, parts| {
             for (panel, part) in numbers.zip(parts.chunks_exact_mut(height * width)) {
@@ -274,13 +275,13 @@ fn row_products(
 struct Eigen {
     /// (count): eigenvalues, the largest first.
     values: Vec<f64>,
-    /// (count, size).
+    /// (count, size): the eigenvectors.
     vectors: Vec<f64>,
     /// The sum of all eigenvalues.
     total: f64,
 }
 
-/// The `count` largest eigenvalues of a matrix (size, size) and their vectors; none where `go_on` ends it.
+/// The `count` largest eigenvalues of a matrix (size, size) and their vectors; None if `go_on` stopped it.
 fn eigen(
     kernels: Kernels,
     matrix: Vec<f64>,
@@ -299,7 +300,7 @@ fn eigen(
             Search::Slow => {}
         }
     }
-    // The library asks for three matrices of this size, and ends the process where there is no memory for them.
+    // The library allocates three matrices of this size, and ends the process if there is no memory for them.
     had(3 * size_of_val(&matrix[..]));
     let found = SymmetricEigen::try_new(DMatrix::from_vec(size, size, matrix), f64::EPSILON, ROUNDS * size);
     let found = found.ok_or_else(|| Error::Usage("the eigenvalues of these rows cannot be found".into()))?;
@@ -311,8 +312,8 @@ fn eigen(
     Ok(Some(Eigen { values: order.iter().map(|&(value, _)| value).into_list(), vectors, total }))
 }
 
-/// Rows made orthogonal and of length 1, in their order; twice, so that nothing of one is left in another. In the place
-/// of those that are not longer than `nothing` come directions that are orthogonal to all before.
+/// Makes the rows orthogonal, each of length 1, in their order. It does so twice, so that no part of one remains in
+/// another. Rows that are not longer than `nothing` are replaced by directions that are orthogonal to all rows before.
 fn orthonormal(rows: &mut [f64], dim: usize, nothing: f64) {
     for at in (0..rows.len()).step_by(dim) {
         let (before, rest) = rows.split_at_mut(at);
@@ -320,7 +321,7 @@ fn orthonormal(rows: &mut [f64], dim: usize, nothing: f64) {
         if dot(row, row).sqrt() <= nothing {
             row.fill(0.0);
         }
-        // Of `dim` axes one is far enough from fewer than `dim` directions.
+        // Among `dim` axes, at least one is far enough from fewer than `dim` directions.
         for axis in 0..=dim {
             for _ in 0..2 {
                 for other in before.chunks_exact(dim) {
@@ -340,7 +341,7 @@ fn orthonormal(rows: &mut [f64], dim: usize, nothing: f64) {
     }
 }
 
-/// Turns a direction round where its element of the largest magnitude is negative.
+/// Negates a direction if its element of the largest magnitude is negative.
 fn make_positive(row: &mut [f64]) {
     let largest = row.iter().fold(0.0f64, |largest, &x| if x.abs() > largest.abs() { x } else { largest });
     if largest < 0.0 {
@@ -353,7 +354,7 @@ pub(crate) fn norm(row: &[f64]) -> f64 {
     dot(row, row).sqrt()
 }
 
-/// The sum of products, in eight lanes.
+/// The dot product, summed in eight lanes.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 8];
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
@@ -390,7 +391,7 @@ mod tests {
         found
     }
 
-    /// Numbers from -1 to 1 without a pattern.
+    /// Pseudo-random numbers from -1 to 1.
     fn noise(count: usize) -> Vec<f64> {
         let mut state = 1u64;
         let next = |state: &mut u64| {
@@ -402,7 +403,7 @@ mod tests {
 
     #[test]
     fn wide_rows_and_tall_ones_have_the_same_components() {
-        // The rows beside copies of themselves: as many directions, of twice the variance.
+        // The rows beside copies of themselves: they have as many directions, each with twice the variance.
         let (rows, dim) = (30, 40);
         let wide = noise(rows * dim);
         let tall = [&wide[..], &wide].concat();
@@ -413,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn all_directions_are_orthonormal_where_rows_do_not_differ_in_them() {
+    fn directions_without_variance_are_still_orthonormal() {
         for (elements, dim) in [(vec![0.0; 12], 3), (vec![0.0; 12], 6), (vec![1.0, 2.0, 3.0, 2.0, 4.0, 6.0], 3)] {
             let count = (elements.len() / dim).min(dim);
             let Found { directions, explained, .. } = components(&elements, dim, count);
@@ -435,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_looked_at_is_refused() {
+    fn rejects_bad_inputs() {
         let mut room = [0.0; 4];
         let [directions, scores] = [&mut [0.0; 2][..], &mut [0.0; 2]];
         let out = Components { directions, scores, explained: &mut room[..1] };
@@ -446,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_where_it_is_told() {
+    fn stops_when_told() {
         let [directions, scores, explained] = [&mut [0.0; 2][..], &mut [0.0; 2], &mut [0.0; 1]];
         assert!(
             !principal(active(), &[1.0, 2.0, 3.0, 5.0], 2, &|| false, Components { directions, scores, explained })

@@ -19,7 +19,7 @@ impl<'a> Table<'a> {
     /// A table over its elements.
     ///
     /// # Errors
-    /// [`Error::Shape`] where there are not `rows * dim` of them.
+    /// [`Error::Shape`] if there are not `rows * dim` elements.
     pub fn new(elements: &'a [f32], rows: usize, dim: usize) -> Result<Self> {
         if rows.checked_mul(dim) != Some(elements.len()) {
             return Err(Error::Shape(format!("{} elements are not a table of {rows} x {dim}", elements.len())));
@@ -32,18 +32,18 @@ impl<'a> Table<'a> {
         self.elements
     }
 
-    /// How many rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Elements of a row.
+    /// The number of elements in a row.
     pub fn dim(&self) -> usize {
         self.dim
     }
 }
 
-/// Checks that `out` elements hold a row for each id.
+/// Checks that `out` elements are exactly one row for each id.
 pub(crate) fn check_out(ids: usize, dim: usize, out: usize) -> Result<()> {
     if ids.checked_mul(dim) == Some(out) {
         return Ok(());
@@ -51,11 +51,11 @@ pub(crate) fn check_out(ids: usize, dim: usize, out: usize) -> Result<()> {
     Err(Error::Shape(format!("{ids} rows of {dim} do not fill {out} elements")))
 }
 
-/// `out` (ids x dim) = rows `ids` of the table. `scratch` serves ids that are not 32 bits wide.
+/// `out` (ids x dim) = rows `ids` of the table. `scratch` is a buffer for ids that are not 32 bits wide.
 ///
 /// # Errors
-/// [`Error::TokenIndex`] for an id that `bad` does not mend, [`Error::Shape`] where `out` is of another size; `out` is
-/// not written then.
+/// [`Error::TokenIndex`] for an id that `bad` does not mend, and [`Error::Shape`] if `out` has the wrong size. `out` is
+/// not written in these cases.
 pub fn forward(
     kernels: Kernels,
     table: Table<'_>,
@@ -66,7 +66,7 @@ pub fn forward(
 ) -> Result<()> {
     check_out(ids.len(), table.dim, out.len())?;
     let ids = resolve(kernels, ids, table.rows, bad, scratch)?;
-    // Stored as is best for all of it.
+    // The kind of store is chosen by the size of the whole output.
     let store = Store::for_bytes(size_of_val(out));
     parallel_rows(out, table.dim, size_of::<f32>() * table.dim, |rows, out| {
         kernels.gather_with(store, table.elements, table.dim, ids.part(rows), out);
@@ -74,10 +74,11 @@ pub fn forward(
     Ok(())
 }
 
-/// [`forward`] on this thread alone, block by block while `go_on` says so; whether it is done.
+/// Does what [`forward`] does, on this thread alone and block by block while `go_on` returns true. Returns whether it
+/// finished.
 ///
 /// # Errors
-/// Those of [`forward`].
+/// As for [`forward`].
 pub fn forward_in_blocks(
     kernels: Kernels,
     table: Table<'_>,

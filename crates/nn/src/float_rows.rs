@@ -1,4 +1,4 @@
-//! Rows of floats of any type, looked at as float32: that is what a lookup gives of them.
+//! Rows of floats of any type, read as float32, as a lookup would return them.
 
 use std::ops::Range;
 use tokenbed_core::ops::convert::{convert, elements};
@@ -10,17 +10,17 @@ use tokenbed_memory::List;
 pub struct FloatRows<'a> {
     dtype: DType,
     bytes: &'a [u8],
-    /// All elements, where they are float32.
+    /// All elements, if they are float32.
     floats: Option<&'a [f32]>,
     dim: usize,
 }
 
 impl<'a> FloatRows<'a> {
-    /// A table of rows of `dim` elements.
+    /// A table with rows of `dim` elements.
     ///
     /// # Errors
-    /// [`Error::Shape`] for bytes that are no whole, aligned rows, and for more rows than a u32 counts;
-    /// [`Error::DType`] for elements that are no floats.
+    /// [`Error::Shape`] for bytes that are not whole, aligned rows, and for more rows than a u32 can count;
+    /// [`Error::DType`] for elements that are not floats.
     pub fn new(dtype: DType, bytes: &'a [u8], dim: usize) -> Result<Self> {
         if !matches!(dtype, DType::Float32 | DType::Float64 | DType::Float16 | DType::BFloat16) {
             return Err(Error::DType(format!("rows of floats, not of {}", dtype.name())));
@@ -38,17 +38,17 @@ impl<'a> FloatRows<'a> {
         Ok(Self { dtype, bytes, floats, dim })
     }
 
-    /// How many rows.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.bytes.len() / self.row_bytes()
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// Whether the other has as many rows of the same type and size.
+    /// Whether the other table has the same number of rows, row length and element type.
     pub(crate) fn is_like(&self, other: &FloatRows<'_>) -> bool {
         self.dtype == other.dtype && self.dim == other.dim && self.bytes.len() == other.bytes.len()
     }
@@ -61,12 +61,13 @@ impl<'a> FloatRows<'a> {
         self.dim * self.dtype.size()
     }
 
-    /// The bytes of some rows.
+    /// The bytes of a range of rows.
     pub(crate) fn bytes(&self, rows: Range<usize>) -> &'a [u8] {
         &self.bytes[rows.start * self.row_bytes()..rows.end * self.row_bytes()]
     }
 
-    /// Some rows, end to end, (rows, dim): in place, or converted in `room`, which serves again.
+    /// A range of rows, end to end, (rows, dim). They are borrowed in place, or converted in `room`, a buffer that is
+    /// reused.
     pub(crate) fn look<'b>(&self, rows: Range<usize>, room: &'b mut Vec<f32>) -> Result<&'b [f32]>
     where
         'a: 'b,

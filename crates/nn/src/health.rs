@@ -1,8 +1,8 @@
-//! What is wrong with a table, as far as its numbers tell: rows that are zeros or not finite, that did not change,
-//! whose norm is out of all proportion.
+//! Finds what is wrong with a table from its numbers alone: rows that are zeros or not finite, that did not change, or
+//! whose norm is extreme.
 //!
-//! Rows are looked at as float32, and everything is computed in float64. The squares of a row are summed in the order
-//! of its elements, so that the bits are the same on any number of threads.
+//! Rows are read as float32, and everything is computed in float64. The squares of a row are summed in the order of its
+//! elements, so that the bits are the same on any number of threads.
 
 use crate::float_rows::FloatRows;
 use std::sync::OnceLock;
@@ -10,27 +10,28 @@ use tokenbed_core::{Error, Result};
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
-/// Of normal deviates one in 500 million lies so far out.
+/// One in 500 million normal deviates lies this far out.
 const FAR: f64 = 6.0;
-/// The standard deviation of normal deviates over the median of their absolute deviations.
+/// The standard deviation of normal deviates, divided by the median of their absolute deviations.
 const TO_DEVIATION: f64 = 1.4826;
-/// A smaller spread of logarithms than this is rounding: nothing is said of rows where most norms are the same.
+/// A spread of logarithms smaller than this is rounding error: if most norms are equal, no row counts as an outlier.
 const NO_SPREAD: f64 = 1e-12;
 
-/// What the norms of a table tell of it.
+/// What the norms of a table say about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Health {
-    /// Of the norms of all rows that are neither zeros nor NaN or infinite; none where there is no such row.
+    /// Statistics over the norms of all rows that are not zeros and contain no NaN or infinity; None if there is no
+    /// such row.
     pub norms: Option<Spread>,
-    /// Rows of zeros.
+    /// Rows that are all zeros.
     pub zero: Vec<u32>,
     /// Rows with an element that is NaN or infinite as float32.
     pub not_finite: Vec<u32>,
-    /// Rows whose norm is out of all proportion, the farthest first.
+    /// Rows with an extreme norm, the most extreme first.
     pub outliers: Vec<Outlier>,
 }
 
-/// Some numbers.
+/// Statistics over some numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct Spread {
@@ -43,29 +44,29 @@ pub struct Spread {
 /// A row and its norm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outlier {
-    /// The row.
+    /// The number of the row.
     pub id: u32,
     /// Its Euclidean norm.
     pub norm: f64,
-    /// How many robust standard deviations the logarithm of the norm lies from the median.
+    /// The distance between the logarithm of the norm and the median, in robust standard deviations.
     pub deviation: f64,
 }
 
 /// A row that is looked up often.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hot {
-    /// The row.
+    /// The number of the row.
     pub id: u32,
-    /// How often.
+    /// How often it is looked up.
     pub count: f64,
-    /// That as a part of all lookups.
+    /// Its share of all lookups.
     pub share: f64,
 }
 
 /// Examines a table.
 ///
 /// # Errors
-/// None but what [`FloatRows`] may say.
+/// Only those of [`FloatRows`].
 pub fn examine(table: FloatRows<'_>) -> Result<Health> {
     let norms = norms(table)?;
     let ids_of = |wanted: fn(f64) -> bool| (0..).zip(&norms).filter(move |&(_, &norm)| wanted(norm)).map(|(id, _)| id);
@@ -81,7 +82,7 @@ pub fn examine(table: FloatRows<'_>) -> Result<Health> {
 
 /// The Euclidean norm of each row.
 fn norms(table: FloatRows<'_>) -> Result<Vec<f64>> {
-    /// Elements that are converted at a time, where they are not float32.
+    /// Elements that are converted at a time, if they are not float32.
     const AT_ONCE: usize = 1 << 16;
     let dim = table.dim();
     let block = (AT_ONCE / dim).max(1);
@@ -99,7 +100,8 @@ fn norms(table: FloatRows<'_>) -> Result<Vec<f64>> {
     failed.into_inner().map_or(Ok(norms), Err)
 }
 
-/// Rows whose squares are summed side by side: each sum waits for its last addition, the others do not.
+/// Rows whose squares are summed side by side: each addition waits for the previous one of its row, but not for those
+/// of other rows.
 const TOGETHER: usize = 8;
 
 /// The norms of rows, (rows, dim).
@@ -122,7 +124,7 @@ fn norms_of(rows: &[f32], dim: usize, norms: &mut [f64]) {
     }
 }
 
-/// The median of numbers, whose order changes. There is at least one.
+/// The median of numbers, which are reordered. There must be at least one.
 fn median(values: &mut [f64]) -> f64 {
     let count = values.len();
     let (below, &mut upper, _) = values.select_nth_unstable_by(count / 2, f64::total_cmp);
@@ -138,7 +140,7 @@ fn spread(mut norms: Vec<f64>) -> Option<Spread> {
     Some(Spread { min, median: median(&mut norms), mean, max })
 }
 
-/// Of rows and their norms those that are far out. libm's logarithm: the same bits on every system.
+/// The rows whose norms are outliers. The logarithm is libm's, so that the bits are the same on every system.
 fn outliers(ids: &[u32], norms: &[f64]) -> Vec<Outlier> {
     if ids.len() < 3 {
         return Vec::new();
@@ -158,10 +160,11 @@ fn outliers(ids: &[u32], norms: &[f64]) -> Vec<Outlier> {
     far
 }
 
-/// Of rows that are looked up so often the fewest that take half of all lookups, the most used first.
+/// The smallest set of rows that receives at least half of all lookups, the most frequent first. `counts` holds the
+/// lookups of each row.
 ///
 /// # Errors
-/// [`Error::Shape`] for more rows than a u32 counts.
+/// [`Error::Shape`] for more rows than a u32 can count.
 pub fn hottest(counts: &[f64]) -> Result<Vec<Hot>> {
     let rows = u32::try_from(counts.len()).map_err(|_| Error::Shape(format!("counts of {} rows", counts.len())))?;
     let total: f64 = counts.iter().sum();
@@ -177,7 +180,7 @@ pub fn hottest(counts: &[f64]) -> Result<Vec<Hot>> {
     Ok(hot.map(|id| Hot { id, count: count(id), share: count(id) / total }).into_list())
 }
 
-/// The rows that are, to the bit, as they were.
+/// The rows whose bits did not change.
 ///
 /// # Errors
 /// [`Error::Shape`] for tables of different sizes or types.
@@ -202,7 +205,7 @@ mod tests {
     use tokenbed_core::DType;
     use tokenbed_threads::set_num_threads;
 
-    /// Numbers from -1 to 1 without a pattern.
+    /// Pseudo-random numbers from -1 to 1.
     fn noise(count: usize) -> Vec<f32> {
         (0..count as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 23) as f32 - 1.0).collect()
     }
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn norms_are_sums_in_order_whatever_the_threads() {
+    fn norms_are_summed_in_order_on_any_number_of_threads() {
         for (rows, dim) in [(1, 1), (7, 3), (8, 5), (1003, 129), (20_000, 64)] {
             let table = noise(rows * dim);
             let expected: Vec<f64> = table
@@ -235,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_stand_out_are_told() {
+    fn reports_outliers() {
         let mut table = noise(100 * 4);
         table[4..8].fill(-0.0);
         table[9] = f32::NAN;
@@ -249,7 +252,7 @@ mod tests {
         let Spread { min, median, mean, max } = norms.unwrap();
         assert_eq!((min, max), (outliers[1].norm, outliers[0].norm));
         assert!((0.5..2.0).contains(&median) && mean > 1e18);
-        // As float32 it is infinite.
+        // 1e300 is infinite as float32.
         assert_eq!(healthy(DType::Float64, &[1e300, 1.0], 1).not_finite, [0]);
     }
 

@@ -1,10 +1,12 @@
-//! The few largest eigenvalues of a symmetric matrix, with their vectors, where all of them would take too long.
+//! The few largest eigenvalues of a symmetric matrix, with their vectors, for matrices where computing all of them
+//! would take too long.
 //!
-//! A basis grows by a block of vectors at a time: those by which the best vectors in it still fail to be eigenvectors
-//! (Davidson's method without a preconditioner, whose spaces are those of block Lanczos). A block finds eigenvalues
-//! that come several times. When the basis is full, the best vectors in it are the next one. All vectors are rows here.
+//! A basis grows by one block of vectors at a time: the residuals of the best approximations in it (Davidson's method
+//! without a preconditioner, which spans the same spaces as block Lanczos). A block finds multiple eigenvalues. When
+//! the basis is full, the best approximations become the next basis. All vectors are rows here.
 //!
-//! Everything is computed in one order, on as many threads as products are worth: the same bits on any number of them.
+//! Everything is computed in one order, on as many threads as the products are worth, so the bits are the same on any
+//! number of threads.
 
 use crate::components::{ROUNDS, dot, norm};
 use nalgebra::{DMatrix, SymmetricEigen};
@@ -13,24 +15,26 @@ use tokenbed_core::ops::matmul::{Matrices, Product, matmul};
 use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::{Gather, List, filled, had, with_room, zeroed};
 
-/// A vector is found when what the matrix makes of it differs from a multiple of it by this part of its own eigenvalue
-/// at most, or by what rounding makes of the largest.
+/// A vector is found when its image differs from a multiple of itself by at most this part of its eigenvalue, or by the
+/// rounding error of the largest eigenvalue.
 const CLOSE: f64 = 1e-10;
-/// Rounding, as a part of the largest eigenvalue.
+/// Rounding error, as a part of the largest eigenvalue.
 const ROUNDING: f64 = 1e-13;
-/// Blocks of which a basis is made.
+/// If making a vector orthogonal to a basis shrinks it below this part of its length, the vector was in the basis, up
+/// to rounding.
 const BLOCKS: usize = 8;
-/// A vector that loses more than this of its length when it is made orthogonal to a basis was in it, but for rounding.
+/// If orthogonalizing a vector against a basis shrinks it below this part of its length, the vector was in the basis,
+/// up to rounding.
 const LOST: f64 = 1e-10;
-/// Blocks that are tried before all eigenvectors are computed instead.
+/// The number of blocks to try before all eigenvectors are computed instead.
 const TRIES: usize = 600;
 
 /// Eigenvalues, the largest first, and their vectors.
 #[derive(Debug)]
 pub(crate) struct Leading {
-    /// (count).
+    /// (count): the eigenvalues.
     pub(crate) values: Vec<f64>,
-    /// (count, size).
+    /// (count, size): the eigenvectors.
     pub(crate) vectors: Vec<f64>,
 }
 
@@ -38,28 +42,30 @@ pub(crate) struct Leading {
 #[derive(Debug)]
 pub(crate) enum Search {
     Found(Leading),
-    /// It takes too long, as the eigenvalues are too close to each other, or numbers are too large or too small for it.
+    /// The search takes too long because eigenvalues are too close to each other, or numbers are too large or too small
+    /// for it.
     Slow,
-    /// `go_on` said so.
+    /// `go_on` stopped the search.
     Ended,
 }
 
-/// Vectors of a block, for so many that are wanted: more of them, so that the gap to those that are left out is larger.
+/// The number of vectors in a block when `count` are wanted. It is larger than `count`, to widen the gap to the vectors
+/// that are left out.
 fn block_of(count: usize) -> usize {
     2 * count + 4
 }
 
-/// Whether `count` vectors of a matrix (size, size) are found faster than all: the matrix is large, and many times
-/// their basis.
+/// Whether finding `count` vectors of a matrix (size, size) is faster than finding all: the matrix must be large, and
+/// many times the size of the basis.
 pub(crate) fn is_worth(size: usize, count: usize) -> bool {
     size >= 512 && size >= 4 * BLOCKS * block_of(count)
 }
 
-/// The `count` largest eigenvalues of a symmetric matrix (size, size) that has no negative ones, and their vectors.
-/// `go_on` is asked for each block.
+/// The `count` largest eigenvalues of a symmetric matrix (size, size) without negative eigenvalues, and their vectors.
+/// `go_on` is asked before each block.
 ///
 /// # Errors
-/// An error of shapes where sizes do not fit.
+/// [`tokenbed_core::Error::Shape`] if sizes do not fit.
 pub(crate) fn leading(
     kernels: Kernels,
     matrix: &[f64],
@@ -76,7 +82,7 @@ pub(crate) fn leading(
             return Ok(Search::Ended);
         }
         if basis.add(matrix, next)? == 0 {
-            // The basis holds all that comes of its vectors, and still not all that is wanted.
+            // The basis already spans everything that its vectors generate, and that is not all that is wanted.
             break;
         }
         let Some(ritz) = basis.ritz(block)? else { break };
@@ -101,7 +107,7 @@ pub(crate) fn leading(
     Ok(Search::Slow)
 }
 
-/// Numbers from -1 to 1 without a pattern, the same each time.
+/// Pseudo-random numbers from -1 to 1, the same each time.
 fn start(count: usize) -> Vec<f64> {
     let mut state = 1u64;
     let next = |_| {
@@ -111,25 +117,25 @@ fn start(count: usize) -> Vec<f64> {
     (0..count).map(next).into_list()
 }
 
-/// Orthonormal vectors, and what the matrix makes of them.
+/// Orthonormal vectors, and their images under the matrix.
 struct Basis {
     kernels: Kernels,
     size: usize,
-    /// (n, size).
+    /// (n, size): the vectors.
     vectors: Vec<f64>,
-    /// (n, size).
+    /// (n, size): their images.
     images: Vec<f64>,
 }
 
-/// The best approximations to eigenvectors in a basis, that of the largest eigenvalue first.
+/// The best approximations to eigenvectors within a basis, beginning with the one of the largest eigenvalue.
 struct Ritz {
-    /// (count).
+    /// (count): the approximate eigenvalues.
     values: Vec<f64>,
-    /// (count, size).
+    /// (count, size): the approximate eigenvectors.
     vectors: Vec<f64>,
-    /// (count, size): what the matrix makes of them.
+    /// (count, size): their images under the matrix.
     images: Vec<f64>,
-    /// (count, size): those, less the vectors times their values.
+    /// (count, size): the residuals, which are the images minus the vectors times their values.
     misses: Vec<f64>,
 }
 
@@ -138,7 +144,7 @@ impl Basis {
         self.vectors.len() / self.size
     }
 
-    /// Adds vectors, made orthonormal, and their images; how many were new.
+    /// Adds vectors after making them orthonormal, and their images. Returns how many were new.
     fn add(&mut self, matrix: &[f64], mut more: Vec<f64>) -> Result<usize> {
         let before = self.len();
         for row in more.chunks_exact_mut(self.size) {
@@ -154,9 +160,9 @@ impl Basis {
         Ok(added)
     }
 
-    /// Makes a vector orthogonal to those that are there and of length 1; whether anything was left of it.
+    /// Makes a vector orthogonal to the basis and of length 1. Returns whether anything was left of it.
     fn is_new(&self, row: &mut [f64]) -> bool {
-        // Scaled first: what a search comes closer to its end by is ever smaller.
+        // The vector is scaled first: near its end, a search adds ever smaller vectors.
         for _ in 0..3 {
             let length = norm(row);
             if length == 0.0 || !length.is_finite() {
@@ -176,12 +182,12 @@ impl Basis {
         true
     }
 
-    /// The `count` best approximations, or as many as there are vectors; none where numbers are too large to find them.
+    /// The `count` best approximations, or as many as there are vectors; None if numbers are too large to find them.
     fn ritz(&self, count: usize) -> Result<Option<Ritz>> {
         let (n, size) = (self.len(), self.size);
         let mut projected = zeroed(n * n);
         multiply(self.kernels, (&self.vectors, n, false), (&self.images, n, true), size, &mut projected)?;
-        // The library asks for three matrices of this size, and ends the process where there is no memory for them.
+        // The library allocates three matrices of this size, and ends the process if there is no memory for them.
         had(3 * size_of_val(&projected[..]));
         let projected = DMatrix::from_column_slice(n, n, &projected);
         let Some(found) = SymmetricEigen::try_new(projected, f64::EPSILON, ROUNDS * n) else { return Ok(None) };
@@ -204,8 +210,8 @@ impl Basis {
     }
 }
 
-/// out (rows, columns) = a (rows, inner) * b (inner, columns). Each of a and b says how many rows or columns of `out`
-/// it makes, and whether it is written down as its transpose.
+/// out (rows, columns) = a (rows, inner) * b (inner, columns). Each of a and b comes with its number of rows or columns
+/// of `out`, and with whether it is stored as its transpose.
 fn multiply(
     kernels: Kernels,
     a: (&[f64], usize, bool),
@@ -226,7 +232,8 @@ mod tests {
     use tokenbed_kernels::dispatch::active;
     use tokenbed_threads::set_num_threads;
 
-    /// A matrix with these eigenvalues, and 0 for the rest, along directions without a pattern; and those directions.
+    /// A matrix with these eigenvalues, and 0 for the rest, along pseudo-random directions; it is returned with those
+    /// directions.
     fn matrix_of(values: &[f64], size: usize) -> (Vec<f64>, Vec<f64>) {
         let mut basis = Basis { kernels: active(), size, vectors: vec![], images: vec![] };
         for row in start(values.len() * size).chunks_exact_mut(size) {
@@ -252,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn values_and_vectors_are_those_of_the_matrix() {
+    fn finds_the_eigenvalues_and_vectors_of_a_matrix() {
         let falling: Vec<f64> = (0..512).map(|i| 0.97f64.powi(i)).collect();
         let close: Vec<f64> = (0..512).map(|i| 1.0 - 1e-3 * f64::from(i)).collect();
         let steep: Vec<f64> = (0..512).map(|i| 0.1f64.powi(i)).collect();
@@ -269,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_come_several_times_are_found_as_often() {
+    fn finds_multiple_eigenvalues_as_often_as_they_occur() {
         let mut values = vec![1e-3; 512];
         values[..7].copy_from_slice(&[2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0]);
         let found = found(&matrix_of(&values, 512).0, 512, 5);
@@ -279,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn matrices_of_few_directions_or_none() {
+    fn matrices_of_low_or_zero_rank() {
         let found = found(&matrix_of(&[3.0], 512).0, 512, 3);
         assert!((found.values[0] - 3.0).abs() < 1e-12 && found.values[1..].iter().all(|x| x.abs() < 1e-12));
         let found = self::found(&vec![0.0; 512 * 512], 512, 2);
@@ -299,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_where_it_is_told() {
+    fn stops_when_told() {
         let matrix = matrix_of(&[1.0], 512).0;
         assert!(matches!(leading(active(), &matrix, 512, 1, &|| false).unwrap(), Search::Ended));
     }

@@ -1,4 +1,4 @@
-//! The layers: what happens to a batch of ids and to the tables, on slices of elements.
+//! The layers: what they compute from a batch of ids, and how they change the tables, on slices of elements.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![forbid(unsafe_code)]

@@ -1,15 +1,15 @@
-//! Rows kept below a norm: `torch.embedding_renorm_`.
+//! Limits the norm of rows: `torch.embedding_renorm_`.
 
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::Slice;
 
-/// Rescales, in place, each row that `ids` name and whose p-norm is above `max_norm`, to
-/// `row * (max_norm / (norm + 1e-7))`. The norm is collected in f64 and rounded to f32, as PyTorch's is an f32.
+/// Rescales, in place, each row that `ids` names and whose p-norm is above `max_norm`, to
+/// `row * (max_norm / (norm + 1e-7))`. The norm is summed in f64 and rounded to f32, because PyTorch's norm is an f32.
 ///
 /// # Errors
-/// [`Error::TokenIndex`] for an id that `bad` does not mend, before any row is touched.
+/// [`Error::TokenIndex`] for an id that `bad` does not mend, before any row is changed.
 pub fn renormalize(
     kernels: Kernels,
     (table, rows, dim): (&mut [f32], usize, usize),
@@ -34,7 +34,7 @@ pub fn renormalize(
     Ok(())
 }
 
-/// The p-norm: p = 0 counts what is not 0, infinite p takes the largest (or smallest) magnitude.
+/// The p-norm: p = 0 counts the elements that are not 0, and an infinite p takes the largest (or smallest) magnitude.
 fn norm(row: &[f32], p: f64) -> f64 {
     let magnitudes = row.iter().map(|&x| f64::from(x).abs());
     if p == 2.0 {
@@ -52,7 +52,7 @@ fn norm(row: &[f32], p: f64) -> f64 {
     }
 }
 
-/// The magnitude that `beats` all others; NaN if there is one, as in every other norm.
+/// The magnitude that `beats` all others; NaN if any is NaN, as in every other norm.
 fn extreme(magnitudes: impl Iterator<Item = f64>, start: f64, beats: impl Fn(f64, f64) -> bool) -> f64 {
     magnitudes.fold(start, |best, x| if x.is_nan() || beats(x, best) { x } else { best })
 }

@@ -1,4 +1,4 @@
-//! The rows of a table that point most nearly where a vector points: exact, in one pass over the table.
+//! The rows of a table whose directions are closest to a vector's: an exact search, in one pass over the table.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -8,7 +8,7 @@ use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::{Gather, Heap, List};
 use tokenbed_threads::{parallel_ranges, parallel_rows};
 
-/// Rows of a table and how many elements each has.
+/// The rows of a table, and their length.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     table: &'a [f32],
@@ -16,10 +16,10 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Of a table of whole rows.
+    /// The rows of a whole table.
     ///
     /// # Errors
-    /// [`Error::Shape`] where the elements are none.
+    /// [`Error::Shape`] if the elements are not `rows` rows of `dim`.
     pub fn new(table: &'a [f32], rows: usize, dim: usize) -> Result<Self> {
         if dim == 0 || rows.checked_mul(dim) != Some(table.len()) || u32::try_from(rows).is_err() {
             return Err(Error::Shape(format!("{} elements are not a table of {rows} x {dim}", table.len())));
@@ -32,10 +32,10 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// A row, and the cosine of the angle between it and what was asked for.
+/// A row, and the cosine of the angle between it and the query.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Neighbour {
-    /// The row.
+    /// The number of the row.
     pub id: u32,
     /// The cosine.
     pub similarity: f32,
@@ -44,7 +44,8 @@ pub struct Neighbour {
 impl Eq for Neighbour {}
 
 impl Ord for Neighbour {
-    /// The better one is less: the more similar, of equally similar ones the lower id.
+    /// Compares so that the better neighbour is less: the more similar one or, at equal similarity, the one with the
+    /// lower id.
     fn cmp(&self, other: &Self) -> Ordering {
         other.similarity.total_cmp(&self.similarity).then(self.id.cmp(&other.id))
     }
@@ -56,14 +57,14 @@ impl PartialOrd for Neighbour {
     }
 }
 
-/// Rows that are scored before they are looked at: their scores stay in the first-level cache.
+/// Rows that are scored before the scores are compared: the scores stay in the first-level cache.
 const BLOCK: usize = 256;
 
-/// The vector of length 1 in the direction of `query`; the sum of squares is one of f64. A vector of zeros stays.
+/// The vector of length 1 in the direction of `query`. The squares are summed in f64. A vector of zeros stays.
 ///
 /// # Errors
-/// [`Error::Shape`] for another number of elements than rows have; [`Error::Usage`] for a vector that has no direction,
-/// because an element of it is infinite or NaN.
+/// [`Error::Shape`] if the length is not that of the rows; [`Error::Usage`] for a vector without a direction, because
+/// an element is infinite or NaN.
 fn unit(query: &[f32], dim: usize) -> Result<Vec<f32>> {
     if query.len() != dim {
         return Err(Error::Shape(format!("a vector of {} elements, and rows have {dim}", query.len())));
@@ -76,7 +77,7 @@ fn unit(query: &[f32], dim: usize) -> Result<Vec<f32>> {
     Ok(query.iter().map(|&x| (f64::from(x) * scale) as f32).into_list())
 }
 
-/// `dots[i]` becomes the cosine of row i: 0 of a row of zeros; NaN of one that has a NaN.
+/// Turns `dots[i]` into the cosine of row i: 0 for a row of zeros, NaN for a row that contains NaN.
 fn cosines(dots: &mut [f32], squares: &[f32]) {
     for (dot, square) in dots.iter_mut().zip(squares) {
         let cosine = *dot / square.sqrt();
@@ -84,7 +85,7 @@ fn cosines(dots: &mut [f32], squares: &[f32]) {
     }
 }
 
-/// Scores rows `from ..`, as many as `dots` has room for.
+/// Scores rows `from ..`, until `dots` is full.
 fn score(kernels: Kernels, rows: Rows<'_>, query: &[f32], from: usize, dots: &mut [f32]) {
     let mut squares = [0.0; BLOCK];
     for (block, dots) in dots.chunks_mut(BLOCK).enumerate() {
@@ -95,10 +96,10 @@ fn score(kernels: Kernels, rows: Rows<'_>, query: &[f32], from: usize, dots: &mu
     }
 }
 
-/// The cosine of `query` with every row, in `out`: 0 of a row of zeros, and of all where the query is zeros.
+/// The cosine of `query` with every row, in `out`: 0 for rows of zeros, and 0 for all rows if the query is zeros.
 ///
 /// # Errors
-/// [`Error::Shape`] for sizes that do not go together; [`Error::Usage`] for a query that is not finite.
+/// [`Error::Shape`] for sizes that do not agree; [`Error::Usage`] for a query that is not finite.
 pub fn similarities(kernels: Kernels, rows: Rows<'_>, query: &[f32], out: &mut [f32]) -> Result<()> {
     let query = unit(query, rows.dim)?;
     if out.len() != rows.len() {
@@ -108,11 +109,12 @@ pub fn similarities(kernels: Kernels, rows: Rows<'_>, query: &[f32], out: &mut [
     Ok(())
 }
 
-/// The `top` rows that are most similar to `query`, the best first, of equally similar ones that with the lower id; but
-/// none of `without`, and none whose similarity is NaN. The same whatever the number of threads.
+/// The `top` rows that are most similar to `query`, the best first; at equal similarity the lower id comes first. Rows
+/// in `without`, and rows whose similarity is NaN, are left out. The result is the same on any number of threads.
 ///
 /// # Errors
-/// [`Error::Shape`] for a query of another length than rows; [`Error::Usage`] for one that is not finite.
+/// [`Error::Shape`] if the length of the query is not that of the rows; [`Error::Usage`] for a query that is not
+/// finite.
 pub fn nearest(kernels: Kernels, rows: Rows<'_>, query: &[f32], top: usize, without: &[u32]) -> Result<Vec<Neighbour>> {
     let query = unit(query, rows.dim)?;
     let wanted = top.saturating_add(without.len()).min(rows.len());
@@ -134,10 +136,10 @@ pub fn nearest(kernels: Kernels, rows: Rows<'_>, query: &[f32], top: usize, with
     Ok(best)
 }
 
-/// Keeps the best so far: the heap's first is the worst of them.
+/// Keeps the best neighbours so far: the first in the heap is the worst of them.
 fn keep(heap: &mut BinaryHeap<Neighbour>, wanted: usize, from: usize, similarities: &[f32]) {
     for (i, &similarity) in similarities.iter().enumerate() {
-        // Rows come with ascending ids: an equally similar one is worse than what is there.
+        // Rows come with ascending ids, so a row of equal similarity is worse than those in the heap.
         let has_room = heap.len() < wanted;
         let enters = has_room || heap.peek().is_some_and(|worst| similarity > worst.similarity);
         if !enters || similarity.is_nan() {

@@ -1,35 +1,35 @@
 //! Options that users set, each defined once: its name, what it means, its default and its range.
 //!
-//! [`options!`](crate::options!) makes a struct of them. The same definition is read from what JavaScript hands over
-//! ([`Options::read`]), and described ([`Options::fields`]) for `scripts/options.mjs`, which writes the TypeScript
-//! types, the tables that checks read, and the options of the command from it.
+//! [`options!`](crate::options!) makes a struct from them. The same definition also reads what JavaScript passes
+//! ([`Options::read`]) and describes the options ([`Options::fields`]). From that description `scripts/options.mjs`
+//! writes the TypeScript types, the tables for checks, and the options of the command.
 
 use tokenbed_core::{Error, Result};
 use tokenbed_memory::Text;
 
-/// What an option may be.
+/// The values that an option may have.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
-    /// True or false; true only where the other option, if any, is not 0.
+    /// A boolean. It may only be true if the other option, if any, is not 0.
     Flag {
         /// The other option.
         needs: Option<&'static str>,
     },
-    /// A whole number within bounds.
+    /// An integer within bounds.
     Size {
-        /// The smallest.
+        /// The smallest value.
         least: u64,
-        /// The largest.
+        /// The largest value.
         most: u64,
     },
     /// A finite number.
     Number {
-        /// The smallest; minus infinity for any.
+        /// The smallest value; minus infinity allows any.
         least: f64,
     },
-    /// Two numbers from 0 to below 1.
+    /// Two numbers, each at least 0 and below 1.
     Betas,
-    /// A word, or options of its own.
+    /// A word, or a set of options.
     WordOr {
         /// The word.
         word: &'static str,
@@ -38,34 +38,34 @@ pub enum Kind {
     },
 }
 
-/// A truth value.
+/// A boolean.
 pub const FLAG: Kind = Kind::Flag { needs: None };
 /// A finite number that is not negative.
 pub const NOT_NEGATIVE: Kind = Kind::Number { least: 0.0 };
 /// A finite number.
 pub const ANY_NUMBER: Kind = Kind::Number { least: f64::NEG_INFINITY };
 
-/// A whole number from `least` to `most`.
+/// An integer from `least` to `most`.
 pub const fn size(least: u64, most: u64) -> Kind {
     Kind::Size { least, most }
 }
 
-/// What an option is where it is left out.
+/// The default of an option.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Usual {
-    /// It has to be given, or is found out by whoever reads it.
+    /// There is no default: the option must be given, or the reader determines it.
     Missing,
-    /// A truth value.
+    /// A boolean.
     Flag(bool),
     /// A number.
     Number(f64),
-    /// A number, and another for those of these names.
+    /// A number, and other numbers for the objectives with these names.
     NumberBy(f64, &'static [(&'static str, f64)]),
     /// Two numbers.
     Pair([f64; 2]),
     /// A word.
     Word(&'static str),
-    /// What another option is.
+    /// The value of another option.
     Like(&'static str),
 }
 
@@ -90,17 +90,17 @@ impl From<[f64; 2]> for Usual {
 /// An option.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// Its name, in Rust's spelling; [`camel_case`] is how users write it.
+    /// Its name in Rust's spelling; [`camel_case`] gives the spelling that users write.
     pub name: &'static str,
-    /// What it means, in sentences.
+    /// Its description, in sentences.
     pub about: &'static str,
-    /// What it may be.
+    /// The values that it may have.
     pub kind: Kind,
-    /// What it is where it is left out.
+    /// Its default.
     pub usual: Usual,
 }
 
-/// `weight_decay` as users write it: `weightDecay`.
+/// Turns `weight_decay` into what users write: `weightDecay`.
 pub fn camel_case(name: &str) -> String {
     let mut camel = String::new();
     for (i, word) in name.split('_').enumerate() {
@@ -111,23 +111,23 @@ pub fn camel_case(name: &str) -> String {
     camel
 }
 
-/// Values by the names that users write, as they were handed over: checked, and none left out.
+/// Values by the names that users write, as JavaScript passed them. They are checked, and none is missing.
 pub trait Values {
-    /// A number; none where there is none of this name.
+    /// The number with this name, if there is one.
     fn number(&self, name: &str) -> Option<f64>;
-    /// A truth value.
+    /// The boolean with this name, if there is one.
     fn flag(&self, name: &str) -> Option<bool>;
-    /// Two numbers.
+    /// The two numbers with this name, if there are any.
     fn pair(&self, name: &str) -> Option<[f64; 2]>;
-    /// A word.
+    /// The word with this name, if there is one.
     fn word(&self, name: &str) -> Option<String>;
-    /// Values of its own.
+    /// The set of values with this name, if there is one.
     fn part(&self, name: &str) -> Option<Box<dyn Values + '_>>;
 }
 
-/// A value that an option may have in Rust.
+/// A Rust type that an option may have.
 pub trait Setting: Sized {
-    /// Reads the value of an option; none where it has none of this type.
+    /// Reads the value of an option; None if there is no value of this type.
     fn read(values: &dyn Values, name: &str) -> Option<Self>;
 }
 
@@ -139,7 +139,7 @@ impl Setting for f64 {
 
 impl Setting for u64 {
     fn read(values: &dyn Values, name: &str) -> Option<Self> {
-        /// Whole numbers up to this are what they say.
+        /// Integers up to this are exact as f64.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         values.number(name).filter(|&x| (0.0..=EXACT).contains(&x) && x.fract() == 0.0).map(|x| x as u64)
     }
@@ -165,23 +165,23 @@ impl Setting for [f64; 2] {
 
 /// A struct that [`options!`](crate::options!) made.
 pub trait Options: Sized {
-    /// What it is, in sentences, with the line breaks of its source.
+    /// Its description, in sentences, with the line breaks of the source.
     const ABOUT: &'static str;
 
-    /// The options, those of its parts first.
+    /// The options, beginning with those of its parts.
     fn fields() -> Vec<Field>;
 
-    /// Reads all of them.
+    /// Reads all options.
     ///
     /// # Errors
-    /// [`Error::Usage`] where one is missing or of another type: TypeScript has checked them before.
+    /// [`Error::Usage`] if one is missing or of another type; TypeScript has already checked them.
     fn read(values: &dyn Values) -> Result<Self>;
 }
 
 /// The value of an option.
 ///
 /// # Errors
-/// [`Error::Usage`] where it is missing or of another type.
+/// [`Error::Usage`] if it is missing or of another type.
 pub fn read<T: Setting>(values: &dyn Values, name: &str) -> Result<T> {
     let name = camel_case(name);
     T::read(values, &name).ok_or_else(|| Error::Usage(format!("the option {name} is missing, or of another type")))
@@ -242,7 +242,7 @@ macro_rules! options {
     };
 }
 
-/// Options of parts, and after them one's own.
+/// The options of the parts, followed by the struct's own.
 #[doc(hidden)]
 pub fn joined<const P: usize, const N: usize>(parts: [Vec<Field>; P], own: [Field; N]) -> Vec<Field> {
     use tokenbed_memory::Gather;
@@ -275,7 +275,7 @@ mod tests {
         }
     }
 
-    /// Numbers by name; flags are true.
+    /// Numbers by name; all flags are true.
     struct Numbers(&'static [(&'static str, f64)]);
 
     impl Values for Numbers {
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_of_another_type_is_named() {
+    fn names_options_that_are_missing_or_of_another_type() {
         for batch in [&[("lr", 1.0)][..], &[("lr", 1.0), ("batchSize", -1.0)], &[("lr", 1.0), ("batchSize", 1.5)]] {
             let error = Whole::read(&Numbers(batch)).unwrap_err().to_string();
             assert!(error.contains("the option batchSize is missing, or of another type"), "{error}");

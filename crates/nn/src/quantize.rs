@@ -1,4 +1,4 @@
-//! Tables of float32 as tables of 16 bits or of small integers by row, back again, and what was lost.
+//! Converts float32 tables to 16-bit elements or to small integers by row, and back, and measures the error.
 
 use std::sync::{Mutex, PoisonError};
 use tokenbed_core::{Error, Result};
@@ -16,8 +16,8 @@ const CHUNK: usize = 64;
 /// Writes a table of `dim` columns in the layout of `format`.
 ///
 /// # Errors
-/// [`Error::Usage`], which says which element, for one that the layout cannot hold: NaN and infinite values in
-/// integers, and values beyond float16 in int4. [`Error::Shape`] for sizes that do not fit.
+/// [`Error::Usage`], which names the element, for a value that the layout cannot hold: NaN and infinities for integers,
+/// and values beyond float16 for int4. [`Error::Shape`] for sizes that do not fit.
 pub fn quantize(format: RowFormat, elements: &[f32], dim: usize, to: &mut [u8]) -> Result<()> {
     let row_bytes = format.row_bytes(dim).filter(|_| dim > 0 && elements.len().is_multiple_of(dim));
     let fits = row_bytes.and_then(|bytes| (elements.len() / dim).checked_mul(bytes)) == Some(to.len());
@@ -28,7 +28,7 @@ pub fn quantize(format: RowFormat, elements: &[f32], dim: usize, to: &mut [u8]) 
             to.len()
         )));
     };
-    // The first in the order of the rows, whoever finds it.
+    // The first bad element in the order of the rows, whichever thread finds it.
     let first: Mutex<Option<(usize, Unquantizable)>> = Mutex::new(None);
     parallel_rows(to, row_bytes, 4 * dim, |range, to| {
         let rows = elements[range.start * dim..range.end * dim].chunks_exact(dim);
@@ -70,10 +70,10 @@ fn halves<const N: usize>(row: &[f32], to: &mut [u8], bytes: impl Fn(f32) -> [u8
     }
 }
 
-/// The values of a whole table, as float32 in their bytes.
+/// Writes the values of a whole table as the bytes of float32.
 ///
 /// # Errors
-/// [`Error::Shape`] where `out` is of another size.
+/// [`Error::Shape`] if `out` has the wrong size.
 pub fn dequantize(kernels: Kernels, table: RowTable<'_>, out: &mut [u8]) -> Result<()> {
     let row = 4 * table.dim();
     if table.rows().checked_mul(row) != Some(out.len()) {
@@ -83,7 +83,7 @@ pub fn dequantize(kernels: Kernels, table: RowTable<'_>, out: &mut [u8]) -> Resu
     Ok(())
 }
 
-/// Rows from `first` on, as many as fill `out`.
+/// Decodes rows, beginning at `first`, until `out` is full.
 fn decode(kernels: Kernels, table: RowTable<'_>, first: usize, out: &mut [u8]) {
     for (n, out) in out.chunks_mut(CHUNK * 4 * table.dim()).enumerate() {
         let from = (first + n * CHUNK) as u32;
@@ -94,23 +94,23 @@ fn decode(kernels: Kernels, table: RowTable<'_>, first: usize, out: &mut [u8]) {
     }
 }
 
-/// How far a table is from what it was made of.
+/// How far a table is from the elements it was made from.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Difference {
-    /// The largest difference of an element.
+    /// The largest absolute difference of an element.
     pub max: f64,
-    /// The mean of all elements' differences.
+    /// The mean absolute difference over all elements.
     pub mean: f64,
-    /// The root of the mean of their squares.
+    /// The root mean square of the differences.
     pub rms: f64,
-    /// The row with the largest difference; 0 where there are none.
+    /// The row with the largest difference; 0 if there are no differences.
     pub worst_row: usize,
 }
 
-/// Compares a table with the elements it was made of, in float64.
+/// Compares a table with the elements it was made from, in float64.
 ///
 /// # Errors
-/// [`Error::Shape`] where there are not as many.
+/// [`Error::Shape`] if their numbers differ.
 pub fn difference(kernels: Kernels, table: RowTable<'_>, original: &[f32]) -> Result<Difference> {
     let dim = table.dim();
     if table.rows().checked_mul(dim) != Some(original.len()) {
@@ -123,7 +123,7 @@ pub fn difference(kernels: Kernels, table: RowTable<'_>, original: &[f32]) -> Re
         for (bytes, &original) in decoded.chunks_exact(4).zip(original) {
             let value = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
             let apart = (f64::from(value) - f64::from(original)).abs();
-            // Infinite in both is no difference.
+            // Equal infinities do not differ.
             let apart = if value == original { 0.0 } else { apart };
             sum += apart;
             squares += apart * apart;

@@ -1,4 +1,4 @@
-//! Sums of rows of a table, of which means are made, and whether rows are such that a mean of them is finite.
+//! Sums of a table's rows, from which means are made, and a check that the rows are finite.
 
 use crate::float_rows::FloatRows;
 use std::ops::Range;
@@ -8,14 +8,15 @@ use tokenbed_core::{Error, Result};
 use tokenbed_memory::Slice;
 use tokenbed_threads::{parallel_ranges, parallel_rows};
 
-/// Elements that are looked at together: they stay in the second-level cache while each thread adds its columns.
+/// Elements that are processed together: they stay in the second-level cache while each thread adds its columns.
 const BLOCK: usize = 1 << 18;
 
-/// out (dim) = the sum of the rows that `ids` names, each times `weight`: in float64, in the order of the rows whatever
-/// that of the ids, each as often as it is named. The same bits on any number of threads.
+/// out (dim) = the sum of the rows that `ids` names, each times `weight`. It is summed in float64, in the order of the
+/// rows whatever the order of the ids, and each row counts as often as it is named. The bits are the same on any number
+/// of threads.
 ///
 /// # Errors
-/// [`Error::Shape`] where `out` has another length; [`Error::TokenIndex`] for an id without a row.
+/// [`Error::Shape`] if `out` has another length; [`Error::TokenIndex`] for an id without a row.
 pub fn weighted_sum(table: FloatRows<'_>, ids: &[u32], weight: f64, out: &mut [f64]) -> Result<()> {
     let dim = table.dim();
     if out.len() != dim {
@@ -40,14 +41,13 @@ pub fn weighted_sum(table: FloatRows<'_>, ids: &[u32], weight: f64, out: &mut [f
     Ok(())
 }
 
-/// Ascending ids as ranges of at most so many rows that follow one another; an id that comes again begins another.
+/// Groups ascending ids into ranges of at most `most` consecutive rows; a repeated id begins another range.
 fn runs(ids: &[u32], most: usize) -> impl Iterator<Item = Range<usize>> {
     let chunks = ids.chunk_by(|&a, &b| b == a + 1).flat_map(move |run| run.chunks(most));
     chunks.map(|run| run[0] as usize..run[0] as usize + run.len())
 }
 
-/// The first row of those that `ids` names with an element that is NaN or infinite as float32; none where all are
-/// finite.
+/// The first row named by `ids` with an element that is NaN or infinite as float32; None if all are finite.
 ///
 /// # Errors
 /// [`Error::TokenIndex`] for an id without a row.
@@ -60,7 +60,7 @@ pub fn first_not_finite(table: FloatRows<'_>, ids: &[u32]) -> Result<Option<u32>
         for &id in &ids[range] {
             let at = id as usize;
             match table.look(at..at + 1, &mut room) {
-                // No `all`, which would look at one element at a time.
+                // `all` would examine one element at a time.
                 Ok(row) if row.iter().fold(true, |all, x| all & x.is_finite()) => {}
                 Ok(_) => _ = first.fetch_min(id, Ordering::Relaxed),
                 Err(error) => drop(failed.set(error)),
@@ -69,12 +69,12 @@ pub fn first_not_finite(table: FloatRows<'_>, ids: &[u32]) -> Result<Option<u32>
     });
     match failed.into_inner() {
         Some(error) => Err(error),
-        // No row has that number: rows are counted by a u32.
+        // No row has that number, because a u32 can count the rows.
         None => Ok(Some(first.into_inner()).filter(|&id| id != u32::MAX)),
     }
 }
 
-/// That every id has a row.
+/// Checks that every id has a row.
 fn check(table: FloatRows<'_>, ids: &[u32]) -> Result<()> {
     let rows = table.len();
     let is_bad = |id: &u32| *id as usize >= rows;
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_are_those_of_the_rows_in_their_order() {
+    fn rows_are_summed_in_their_order() {
         for (rows, dim) in [(1, 1), (40, 3), (3000, 100), (70_000, 4)] {
             let table = noise(rows * dim);
             let some: Vec<u32> = (0..rows as u32).rev().filter(|id| id % 7 != 2).collect();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_without_a_row_are_refused() {
+    fn rejects_ids_out_of_range() {
         let table = FloatRows::new(DType::Float32, &[0; 16], 2).unwrap();
         let error = weighted_sum(table, &[1, 2, 9], 1.0, &mut [0.0; 2]).unwrap_err();
         assert!(matches!(error, Error::TokenIndex { flat: 1, value: 2, rows: 2, count: 2 }));

@@ -11,35 +11,35 @@ use tokenbed_kernels::rows::added::{Added, Along};
 use tokenbed_kernels::rows::store::Store;
 use tokenbed_threads::parallel_rows;
 
-/// What is learned, and how it is put together.
+/// The parameters of the layer, and how they are combined.
 #[derive(Clone, Copy, Debug)]
 pub struct Layer<'a> {
-    /// The tokens' vectors.
+    /// The token table.
     pub token: Table<'a>,
-    /// What they are multiplied by before anything is added; 1 for nothing.
+    /// The factor of the token vectors, applied before anything is added; 1 changes nothing.
     pub scale: f32,
-    /// The segments' vectors, added first, as in BERT.
+    /// The segment table, whose vectors are added first, as in BERT.
     pub segment: Option<Table<'a>>,
-    /// The positions' vectors, if there are such.
+    /// The position table, if there is one.
     pub position: Option<Table<'a>>,
-    /// The normalization of the sum.
+    /// The normalization of the sum, if there is one.
     pub norm: Option<Norm<'a>>,
 }
 
-/// What is looked up.
+/// The input of the layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
     /// Token ids.
     pub ids: IdSlice<'a>,
-    /// What is done about those without a row.
+    /// What to do about ids without a row.
     pub bad: BadIds,
-    /// Which segment goes with which id; without them it is segment 0. Unused where there is no table of segments.
+    /// The segment of each id; without it, every id is in segment 0. It is unused if there is no segment table.
     pub segments: Option<IdSlice<'a>>,
-    /// Which position goes with which id.
+    /// The position of each id.
     pub at: At<'a>,
 }
 
-/// Which position goes with which id.
+/// The position of each id.
 #[derive(Clone, Copy, Debug)]
 pub enum At<'a> {
     /// `offset, offset + 1, ...` along sequences of `length` ids.
@@ -49,11 +49,11 @@ pub enum At<'a> {
         /// Ids in a sequence.
         length: usize,
     },
-    /// One for each id.
+    /// One position for each id.
     Each(IdSlice<'a>),
 }
 
-/// Scratch for ids that are not 32 bits wide, kept between calls.
+/// Buffers for ids that are not 32 bits wide, reused between calls.
 #[derive(Debug, Default)]
 pub struct Scratch {
     ids: Vec<u32>,
@@ -62,7 +62,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// The part for token ids, for ops that take no positions.
+    /// The buffer for token ids, for ops that take no positions.
     pub fn ids(&mut self) -> &mut Vec<u32> {
         &mut self.ids
     }
@@ -73,8 +73,8 @@ impl Scratch {
 ///
 /// # Errors
 /// [`Error::TokenIndex`] for an id that `bad` does not mend; [`Error::Shape`] for sizes that do not fit and for a
-/// sequence longer than the table of positions; `out` is not written then. Positions are checked first, then segments;
-/// explicit ones are never mended: their error is in [`Side::Position`] or [`Side::Segment`].
+/// sequence longer than the table of positions. `out` is not written in these cases. Positions are checked first, then
+/// segments. Explicit ones are never mended: their error is in [`Side::Position`] or [`Side::Segment`].
 pub fn forward(
     kernels: Kernels,
     layer: &Layer<'_>,
@@ -83,17 +83,18 @@ pub fn forward(
     out: &mut [f32],
 ) -> std::result::Result<(), (Side, Error)> {
     let op = checked(kernels, layer, inputs, scratch, out.len())?;
-    // Stored as is best for all of it.
+    // The kind of store is chosen by the size of the whole output.
     let store = Store::for_bytes(size_of_val(out));
     let row = size_of::<f32>() * op.dim;
     parallel_rows(out, op.dim, row, |rows, out| kernels.embed_with(store, &op.part(rows), out));
     Ok(())
 }
 
-/// [`forward`] on this thread alone, block by block while `go_on` says so; whether it is done.
+/// Does what [`forward`] does, on this thread alone and block by block while `go_on` returns true. Returns whether it
+/// finished.
 ///
 /// # Errors
-/// Those of [`forward`].
+/// As for [`forward`].
 pub fn forward_in_blocks(
     kernels: Kernels,
     layer: &Layer<'_>,
@@ -107,7 +108,7 @@ pub fn forward_in_blocks(
     Ok(in_blocks(out, op.dim, go_on, |rows, out| kernels.embed_with(store, &op.part(rows), out)))
 }
 
-/// The op, all that it reads checked.
+/// The op, after checking everything that it reads.
 pub(crate) fn checked<'a>(
     kernels: Kernels,
     layer: &Layer<'a>,
@@ -139,7 +140,7 @@ pub(crate) fn checked<'a>(
     Ok(Embed { table: token.elements(), dim, ids, scale: layer.scale, added, norm: layer.norm })
 }
 
-/// Which ids an error speaks of.
+/// The kind of ids that an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// Token ids.

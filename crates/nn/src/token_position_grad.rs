@@ -1,5 +1,5 @@
-//! The way back through the input layer: the gradient of the sum before its normalization, which is that of every
-//! table's rows, and of what is learned of the normalization.
+//! The backward pass of the input layer. It computes the gradient of the sum before normalization, which is also the
+//! gradient of every table's rows, and the gradients of the normalization's parameters.
 
 use crate::row_grad::OrderOut;
 use crate::token_position::{Inputs, Layer, Scratch, Side, checked};
@@ -10,18 +10,18 @@ use tokenbed_kernels::rows::store::Store;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
-/// Rows whose gradients of weight and bias are summed one after the other; such sums are then added in their order. It
-/// depends on nothing: so do the bits.
+/// Rows whose gradients of weight and bias are summed in sequence; the sums of such blocks are then added in order. The
+/// size depends on nothing, so neither do the bits.
 const BLOCK: usize = 256;
-/// Rows that are summed anew and normalized while they are in the first cache.
+/// Rows that are summed again and normalized while they are in the first-level cache.
 const STEP: usize = 4;
 
-/// Writes the gradient of what was normalized (ids x dim) to `out`, given that of the result, and those of the
-/// normalization's weight and bias. Rows are summed anew from the ids: forward keeps none.
+/// Given the gradient of the result, writes the gradient of the sum before normalization (ids x dim) to `out`, and
+/// those of the normalization's weight and bias. Rows are summed again from the ids, because forward keeps none.
 ///
 /// # Errors
-/// Those of [`crate::token_position::forward`]; [`Error::Usage`] where nothing is normalized, [`Error::Shape`] for
-/// other sizes.
+/// As for [`crate::token_position::forward`]; [`Error::Usage`] if the layer does not normalize, and [`Error::Shape`]
+/// for other sizes that do not fit.
 pub fn backward(
     kernels: Kernels,
     layer: &Layer<'_>,
@@ -67,10 +67,10 @@ pub fn backward(
 }
 
 /// The order of positions that count from `offset` along sequences of `length`, for `n` ids; with a length of 1 all are
-/// one row. How many rows there are.
+/// the same row. Returns the number of rows.
 ///
 /// # Errors
-/// [`Error::Shape`] where they are not whole sequences, or `out` is of other sizes.
+/// [`Error::Shape`] if the ids are not whole sequences, or `out` has the wrong size.
 pub fn cycle_order(n: usize, offset: usize, length: usize, out: &mut OrderOut<'_>) -> tokenbed_core::Result<usize> {
     let whole = n == 0 || (length > 0 && n.is_multiple_of(length));
     let numbered = u32::try_from(n).is_ok() && u32::try_from(offset.saturating_add(length)).is_ok();

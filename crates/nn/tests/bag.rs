@@ -1,4 +1,4 @@
-//! Bags of the layer: what offsets are refused, and that nothing is written then; the same bits on any number of
+//! Bags of the layer: bad offsets are refused and nothing is written, and the bits are the same on any number of
 //! threads.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
@@ -23,7 +23,7 @@ fn sums<'a>(ids: IdSlice<'a>, begins: IdSlice<'a>, with_end: bool) -> Request<'a
 }
 
 #[test]
-fn wrong_offsets_are_told_and_write_nothing() {
+fn rejects_bad_offsets_and_writes_nothing() {
     let bytes = [0u8; 4 * 4 * 3];
     let rows = bag::table(RowFormat::Float32, &bytes, 4, 3).expect("sizes fit");
     let ids = IdSlice::U8(&[0, 1, 2, 3, 3]);
@@ -51,7 +51,7 @@ fn wrong_offsets_are_told_and_write_nothing() {
 }
 
 #[test]
-fn the_same_on_any_number_of_threads() {
+fn gives_the_same_bits_on_any_number_of_threads() {
     let (rows, dim, len) = (300, 200, 40_000);
     let mut random = Random::new(51);
     let elements = random.units(rows * dim);
@@ -78,8 +78,8 @@ fn the_same_on_any_number_of_threads() {
 }
 
 #[test]
-fn in_blocks_of_every_layout_it_is_the_whole() {
-    // A row of the result is 360 KB: two are a block.
+fn blocks_of_every_layout_equal_the_whole() {
+    // A row of the result is 360 KB, so two rows are a block.
     let (rows, dim) = (12, 90_000);
     let mut random = Random::new(53);
     let elements = random.units(rows * dim);
@@ -115,7 +115,7 @@ fn in_blocks_of_every_layout_it_is_the_whole() {
 }
 
 #[test]
-fn blocks_end_when_told_so_and_refuse_what_the_whole_refuses() {
+fn blocks_stop_when_told_and_reject_what_the_whole_rejects() {
     let (rows, dim) = (4, 90_000);
     let bytes = vec![0u8; rows * dim * 4];
     let table = bag::table(RowFormat::Float32, &bytes, rows, dim).expect("sizes fit");
@@ -144,7 +144,7 @@ fn blocks_end_when_told_so_and_refuse_what_the_whole_refuses() {
 }
 
 #[test]
-fn the_first_bad_element_is_told() {
+fn reports_the_first_bad_element() {
     let mut elements = vec![0.5; 5000 * 40];
     elements[4000 * 40 + 7] = f32::NAN;
     elements[1234 * 40 + 39] = f32::INFINITY;
@@ -158,7 +158,7 @@ fn the_first_bad_element_is_told() {
 }
 
 #[test]
-fn differences_are_those_of_the_formula() {
+fn differences_follow_the_formula() {
     let original = [0.0f32, 255.0, 3.0, 9.0];
     let mut bytes = vec![0; 2 * 10];
     quantize(RowFormat::Int8, &[0.0, 255.0, 1.0, 1.0], 2, &mut bytes).expect("numbers");

@@ -1,4 +1,4 @@
-//! Lookups in blocks: the bits of the lookup as a whole, its errors, and an end when told so.
+//! Lookups in blocks give the bits and the errors of whole lookups, and stop when told to.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -11,7 +11,7 @@ use tokenbed_nn::token_position::{At, Inputs, Layer, Norm, Scratch, Side, forwar
 use tokenbed_testkit::compare::assert_same_bits;
 use tokenbed_testkit::random::Random;
 
-/// Four rows of so many fill a block.
+/// Four rows of this many elements fill a block.
 const DIM: usize = (1 << 18) / 4;
 const TOKENS: usize = 5;
 const POSITIONS: usize = 9;
@@ -33,7 +33,7 @@ fn inputs<'a>(ids: IdSlice<'a>, at: At<'a>) -> Inputs<'a> {
 }
 
 #[test]
-fn a_gather_in_blocks_is_the_gather() {
+fn a_gather_in_blocks_equals_the_whole() {
     let elements = Random::new(1).units(TOKENS * DIM);
     let kernels = dispatch::active();
     for count in [0, 1, 3, 4, 5, 8, 13] {
@@ -55,7 +55,7 @@ fn sequences_are_cut_anywhere_and_keep_their_positions() {
     let plain = layer(&token, &position);
     let norm = Norm { weight: &segment[..DIM], bias: &bias, eps: 1e-5 };
     let full = Layer { scale: 3.5, segment: Some(of(&segment)), norm: Some(norm), ..plain };
-    // Sequences shorter than a block, of its length, longer, and one that is all.
+    // Sequences that are shorter than a block, as long as one, longer, and a single one of all ids.
     for (count, length, offset) in
         [(12, 1, 8), (12, 2, 3), (12, 3, 0), (12, 4, 5), (12, 6, 3), (14, 7, 2), (9, 9, 0), (1, 1, 0)]
     {
@@ -75,10 +75,10 @@ fn sequences_are_cut_anywhere_and_keep_their_positions() {
 }
 
 #[test]
-fn errors_are_those_of_the_whole_and_nothing_is_written() {
+fn errors_equal_those_of_the_whole_and_nothing_is_written() {
     let (token, position) = (Random::new(5).units(TOKENS * DIM), Random::new(6).units(POSITIONS * DIM));
     let kernels = dispatch::active();
-    // In the third block, and again in the last.
+    // The bad ids are in the third block and in the last.
     let mut ids = vec![0i32; 16];
     (ids[9], ids[15]) = (-3, 7);
     let ids = IdSlice::I32(&ids);
@@ -105,14 +105,14 @@ fn errors_are_those_of_the_whole_and_nothing_is_written() {
         assert_eq!(error.1.to_string(), whole.1.to_string());
     }
     assert!(out.iter().all(|&x| x == 8.5));
-    // What can be mended is.
+    // With `Clamp` the same ids are mended.
     assert!(gather(BadIds::Clamp, &mut out).expect("all mended"));
     assert_same_bits(&out[9 * DIM..10 * DIM], &token[..DIM], &"the first row");
     assert_same_bits(&out[15 * DIM..], &token[4 * DIM..], &"the last row");
 }
 
 #[test]
-fn it_ends_between_blocks() {
+fn stops_between_blocks() {
     let elements = Random::new(7).units(TOKENS * DIM);
     let ids = vec![1u32; 20];
     for (looks, rows) in [(0, 0), (1, 4), (3, 12)] {
@@ -132,7 +132,7 @@ fn it_ends_between_blocks() {
 }
 
 #[test]
-fn a_copy_of_ids_is_what_it_was_made_of() {
+fn a_copy_of_ids_equals_the_original() {
     let mut source = vec![3i16, -4, 5];
     let copy = IdBuf::from(IdSlice::I16(&source));
     source.fill(0);

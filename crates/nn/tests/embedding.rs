@@ -17,7 +17,7 @@ const SENTRY: f32 = -12345.5;
 const ROWS: usize = 6;
 
 #[test]
-fn rows_of_every_dim() {
+fn looks_up_rows_of_every_dim() {
     let mut random = Random::new(11);
     let mut scratch = Vec::new();
     for dim in DIMS {
@@ -37,9 +37,9 @@ fn rows_of_every_dim() {
     }
 }
 
-/// Large enough to be divided, and to be stored past the caches.
+/// The batch is large enough to be divided, and to be stored past the caches.
 #[test]
-fn the_same_rows_on_any_number_of_threads() {
+fn gives_the_same_rows_on_any_number_of_threads() {
     let (rows, dim) = (97, 257);
     let mut random = Random::new(13);
     let elements = random.awkward(rows * dim);
@@ -97,7 +97,7 @@ fn a_bad_id_at_the_end_leaves_all_untouched() {
 }
 
 #[test]
-fn sizes_that_do_not_fit() {
+fn rejects_sizes_that_do_not_fit() {
     let elements = [1.0; 12];
     for (rows, dim) in [(3, 5), (0, 12), (12, 0), (usize::MAX, 2), (1 << 33, 1 << 33)] {
         assert!(matches!(Table::new(&elements, rows, dim), Err(Error::Shape(_))), "{rows} x {dim}");
@@ -106,7 +106,7 @@ fn sizes_that_do_not_fit() {
     assert_eq!((table.rows(), table.dim(), table.elements()), (4, 3, &elements[..]));
     for len in [0, 5, 7] {
         let mut out = Guarded::new(len, 0, SENTRY);
-        // The size is looked at first: the bad id is not what is wrong here.
+        // The size is checked first, so the bad id is not reported.
         let failed =
             forward(dispatch::active(), table, IdSlice::I8(&[0, -1]), BadIds::Throw, &mut Vec::new(), &mut out);
         assert!(matches!(failed, Err(Error::Shape(_))));
@@ -115,7 +115,7 @@ fn sizes_that_do_not_fit() {
 }
 
 #[test]
-fn nothing() {
+fn empty_tables_and_rows() {
     let mut scratch = Vec::new();
     let mut of = |rows, dim, ids: &[u8], bad| {
         let table = Table::new(&[], rows, dim).expect("sizes fit");
@@ -124,7 +124,7 @@ fn nothing() {
     assert_eq!(of(0, 5, &[], BadIds::Throw), Ok(()));
     assert_eq!(of(0, 0, &[], BadIds::Clamp), Ok(()));
     assert_eq!(of(3, 0, &[0, 2], BadIds::Throw), Ok(()));
-    // Ids of rows without columns are ids nonetheless, and no row can stand in for one of none.
+    // Ids are checked even if rows have no columns, and an empty table has no row to replace a bad id.
     assert_eq!(of(3, 0, &[0, 3], BadIds::Throw), Err("TOKEN_INDEX"));
     assert_eq!(of(0, 0, &[0], BadIds::Clamp), Err("TOKEN_INDEX"));
     assert_eq!(of(0, 0, &[0], BadIds::Replace(0)), Err("TOKEN_INDEX"));

@@ -1,4 +1,4 @@
-//! Rows kept below a norm, for every norm.
+//! Rows are limited to a norm, for every p.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -19,7 +19,7 @@ fn run(table: &mut [f32], ids: &[i32], limit: (f64, f64)) {
     renormalize(dispatch::active(), (table, ROWS, dim), ids, limit, &mut Vec::new()).expect("sizes fit");
 }
 
-/// The norm as each p defines it.
+/// The norm by the definition for each p.
 fn norm(row: &[f32], p: f64) -> f64 {
     let magnitudes = || row.iter().map(|x| f64::from(x.abs()));
     if p == f64::INFINITY {
@@ -34,7 +34,7 @@ fn norm(row: &[f32], p: f64) -> f64 {
 }
 
 #[test]
-fn named_rows_come_below_the_norm_and_others_stay() {
+fn named_rows_are_limited_and_others_stay() {
     let mut random = Random::new(16);
     let ids = [3, 0, 3, 8, 3];
     for p in [1.0, 2.0, 3.0, 0.5, f64::INFINITY, 0.0, f64::NEG_INFINITY, -1.0] {
@@ -57,7 +57,7 @@ fn named_rows_come_below_the_norm_and_others_stay() {
     }
 }
 
-/// A row that were scaled again would shrink again: by the 1e-7 in the formula.
+/// A row that was scaled twice would shrink twice, by the 1e-7 in the formula.
 #[test]
 fn a_row_named_often_is_scaled_once() {
     let mut random = Random::new(17);
@@ -76,12 +76,12 @@ fn a_row_at_the_norm_is_not_above_it() {
     assert_eq!(table[..2], [3.0, 4.0]);
     run(&mut table, &[0], (2.5, 2.0));
     assert_ulps(&table[..2], &[1.5, 2.0], 1, &"halved");
-    // A row of zeros has no direction to keep.
+    // A row of zeros has no direction and stays.
     run(&mut table, &[1], (0.0, 2.0));
     assert_eq!(table[2..4], [0.0, 0.0]);
 }
 
-/// As PyTorch's: no comparison with NaN holds, and what is beyond f32 scales to zero.
+/// As in PyTorch: comparisons with NaN are false, and a norm beyond f32 scales to zero.
 #[test]
 fn rows_without_a_norm() {
     for p in [1.0, 2.0, 3.0, f64::INFINITY, f64::NEG_INFINITY] {
@@ -114,7 +114,7 @@ fn ids_of_every_kind_and_policy() {
 }
 
 #[test]
-fn errors_touch_nothing() {
+fn errors_change_nothing() {
     let before = Random::new(18).units(ROWS * DIM);
     let mut table = before.clone();
     let mut call = |rows, dim, ids: &[i32]| {

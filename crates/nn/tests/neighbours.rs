@@ -1,4 +1,4 @@
-//! Neighbours against a plain sort, at any number of threads.
+//! Nearest neighbours equal those of a plain sort, on any number of threads.
 
 use proptest::prelude::*;
 use tokenbed_kernels::dispatch;
@@ -13,7 +13,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
     if norms > 0.0 { dot(a, b) / norms } else { 0.0 }
 }
 
-/// What a sort of all similarities gives.
+/// The expected neighbours, from a sort of all similarities.
 fn sorted(similarities: &[f32], top: usize, without: &[u32]) -> Vec<Neighbour> {
     let all = similarities.iter().enumerate().map(|(id, &similarity)| Neighbour { id: id as u32, similarity });
     let mut all: Vec<_> = all.filter(|n| !n.similarity.is_nan() && !without.contains(&n.id)).collect();
@@ -23,11 +23,11 @@ fn sorted(similarities: &[f32], top: usize, without: &[u32]) -> Vec<Neighbour> {
 }
 
 #[test]
-fn the_same_on_every_instruction_set_and_any_number_of_threads() {
+fn gives_the_same_on_every_instruction_set_and_any_number_of_threads() {
     let mut random = Random::new(3);
     let (rows, dim) = (20_001, 67);
     let mut elements = random.units(rows * dim);
-    // Rows that are equal, zeros, and not numbers.
+    // Some rows are equal, zeros, NaN or infinite.
     elements.copy_within(5 * dim..6 * dim, 17 * dim);
     elements.copy_within(5 * dim..6 * dim, 20_000 * dim);
     elements[3 * dim..4 * dim].fill(0.0);
@@ -63,7 +63,7 @@ fn the_same_on_every_instruction_set_and_any_number_of_threads() {
 }
 
 #[test]
-fn what_points_nowhere() {
+fn queries_and_rows_without_a_direction() {
     let elements = [1.0, 0.0, 0.0, 1.0];
     let table = Rows::new(&elements, 2, 2).unwrap();
     let found = nearest(dispatch::active(), table, &[0.0, 0.0], 5, &[]).unwrap();
@@ -83,7 +83,7 @@ proptest! {
     #[test]
     fn as_a_sort_has_it(rows in 0..700usize, dim in 1..40usize, top in 0..30usize, seed in any::<u64>()) {
         let mut random = Random::new(seed);
-        // Few different values, so that many rows are equally similar.
+        // There are few distinct values, so many rows are equally similar.
         let elements: Vec<_> = random.units(rows * dim).iter().map(|x| (x * 2.0).round()).collect();
         let query: Vec<_> = random.units(dim).iter().map(|x| (x * 2.0).round()).collect();
         let table = Rows::new(&elements, rows, dim).unwrap();

@@ -1,4 +1,5 @@
-//! Optimizers: rows against the whole table, rows that catch up against those that never lagged, and threads.
+//! Optimizers: steps on rows equal steps on the whole table, rows that catch up equal those that never lagged, and
+//! threads change nothing.
 
 #![allow(clippy::expect_used, reason = "helpers of tests")]
 
@@ -15,7 +16,7 @@ use tokenbed_testkit::compare::assert_same_bits;
 use tokenbed_testkit::random::Random;
 use tokenbed_threads::set_num_threads;
 
-/// The number of threads is the process's: one test at a time changes it.
+/// The number of threads is global to the process, so only one test at a time changes it.
 static THREADS: Mutex<()> = Mutex::new(());
 
 fn optimizers() -> Vec<Optimizer> {
@@ -33,7 +34,7 @@ fn optimizers() -> Vec<Optimizer> {
     all
 }
 
-/// A gradient whose rows are summed when they are asked for.
+/// A gradient whose rows are summed when they are read.
 struct Grad {
     ids: Vec<u32>,
     places: Vec<Vec<usize>>,
@@ -83,7 +84,7 @@ impl GradRows for Grad {
     }
 }
 
-/// Ids as text has them: the k-th most frequent is k times rarer than the first.
+/// Ids with the frequencies of text: the k-th most frequent is k times rarer than the first.
 fn zipf(random: &mut Random, len: usize, rows: usize) -> Vec<u32> {
     let id = |random: &mut Random| ((rows as f64).powf((random.unit() + 1.0) / 2.0) - 1.0) as u32;
     (0..len).map(|_| id(random).min(rows as u32 - 1)).collect()
@@ -138,7 +139,7 @@ fn rows_give_the_bits_of_the_whole_table_at_any_number_of_threads() {
                 held
             };
             let wanted = run(1, true);
-            // Adam on rows alone is another thing than on the whole table with zeros.
+            // SparseAdam on rows differs from Adam on the whole table with zeros.
             let whole = !matches!(optimizer, Optimizer::SparseAdam(_));
             for threads in [1, 2, 8] {
                 run(threads, true).assert_same(&wanted, &format!("{optimizer:?}, rows, {threads} threads"));
@@ -150,7 +151,7 @@ fn rows_give_the_bits_of_the_whole_table_at_any_number_of_threads() {
     }
 }
 
-/// A rate that warms up, falls, and is 0 at the end.
+/// A learning rate that warms up, falls, and is 0 at the end.
 fn rate(step: u64, steps: u64) -> f64 {
     1e-2 * (step as f64 / 20.0).min(1.0) * (1.0 - step as f64 / steps as f64)
 }
@@ -184,7 +185,7 @@ fn rows_that_catch_up_have_the_bits_of_rows_that_never_lagged() {
                     let what = format!("row {id} as step {step} reads it, {name}");
                     assert_same_bits(&ours.param[row.clone()], &wanted.param[row], &what);
                 }
-                // The last id of the batch gets no gradient: what is read need not be learned.
+                // The last id of the batch gets no gradient: an id may be read without being learned.
                 let grad = Grad::new(&batch[..23], dim, &mut random);
                 let at = (&optimizer, step);
                 lazy.step(kernels, at, ours.parameter(), &grad).expect("sizes fit");
@@ -202,7 +203,7 @@ fn rows_that_catch_up_have_the_bits_of_rows_that_never_lagged() {
     }
 }
 
-/// Steps are written down for so long; then every row takes them, and they are forgotten.
+/// Steps are recorded up to a limit; then every row takes them, and they are forgotten.
 #[test]
 fn a_row_may_lag_for_ever() {
     const STEPS: u64 = 66_000;
@@ -223,7 +224,7 @@ fn a_row_may_lag_for_ever() {
 }
 
 #[test]
-fn idle_rows_stay_where_it_is_said() {
+fn idle_rows_stay_if_the_optimizer_says_so() {
     for optimizer in optimizers() {
         let mut random = Random::new(8);
         let mut held = Held::new(&optimizer, 3, 4, &mut random);
@@ -262,7 +263,7 @@ fn sizes_that_do_not_fit_change_nothing() {
 }
 
 #[test]
-fn squares_are_summed_alike_dense_and_in_rows_on_any_number_of_threads() {
+fn sums_of_squares_are_the_same_dense_and_in_rows_on_any_number_of_threads() {
     let _guard = THREADS.lock();
     let mut random = Random::new(3);
     let (rows, dim) = (2000, 200);
@@ -283,7 +284,7 @@ fn squares_are_summed_alike_dense_and_in_rows_on_any_number_of_threads() {
 }
 
 #[test]
-fn clamped_and_scaled() {
+fn clamps_and_scales() {
     let mut values = [-3.0, -0.5, 0.0, 2.0, f32::NAN, f32::INFINITY];
     clip::clamp(&mut values, 1.0);
     assert_eq!(values[..4], [-1.0, -0.5, 0.0, 1.0]);

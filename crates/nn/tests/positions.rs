@@ -1,4 +1,4 @@
-//! Positions on slices: what holds whatever the numbers, the bounds that are promised, and sizes that do not fit.
+//! Positions on slices: properties for all numbers, documented error bounds, and sizes that do not fit.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -34,9 +34,9 @@ fn rotated(rotary: &mut Rotary, heads: Heads, at: At<'_>, x: &[f32]) -> Vec<f32>
     floats(&out)
 }
 
-/// Cosines and sines at a million are as good as their frequencies in f64: within the bound that is promised.
+/// Cosines and sines at position a million are within the documented bound, as their frequencies in f64 are.
 #[test]
-fn angles_far_out_are_within_their_bound() {
+fn angles_of_large_positions_are_within_their_bound() {
     for scaling in [Scaling::None, Scaling::Linear { factor: 3.0 }] {
         let mut rotary = Rotary::new(8, 10_000.0, scaling, Pairs::Half).expect("even");
         let radians = frequencies(8, 10_000.0, scaling, 0.0).radians;
@@ -45,7 +45,7 @@ fn angles_far_out_are_within_their_bound() {
             let found = rotated(&mut rotary, HEADS, at, &[1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
             let bound = 0.5f64.powi(25) + position as f64 * 0.5f64.powi(51);
             for (p, radians) in radians.iter().enumerate() {
-                // The angle in twice the bits of f64: a whole number of turns taken off exactly.
+                // The exact angle in twice the precision of f64, with whole turns removed exactly.
                 let exact = exact_angle(position as f64, *radians);
                 assert!((f64::from(found[p]) - exact.cos()).abs() <= bound, "{position} {p}");
                 assert!((f64::from(found[4 + p]) - exact.sin()).abs() <= bound, "{position} {p}");
@@ -54,12 +54,12 @@ fn angles_far_out_are_within_their_bound() {
     }
 }
 
-/// `a * b` less whole turns, the product's own rounding added back.
+/// `a * b` minus whole turns, with the product's rounding error added back.
 fn exact_angle(a: f64, b: f64) -> f64 {
     let product = a * b;
     let rest = a.mul_add(b, -product);
     let turn = 2.0 * std::f64::consts::PI;
-    // What f64 lacks of a turn.
+    // The part of a turn that f64 cannot hold.
     let turn_rest = 2.449_293_598_294_706_4e-16;
     let turns = (product / turn).round();
     turns.mul_add(-turn, product) - turns * turn_rest + rest
@@ -80,7 +80,7 @@ fn positions_given_and_counted_are_the_same() {
 }
 
 #[test]
-fn rotations_that_cannot_be_are_refused() {
+fn rejects_bad_rotations() {
     assert!(matches!(Rotary::new(3, 10.0, Scaling::None, Pairs::Half), Err(Error::Shape(_))));
     let mut rotary = Rotary::new(8, 10.0, Scaling::None, Pairs::Half).expect("even");
     let mut run = |heads: Heads, at: At<'_>, x: usize, out: usize| {
@@ -98,7 +98,7 @@ fn rotations_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn sinusoids_of_any_number_of_threads() {
+fn sinusoids_are_the_same_on_any_number_of_threads() {
     let run = |threads: usize| {
         set_num_threads(threads).expect("a number of threads");
         let mut out = vec![0.0; 3000 * 64];
@@ -111,7 +111,7 @@ fn sinusoids_of_any_number_of_threads() {
     assert!(sinusoids(|_| 0.0, 4, 10.0, Layout::Half, &mut [0.0; 6]).is_err());
 }
 
-/// A table that grows linearly stays a line, whatever it is stretched to.
+/// A table that grows linearly stays linear, whatever it is stretched to.
 #[test]
 fn a_line_stays_a_line() {
     let table: Vec<f32> = (0..9).map(|i| i as f32).collect();
@@ -122,7 +122,7 @@ fn a_line_stays_a_line() {
     assert!(interpolate(&table, 3, 3, true, 2, &mut [0.0; 5]).is_err());
 }
 
-/// `<spread(lines), grad> = <lines, gather(grad)>`: one is the other's transpose.
+/// `<spread(lines), grad> = <lines, gather(grad)>`: each is the transpose of the other.
 #[test]
 fn gathering_is_the_transpose_of_spreading() {
     let mut random = Random::new(3);
@@ -156,7 +156,7 @@ fn slopes_shrink_by_the_same_factor() {
     assert_eq!(alibi_lines(&[0.5], span, false), [-1.0, -0.5, 0.0]);
 }
 
-/// Every bucket is used, in order of the distance.
+/// Every bucket is used, in the order of the distances.
 #[test]
 fn buckets_are_in_order() {
     for (bidirectional, count, distance) in [(true, 32, 128), (false, 32, 128), (false, 2, 2), (true, 4, 9)] {
@@ -190,7 +190,7 @@ fn positions_of_ids_and_rows() {
 }
 
 #[test]
-fn scores_of_other_sizes_are_refused() {
+fn rejects_scores_of_other_sizes() {
     let scores = Scores { batch: 1, heads: 2, queries: 3, keys: 3, dim: 4, offset: 0 };
     let x = [0.5; 24];
     let good = Shaw { scores, weight: &[1.0; 20], query: &x, key: None };

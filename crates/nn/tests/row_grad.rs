@@ -1,5 +1,5 @@
-//! Gradients as rows: the order of ids against a sort that is known to be stable, shares that cover all once, sums in
-//! the order of the ids whatever the shares.
+//! Gradients as rows: the order of ids equals a stable sort, shares cover every row once, and sums follow the order of
+//! the ids whatever the shares.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -11,7 +11,7 @@ use tokenbed_nn::row_grad::{
 use tokenbed_testkit::compare::assert_same_bits;
 use tokenbed_testkit::random::{DIMS, Random};
 
-/// An order with memory of its own.
+/// An order that owns its memory.
 struct Sorted {
     ids: Vec<u32>,
     starts: Vec<u32>,
@@ -35,7 +35,7 @@ impl Sorted {
     }
 }
 
-/// Ids of which few are many: id k about as often as 1 / (k + 1).
+/// Ids with a few frequent ones: id k occurs about as often as 1 / (k + 1).
 fn zipf(random: &mut Random, len: usize, rows: usize) -> Vec<u32> {
     (0..len).map(|_| ((rows as f64).powf((random.unit() + 1.0) / 2.0) as usize - 1).min(rows - 1) as u32).collect()
 }
@@ -43,7 +43,7 @@ fn zipf(random: &mut Random, len: usize, rows: usize) -> Vec<u32> {
 fn batches() -> Vec<(Vec<u32>, usize)> {
     let mut random = Random::new(3);
     let mut batches = vec![(Vec::new(), 0), (Vec::new(), 7), (vec![0], 1), (vec![5, 5, 5], 6)];
-    // Sorted as they are, counted, and by digits: one, two and three of them.
+    // Sorted directly, counted, and sorted by one, two and three digits.
     for (len, rows) in [(256, 10), (257, 2000), (300, 4801), (300, 1 << 20), (1000, 3_000_000_000), (5000, 50)] {
         batches.push((random.ids(len, rows), rows));
         batches.push((zipf(&mut random, len, rows), rows));
@@ -52,7 +52,7 @@ fn batches() -> Vec<(Vec<u32>, usize)> {
 }
 
 #[test]
-fn an_order_is_that_of_a_stable_sort() {
+fn an_order_equals_a_stable_sort() {
     for (ids, rows) in batches() {
         for skipped in [None, ids.first().copied(), Some(u32::MAX - 1)] {
             let sorted = Sorted::new(&ids, rows, skipped);
@@ -78,7 +78,7 @@ fn an_order_needs_room() {
 }
 
 #[test]
-fn what_is_no_order_is_refused() {
+fn rejects_bad_orders() {
     assert!(Order::new(&[2, 1], &[0, 1, 2], &[0, 1]).is_err());
     assert!(Order::new(&[1, 1], &[0, 1, 2], &[0, 1]).is_err());
     assert!(Order::new(&[1, 2], &[0, 2, 1], &[0]).is_err());
@@ -94,7 +94,7 @@ fn what_is_no_order_is_refused() {
     assert!(Rows::new(&[2, 2], &[1.0; 4], 2).is_err());
 }
 
-/// Shares of every number cover each row and column once, ascending; whole ones never divide a row.
+/// Shares of any number cover each row and column once, ascending; whole shares never divide a row.
 #[test]
 fn shares_cover_all_once() {
     for (ids, rows) in batches() {
@@ -120,7 +120,7 @@ fn shares_cover_all_once() {
     }
 }
 
-/// The cost of a share is at most about what it would be if all were equal, but for one row of 16 columns.
+/// A share costs at most about what it would if all were equal, plus one row of 16 columns.
 #[test]
 fn shares_cost_about_the_same() {
     let mut random = Random::new(5);
@@ -138,7 +138,7 @@ fn shares_cost_about_the_same() {
     }
 }
 
-/// Adds the gradient to a table: by shares with a part each, and by one loop over the ids.
+/// Adds the gradient to a table, by shares with a part each, and compares with one loop over the ids.
 #[test]
 fn a_table_is_updated_by_shares() {
     let mut random = Random::new(7);
@@ -188,7 +188,7 @@ fn a_table_is_updated_by_shares() {
     }
 }
 
-/// The whole gradient of a table by one loop over the ids.
+/// The whole gradient of a table, by one loop over the ids.
 fn naive(ids: &[u32], rows: usize, dim: usize, grad: &[f32], coefficients: Option<&[f32]>) -> Vec<f32> {
     let mut sums = vec![0.0f32; rows * dim];
     for (i, &id) in ids.iter().enumerate() {
@@ -199,7 +199,7 @@ fn naive(ids: &[u32], rows: usize, dim: usize, grad: &[f32], coefficients: Optio
     sums
 }
 
-/// Rows and whole gradients, on every number of threads: the same bits as one loop.
+/// Rows and whole gradients have the same bits as one loop, on every number of threads.
 #[test]
 fn sums_have_the_same_bits_at_any_number_of_threads() {
     let mut random = Random::new(9);
@@ -243,7 +243,7 @@ fn rows_are_rounded_to_the_type_of_their_table() {
     use tokenbed_kernels::half::{f16_to_f32, f32_to_f16};
     use tokenbed_kernels::rows::format::OutFormat;
     let sorted = Sorted::new(&[1, 0, 1], 2, None);
-    // The last sums to less than a half can be: zero, without a sign.
+    // The last sum is too small for float16: it becomes zero, without a sign.
     let grad = [0.1, -1e-9, 0.3, 0.0, 0.2, 0.0];
     let pending = Pending::new(dispatch::active(), sorted.order(), &grad, 2, None).expect("sizes fit");
     let mut out = [f32::NAN; 4];
@@ -252,9 +252,9 @@ fn rows_are_rounded_to_the_type_of_their_table() {
     assert_same_bits(&out, &[half(0.3), 0.0, half(0.1 + 0.2), 0.0], &"rounded once");
 }
 
-/// Merged rows are what the sum of two whole gradients has there.
+/// Merged rows equal those of the sum of two whole gradients.
 #[test]
-fn rows_of_two_gradients() {
+fn merges_rows_of_two_gradients() {
     use tokenbed_kernels::rows::format::OutFormat;
     let mut random = Random::new(13);
     let (rows, dim) = (40, 19);
@@ -280,7 +280,7 @@ fn rows_of_two_gradients() {
 }
 
 #[test]
-fn tables_that_lack_rows_are_refused() {
+fn rejects_tables_that_lack_rows() {
     let sorted = Sorted::new(&[1, 4], 5, None);
     let grad = [1.0; 6];
     let pending = Pending::new(dispatch::active(), sorted.order(), &grad, 3, None).expect("sizes fit");

@@ -1,4 +1,4 @@
-//! Token + position, with positions that follow and positions that are given, segments, scale and normalization.
+//! The input layer: consecutive and given positions, segments, scale and normalization.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -44,7 +44,7 @@ fn inputs<'a>(ids: IdSlice<'a>, bad: BadIds, at: At<'a>) -> Inputs<'a> {
 }
 
 #[test]
-fn positions_that_follow() {
+fn consecutive_positions() {
     let tables = Tables::new();
     let mut scratch = Scratch::default();
     let ids = Random::new(14).ids(24, TOKENS);
@@ -62,7 +62,7 @@ fn positions_that_follow() {
 }
 
 #[test]
-fn positions_that_are_given() {
+fn given_positions() {
     let tables = Tables::new();
     let mut scratch = Scratch::default();
     let mut random = Random::new(15);
@@ -84,7 +84,7 @@ fn positions_that_are_given() {
     }
 }
 
-/// The side and code of the error of a call with 6 ids, which writes nothing.
+/// The side and code of the error of a call with 6 ids, after checking that it writes nothing.
 fn refused(ids: &[i32], bad: BadIds, at: At<'_>) -> (Side, Error) {
     let tables = Tables::new();
     let mut out = Guarded::new(ids.len() * DIM, 1, SENTRY);
@@ -97,13 +97,13 @@ fn refused(ids: &[i32], bad: BadIds, at: At<'_>) -> (Side, Error) {
 const GOOD: [i32; 6] = [0, 1, 2, 3, 4, 10];
 
 #[test]
-fn positions_outside_of_the_table() {
+fn rejects_positions_out_of_range() {
     for (offset, length) in [(3, 6), (8, 1), (usize::MAX, 1), (usize::MAX, 6), (usize::MAX - 1, 2)] {
         let (side, error) = refused(&GOOD, BadIds::Clamp, At::From { offset, length });
         assert_eq!((side, error.code()), (Side::Position, "SHAPE"));
         assert!(error.to_string().starts_with(&format!("positions {offset} to ")), "{error}");
     }
-    // Given ones are never mended, whatever becomes of ids.
+    // Given positions are never mended, whatever the policy for ids.
     for bad in [BadIds::Throw, BadIds::Clamp, BadIds::Replace(0)] {
         let failed = refused(&GOOD, bad, At::Each(IdSlice::I8(&[0, 1, 8, -1, 7, 0])));
         assert!(matches!(failed, (Side::Position, Error::TokenIndex { flat: 2, value: 8, rows: POSITIONS, count: 2 })));
@@ -111,7 +111,7 @@ fn positions_outside_of_the_table() {
 }
 
 #[test]
-fn lengths_that_do_not_divide() {
+fn rejects_lengths_that_do_not_divide() {
     for length in [0, 4, 5, 7, 12, usize::MAX] {
         let (side, error) = refused(&GOOD, BadIds::Throw, At::From { offset: 0, length });
         assert_eq!((side, error.to_string()), (Side::Position, format!("6 ids are not sequences of {length}")));
@@ -131,7 +131,7 @@ fn bad_ids() {
             assert!(matches!(failed, (Side::Token, Error::TokenIndex { flat: 2, value: 11, rows: TOKENS, count: 2 })));
         }
     }
-    // Positions are looked at first.
+    // Positions are checked first.
     assert_eq!(refused(&ids, BadIds::Throw, At::Each(IdSlice::U8(&[9; 6]))).0, Side::Position);
     let tables = Tables::new();
     for (bad, mended) in [(BadIds::Clamp, [0, 1, 10, 3, 0, 10]), (BadIds::Replace(5), [0, 1, 5, 3, 5, 10])] {
@@ -145,7 +145,7 @@ fn bad_ids() {
 }
 
 #[test]
-fn sizes_that_do_not_fit() {
+fn rejects_sizes_that_do_not_fit() {
     let tables = Tables::new();
     let good = tables.both();
     let narrow = Table::new(&tables.position, POSITIONS * DIM, 1).expect("sizes fit");
@@ -184,7 +184,7 @@ fn segments_scale_and_normalization() {
         let mut sums = naive::gather(&tables.token, DIM, &ids);
         let kinds = if given { &kinds[..] } else { &[0; 24] };
         let [first, second] = [naive::gather(&segments, DIM, kinds), naive::gather(&tables.position, DIM, &at)];
-        // Scaled, then the segment, then the position.
+        // Scaled first, then the segment is added, then the position.
         sums.iter_mut().zip(first.iter().zip(&second)).for_each(|(x, (a, b))| *x = (*x * 1.7 + a) + b);
         let inputs = Inputs {
             segments: given.then_some(IdSlice::U8(&small)),
@@ -206,7 +206,7 @@ fn segments_scale_and_normalization() {
 }
 
 #[test]
-fn segments_outside_of_the_table() {
+fn rejects_segments_out_of_range() {
     let tables = Tables::new();
     let layer = Layer { segment: tables.both().position, ..tables.both() };
     let at = At::From { offset: 0, length: 3 };
@@ -222,9 +222,9 @@ fn segments_outside_of_the_table() {
     assert_eq!(refused(&[0; 5]).1.to_string(), "5 segments for 6 ids");
 }
 
-/// Large enough to be divided: parts begin in the middle of sequences.
+/// The batch is large enough to be divided, and parts begin in the middle of sequences.
 #[test]
-fn the_same_bits_on_any_number_of_threads() {
+fn gives_the_same_bits_on_any_number_of_threads() {
     let (rows, dim, length) = (97, 257, 999);
     let mut random = Random::new(17);
     let [token, position, segment] = [rows, length + 3, 2].map(|rows| random.units(rows * dim));
@@ -255,7 +255,7 @@ fn the_same_bits_on_any_number_of_threads() {
 }
 
 #[test]
-fn nothing() {
+fn accepts_empty_inputs() {
     let tables = Tables::new();
     for at in [
         At::From { offset: 0, length: 0 },
@@ -274,7 +274,7 @@ fn nothing() {
 }
 
 #[test]
-fn scratch_is_used_again() {
+fn scratch_is_reused() {
     let tables = Tables::new();
     let mut scratch = Scratch::default();
     scratch.ids().extend([9; 40]);

@@ -1,4 +1,4 @@
-//! Every option that users set, as it is defined, in JSON: `scripts/options.mjs` writes TypeScript from it.
+//! Prints every option that users set, as it is defined, in JSON. `scripts/options.mjs` writes TypeScript from it.
 //!
 //! `cargo run -p tokenbed-train --example options`
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a tool that prints")]
@@ -9,7 +9,7 @@ use tokenbed_nn::optim::{Definition, Optimizer};
 use tokenbed_nn::options::{Field, Kind, Usual, camel_case};
 use tokenbed_train::objective::{self, Plan};
 
-/// Whole numbers as such, so that they are written without a point.
+/// Integers become JSON integers, so that they are written without a point.
 fn number(value: f64) -> Value {
     if value.fract() == 0.0 && value.abs() < 1e15 { json!(value as i64) } else { json!(value) }
 }

@@ -1,4 +1,4 @@
-//! Words a second of skip-gram and CBOW over a text: `pair_speed TEXT [EPOCHS] [cbow]`.
+//! Measures skip-gram and CBOW over a text in words per second: `pair_speed TEXT [EPOCHS] [cbow]`.
 
 #![allow(clippy::print_stdout, reason = "its purpose")]
 

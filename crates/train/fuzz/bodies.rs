@@ -1,5 +1,5 @@
-//! What must hold for checkpoints and states of any bytes: run by the fuzz targets and, for a start, by a property
-//! test.
+//! Properties of checkpoints and generator states made of arbitrary bytes. The fuzz targets and a property test run
+//! them.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -30,7 +30,7 @@ fn trainer() -> Trainer {
     Trainer::new(Box::new(Classify::new(options, examples, 3, 2).expect("a model")))
 }
 
-/// A checkpoint of it, and where its header ends.
+/// A checkpoint of the run, and where its header ends.
 static WHOLE: LazyLock<(Vec<u8>, usize)> = LazyLock::new(|| {
     let path = FOLDER.path().join("whole.safetensors");
     checkpoint::save(&mut trainer(), &path, "{\"a\":1}").expect("a checkpoint");
@@ -46,8 +46,8 @@ fn file(content: &[u8]) -> PathBuf {
     path
 }
 
-/// Going on ends with an error and a trainer that is as it was, or with one that trains on: the bytes as a file, and
-/// written over those of a sound one, some in its header and some in its tensors.
+/// Resuming fails and leaves the trainer as it was, or succeeds and the trainer can train further. The bytes are tried
+/// as a file, and written over those of a sound file, in its header and in its tensors.
 pub fn checkpoint(data: &[u8]) {
     let (whole, header) = &*WHOLE;
     let mut changed = whole.clone();
@@ -80,8 +80,8 @@ fn bits(trainer: &mut Trainer) -> Vec<u32> {
     arrays.iter().flat_map(|array| array.values.iter().map(|value| value.to_bits())).collect()
 }
 
-/// A state is refused and changes nothing, or it is what the generator has from then on; and it goes on from there. The
-/// bytes as they are, and written over those of a sound one.
+/// A state is refused and changes nothing, or the generator has it and can draw further. The bytes are tried as they
+/// are, and written over those of a sound state.
 pub fn generator(data: &[u8]) {
     let (skipped, rest) = data.split_first().map_or((0, data), |(&first, rest)| (first, rest));
     let mut sound = Generator::new(3);
@@ -89,7 +89,7 @@ pub fn generator(data: &[u8]) {
     let mut changed = sound.state();
     for change in rest.chunks_exact(3) {
         let at = usize::from(u16::from_le_bytes([change[0], change[1]]));
-        // The places before the words more often than they deserve.
+        // The places before the words are chosen more often than their share.
         let at = if at % 2 == 0 { at / 2 % 24 } else { at / 2 % changed.len() };
         changed[at] = change[2];
     }

@@ -1,7 +1,7 @@
-//! Checkpoints: all that a run needs to go on, in one safetensors file that is there whole or not at all.
+//! Checkpoints: everything that a run needs to resume, in one safetensors file that is written whole or not at all.
 //!
-//! `config` (uint8): what the run is, as its maker wrote it; `counters` (int64): version, fingerprint of the corpus,
-//! place; and the arrays of the model by name.
+//! `config` (uint8) describes the run, as its caller wrote it. `counters` (int64) holds the version, the fingerprint of
+//! the corpus, and the place. The arrays of the model follow by name.
 
 use crate::trainer::Trainer;
 use bytemuck::Pod;
@@ -14,17 +14,17 @@ use tokenbed_io::safetensors::{self, Loaded, ToSave};
 use tokenbed_io::{atomic, digest};
 use tokenbed_memory::{Gather, List, Map, Slice};
 
-/// What this version writes.
+/// The version that is written.
 pub const VERSION: u64 = 2;
 
-/// Says what the file is, for those who look into it.
+/// Identifies the file for people who inspect it.
 const FORMAT: (&str, &str) = ("format", "tokenbed checkpoint");
 
-/// Writes a checkpoint, and removes what a run that was killed while it wrote one left beside it.
+/// Writes a checkpoint, and removes the temporary files of a run that was killed while it wrote one.
 ///
 /// # Errors
-/// [`Error::File`] where it cannot be written: what was there before stays. [`Error::Usage`] after a loss that was no
-/// number, and for tables with such.
+/// [`Error::File`] if it cannot be written, in which case the previous file stays. [`Error::Usage`] after a loss that
+/// is not finite, and for tables with such numbers.
 pub fn save(trainer: &mut Trainer, path: &Path, config: &str) -> Result<()> {
     let arrays = trainer.arrays()?;
     let model = trainer.model()?;
@@ -68,8 +68,8 @@ fn wrong(path: &Path, message: impl std::fmt::Display) -> Error {
     Error::Usage(format!("{}: {message}", path.display()))
 }
 
-/// A checkpoint that was opened: what it says and what is restored from it are of one file, whatever takes its name
-/// meanwhile.
+/// An opened checkpoint. Its description and what is restored from it come from one file, even if another file takes
+/// its name meanwhile.
 pub struct Saved {
     path: PathBuf,
     tensors: HashMap<String, Read>,
@@ -78,7 +78,8 @@ pub struct Saved {
 /// Opens a checkpoint and compares all its bytes with their digest.
 ///
 /// # Errors
-/// [`Error::File`] where it cannot be opened; [`Error::Format`] where it is not what was saved: damaged or cut short.
+/// [`Error::File`] if it cannot be opened; [`Error::Format`] if it differs from what was saved, because it is damaged
+/// or cut short.
 pub fn open(path: &Path) -> Result<Saved> {
     let opened = safetensors::open(path, None)?;
     let is_ours = opened.metadata(FORMAT.0).as_deref() == Some(FORMAT.1);
@@ -88,7 +89,7 @@ pub fn open(path: &Path) -> Result<Saved> {
         let (name, read) = held(path, tensor)?;
         tensors.put(name, read);
     }
-    // What others wrote has neither, and is told below by what it lacks.
+    // Files of other programs have neither; they fail below because of what they lack.
     if (is_ours || digest.is_some()) && !(is_ours && digest == Some(digest_of(path, &tensors)?)) {
         let message = "its bytes are not those that were saved, by their digest: it is damaged".into();
         return Err(Error::Format { path: path.to_path_buf(), offset: 0, message });
@@ -114,10 +115,10 @@ fn missing(path: &Path, name: &str) -> Error {
 }
 
 impl Saved {
-    /// What the run of a checkpoint is, as its maker wrote it.
+    /// The description of a checkpoint's run, as its caller wrote it.
     ///
     /// # Errors
-    /// [`Error::Usage`] where it is no checkpoint, or another version's.
+    /// [`Error::Usage`] if the file is not a checkpoint, or has another version.
     pub fn config(&self) -> Result<String> {
         let Self { path, tensors } = self;
         self.counters()?;
@@ -126,7 +127,7 @@ impl Saved {
         String::from_utf8(config.elements(path)?).map_err(|_| wrong(path, "its config is not text"))
     }
 
-    /// The counters after the version, which is this one's.
+    /// The counters after the version, which must be the current one.
     fn counters(&self) -> Result<Vec<u64>> {
         let Self { path, tensors } = self;
         let read = tensors.get("counters").filter(|read| read.dtype == DType::Int64);
@@ -142,11 +143,11 @@ impl Saved {
     }
 }
 
-/// Goes on where a checkpoint was made. On an error the trainer is as it was.
+/// Resumes from a checkpoint. After an error the trainer is as it was.
 ///
 /// # Errors
-/// [`Error::Usage`] where it is no checkpoint, another version's, or of another model or corpus; [`Error::Format`]
-/// where its place is none.
+/// [`Error::Usage`] if the file is not a checkpoint, has another version, or belongs to another model or corpus;
+/// [`Error::Format`] if its place is out of range.
 pub fn restore(trainer: &mut Trainer, saved: &Saved) -> Result<()> {
     let Saved { path, tensors } = saved;
     let counters = saved.counters()?;

@@ -1,8 +1,8 @@
-//! A classifier of bags: the mean of the vectors of an example's ids, and a softmax over classes. fastText's supervised
-//! mode without n-grams (Joulin et al. 2016).
+//! A classifier of bags: the mean of the vectors of an example's ids, and a softmax over classes. It is fastText's
+//! supervised mode without n-grams (Joulin et al. 2016).
 //!
-//! Examples are learned one after the other, on one thread: with few classes each changes every class, so that a batch
-//! would be another method.
+//! Examples are learned in sequence, on one thread: with few classes each example changes every class, so batches would
+//! be a different method.
 
 use crate::corpus::fingerprint;
 use crate::draws::Draws;
@@ -27,7 +27,7 @@ tokenbed_nn::options! {
     }
 }
 
-/// A table of ids and one of classes.
+/// A table of ids and a table of classes.
 #[derive(Debug)]
 pub struct Classify {
     kernels: Kernels,
@@ -38,17 +38,17 @@ pub struct Classify {
     /// Both tables, rows padded to whole blocks of 16.
     input: Vec<f32>,
     output: Vec<f32>,
-    /// All classes, for the kernels.
+    /// The numbers of all classes, as the kernels need them.
     all: Vec<u32>,
     order: Vec<u32>,
     epoch: u64,
     next: usize,
-    /// Ids that were learned from in this epoch.
+    /// Ids learned from in this epoch.
     tokens: u64,
     steps: u64,
 }
 
-/// Examples that a step learns from.
+/// The number of examples in a step.
 const EXAMPLES: usize = 64;
 
 fn part<'a>(values: &'a [u32], ends: &[usize], i: usize) -> &'a [u32] {
@@ -56,12 +56,12 @@ fn part<'a>(values: &'a [u32], ends: &[usize], i: usize) -> &'a [u32] {
 }
 
 impl Classify {
-    /// Tables for ids below `vocabulary` and classes below `classes`: the ids' drawn uniformly within `1 / dim`, the
-    /// classes' zero.
+    /// Makes tables for ids below `vocabulary` and classes below `classes`. The ids' table is drawn uniformly within
+    /// `1 / dim`; the classes' table is zero.
     ///
     /// # Errors
-    /// [`Error::Usage`] for options or sizes without sense, or no example; [`Error::TokenIndex`] for an id or a class
-    /// that is none.
+    /// [`Error::Usage`] for invalid options or sizes, or without examples; [`Error::TokenIndex`] for an id or a class
+    /// out of range.
     pub fn new(options: ClassifyOptions, examples: Examples, vocabulary: usize, classes: usize) -> Result<Self> {
         if options.run.dim == 0 || options.run.epochs == 0 {
             return Err(Error::Usage("dim and epochs are at least 1".into()));
@@ -106,7 +106,7 @@ impl Classify {
         Ok(new)
     }
 
-    /// The order of this epoch.
+    /// Shuffles the examples into the order of this epoch.
     fn shuffle(&mut self) -> Result<()> {
         let seed = Draws::at(self.options.run.seed, self.epoch, u64::MAX).bits();
         let order = randperm(&mut Generator::new(seed), self.examples.ends.len());
@@ -126,13 +126,13 @@ impl Classify {
         self.options.lr * (1.0 - self.done() as f64 / self.total() as f64)
     }
 
-    /// Learns from an example; its loss. `scratch` has room for scores and for two rows.
+    /// Learns from an example and returns its loss. `scratch` has room for scores, and for two rows.
     fn learn(&mut self, example: usize, scores: &mut [f32], [hidden, change]: [&mut [f32]; 2]) -> f64 {
         let (kernels, stride, lr) = (self.kernels, self.stride, self.lr() as f32);
         let ids = part(&self.examples.ids, &self.examples.ends, example);
         let classes = part(&self.examples.classes, &self.examples.class_ends, example);
         let mut draws = Draws::at(self.options.run.seed, self.epoch, example as u64);
-        // As fastText: of several classes one is learned at a time.
+        // As in fastText, an example with several classes learns one of them at a time.
         let class = classes[draws.below(classes.len() as u32) as usize] as usize;
         let share = [1.0 / ids.len() as f32];
         let same = Coefficients { values: &share, across: 0, down: 0 };
@@ -215,7 +215,7 @@ impl Model for Classify {
             rows.for_each(|(row, values)| row[..values.len()].copy_from_slice(values));
         }
         (self.epoch, self.next, self.tokens, self.steps) = (*epoch, *next as usize, *tokens, *steps);
-        // It was shuffled once, of the same length.
+        // This cannot fail: the same number of examples was shuffled before.
         let _ = self.shuffle();
     }
 

@@ -1,27 +1,27 @@
-//! What is learned from: ids in sentences.
+//! The text that is learned from, as ids in sentences.
 
 use tokenbed_core::{Error, Result};
 use tokenbed_io::tokens::Tokens;
 use tokenbed_memory::{List, with_room, zeroed};
 
-/// The longest sentence: longer ones are cut, as gensim does.
+/// The longest sentence; longer ones are cut, as gensim does.
 pub const LONGEST: usize = 10_000;
 
-/// Ids, and where sentences end.
+/// Ids, and the ends of the sentences.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Corpus {
     ids: Vec<u32>,
     ends: Vec<usize>,
-    /// How often each id comes; its length is how many ids there may be.
+    /// How often each id occurs; its length is the size of the vocabulary.
     counts: Vec<u64>,
 }
 
 impl Corpus {
-    /// Of ids below `vocabulary`, with the places where sentences end, ascending; those that come less than `min_count`
-    /// times are left out.
+    /// A corpus of ids below `vocabulary`. `ends` holds the ends of the sentences, ascending. Ids that occur less than
+    /// `min_count` times are left out.
     ///
     /// # Errors
-    /// [`Error::TokenIndex`] for an id that is none; [`Error::Usage`] where nothing is there, or nothing is left.
+    /// [`Error::TokenIndex`] for an id out of range; [`Error::Usage`] if there are no ids, or none is left.
     pub fn new(ids: Vec<u32>, ends: &[usize], vocabulary: usize, min_count: u64) -> Result<Self> {
         let mut counts = zeroed::<u64>(vocabulary);
         for (flat, &id) in ids.iter().enumerate() {
@@ -60,40 +60,40 @@ impl Corpus {
         self.ends.put_all((begin..end).step_by(LONGEST).map(|from| end.min(from + LONGEST)));
     }
 
-    /// The ids, sentence after sentence.
+    /// The ids, sentence by sentence.
     pub fn ids(&self) -> &[u32] {
         &self.ids
     }
 
-    /// How many sentences.
+    /// The number of sentences.
     pub fn sentences(&self) -> usize {
         self.ends.len()
     }
 
-    /// Where the i-th sentence begins and ends.
+    /// The range of the i-th sentence.
     pub fn sentence(&self, i: usize) -> std::ops::Range<usize> {
         let begin = if i == 0 { 0 } else { self.ends[i - 1] };
         begin..self.ends[i]
     }
 
-    /// How often each id comes; 0 for those left out.
+    /// How often each id occurs; 0 for those left out.
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }
 
-    /// A number that another corpus hardly has: FNV-1a of what it is.
+    /// A fingerprint of the corpus: FNV-1a over its content, which another corpus is unlikely to share.
     pub fn fingerprint(&self) -> u64 {
         let words = self.ids.iter().map(|&id| u64::from(id)).chain(self.ends.iter().map(|&end| end as u64));
         fingerprint(words.chain([self.counts.len() as u64]))
     }
 }
 
-/// One long text: in memory, or in a folder that it is read from while it is learned from.
+/// One long text, in memory or in a folder that is read during training.
 #[derive(Clone, Debug)]
 pub enum Text {
-    /// The ids of a corpus, sentence after sentence.
+    /// The ids of a corpus, sentence by sentence.
     Held(Corpus),
-    /// Ids of a folder, and how often each comes.
+    /// The ids of a folder, and how often each occurs.
     Folder(Tokens, Vec<u64>),
 }
 
@@ -103,15 +103,15 @@ impl From<Corpus> for Text {
     }
 }
 
-/// Ids of a folder that are looked at at a time.
+/// The number of a folder's ids that are read at a time.
 const PART: usize = 1 << 16;
 
 impl Text {
-    /// Over a folder of ids below `vocabulary`, all of which are counted. They stay where they are: memory does not
-    /// grow with their number.
+    /// A text over a folder of ids below `vocabulary`, all of which are counted. They stay in the folder, so that
+    /// memory does not grow with their number.
     ///
     /// # Errors
-    /// [`Error::TokenIndex`] for an id that is none; [`Error::Usage`] where there is none.
+    /// [`Error::TokenIndex`] for an id out of range; [`Error::Usage`] if there are no ids.
     pub fn of_folder(tokens: Tokens, vocabulary: usize) -> Result<Self> {
         if tokens.count() == 0 {
             return Err(Error::Usage("the corpus is empty: there is nothing to learn from".into()));
@@ -131,7 +131,7 @@ impl Text {
         }
     }
 
-    /// How many ids.
+    /// The number of ids.
     pub fn len(&self) -> usize {
         match self {
             Self::Held(corpus) => corpus.ids().len(),
@@ -139,12 +139,12 @@ impl Text {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no ids.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How often each id comes.
+    /// How often each id occurs.
     pub fn counts(&self) -> &[u64] {
         match self {
             Self::Held(corpus) => corpus.counts(),
@@ -152,11 +152,11 @@ impl Text {
         }
     }
 
-    /// Copies as many ids from `start` on as there is room for. Those of a folder were below the vocabulary when they
-    /// were counted; where its file was written since, what is not any more reads as 0, so that it stands for a row.
+    /// Copies ids, beginning at `start`, until `out` is full. A folder's ids were below the vocabulary when they were
+    /// counted. If its file was changed since, ids that are now out of range read as 0, so that each names a row.
     ///
     /// # Errors
-    /// [`Error::Shape`] where there are not so many.
+    /// [`Error::Shape`] if there are not enough ids.
     pub(crate) fn copy(&self, start: usize, out: &mut [u32]) -> Result<()> {
         match self {
             Self::Held(corpus) => {
@@ -171,10 +171,11 @@ impl Text {
         Ok(())
     }
 
-    /// A number that another text, or another vocabulary, hardly has: the same wherever the ids are.
+    /// A fingerprint that another text, or another vocabulary, is unlikely to share. It does not depend on where the
+    /// ids are stored.
     ///
     /// # Errors
-    /// As [`Text::copy`].
+    /// As for [`Text::copy`].
     pub(crate) fn fingerprint(&self) -> Result<u64> {
         let vocabulary = self.counts().len() as u64;
         match self {
@@ -188,7 +189,7 @@ impl Text {
     }
 }
 
-/// Goes through all ids, a part at a time.
+/// Calls `use_it` with the index and value of each id, reading a part at a time.
 fn each(tokens: &Tokens, mut use_it: impl FnMut(usize, u32)) -> Result<()> {
     let mut part = zeroed::<u32>(PART.min(tokens.count()));
     for start in (0..tokens.count()).step_by(PART) {
@@ -199,12 +200,12 @@ fn each(tokens: &Tokens, mut use_it: impl FnMut(usize, u32)) -> Result<()> {
     Ok(())
 }
 
-/// A number of times, in words.
+/// "once", or "n times".
 pub(crate) fn times(count: u64) -> String {
     if count == 1 { "once".into() } else { format!("{count} times") }
 }
 
-/// FNV-1a, a word at a time, mixed.
+/// FNV-1a over words of 64 bits, with a final mix.
 pub(crate) fn fingerprint(words: impl Iterator<Item = u64>) -> u64 {
     words.fold(FIRST, mixed)
 }
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_learned_from_is_an_error() {
+    fn rejects_empty_corpora_and_bad_ids() {
         let message = |result: Result<Corpus>| result.unwrap_err().to_string();
         assert!(message(Corpus::new(vec![], &[], 4, 1)).contains("empty"));
         assert!(message(Corpus::new(vec![1, 1, 2], &[], 4, 5)).contains("comes 2 times"));

@@ -1,6 +1,6 @@
-//! Draws that follow from a seed and a place: no state to carry, to share or to save.
+//! Random draws that depend only on a seed and a place, so there is no state to carry, share or save.
 
-/// The draws of one place: a counter that is mixed (splitmix64; Steele, Lea, Flood 2014).
+/// The draws at one place: a mixed counter (splitmix64; Steele, Lea, Flood 2014).
 #[derive(Clone, Copy, Debug)]
 pub struct Draws(u64);
 
@@ -14,7 +14,7 @@ fn mixed(x: u64) -> u64 {
 }
 
 impl Draws {
-    /// Those of a place in an epoch.
+    /// The draws at a place in an epoch.
     #[inline]
     pub fn at(seed: u64, epoch: u64, place: u64) -> Self {
         let run = mixed(seed.wrapping_add(STEP)) ^ epoch.wrapping_add(1).wrapping_mul(STEP);
@@ -28,7 +28,7 @@ impl Draws {
         mixed(self.0)
     }
 
-    /// A number below `limit`, which is not 0: within 2^-32 of uniform.
+    /// A number below `limit`, which must not be 0, with a bias of at most 2^-32.
     #[inline]
     pub fn below(&mut self, limit: u32) -> u32 {
         scaled((self.bits() >> 32) as u32, limit)
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_and_epochs_and_seeds_differ() {
+    fn draws_differ_by_place_epoch_and_seed() {
         let first = |seed, epoch, place| Draws::at(seed, epoch, place).bits();
         let all = [first(0, 0, 0), first(1, 0, 0), first(0, 1, 0), first(0, 0, 1), first(1, 1, 1)];
         let distinct: std::collections::HashSet<_> = all.iter().collect();
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn below_is_even() {
+    fn numbers_below_a_limit_are_uniform() {
         let mut counts = [0u32; 10];
         for place in 0..100_000 {
             counts[Draws::at(1, 0, place).below(10) as usize] += 1;

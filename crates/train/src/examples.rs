@@ -1,4 +1,4 @@
-//! Examples of a classifier: texts with their classes, which come as such or as the lines of a file.
+//! Examples of a classifier: texts with their classes, which are given separately or in the lines of a file.
 
 use crate::words::WordCounter;
 use std::cmp::Reverse;
@@ -6,17 +6,17 @@ use std::collections::HashMap;
 use tokenbed_core::{Error, Result};
 use tokenbed_memory::{Gather, List, Map, Text, filled, owned};
 
-/// What a word of a line begins with that names a class, as fastText has it.
+/// The prefix of words in a line that name a class, as in fastText.
 const LABEL: &str = "__label__";
 
-/// Texts of words with their classes.
+/// Texts of words, with their classes.
 #[derive(Debug)]
 pub struct Labelled {
-    /// The words.
+    /// The vocabulary.
     pub words: Vec<String>,
     /// The names of the classes.
     pub labels: Vec<String>,
-    /// The texts.
+    /// The texts, as ids of words.
     pub examples: Examples,
 }
 
@@ -29,12 +29,12 @@ pub struct Examples {
     pub ends: Vec<usize>,
     /// The classes of all bags, end to end.
     pub classes: Vec<u32>,
-    /// Where those of each bag end.
+    /// Where the classes of each bag end.
     pub class_ends: Vec<usize>,
 }
 
 impl Examples {
-    /// Adds an example; nothing where it has no id or no class.
+    /// Adds an example; does nothing if it has no id or no class.
     pub fn push(&mut self, ids: impl Iterator<Item = u32>, classes: impl Iterator<Item = u32>) {
         let (ids_before, classes_before) = (self.ids.len(), self.classes.len());
         self.ids.put_all(ids);
@@ -49,7 +49,7 @@ impl Examples {
     }
 }
 
-/// Names of classes, numbered in the order in which they first come.
+/// The names of classes, numbered in the order of their first occurrence.
 #[derive(Debug, Default)]
 struct Classes {
     numbers: HashMap<Box<str>, u32>,
@@ -58,7 +58,7 @@ struct Classes {
 }
 
 impl Classes {
-    /// The number of a class, which comes once more.
+    /// The number of a class, after counting one more occurrence.
     fn number(&mut self, name: &str) -> u32 {
         let number = match self.numbers.get(name) {
             Some(&number) => number,
@@ -74,10 +74,10 @@ impl Classes {
         number
     }
 
-    /// The names, by their numbers. A `hint` says how classes are given.
+    /// The names, by number. A `hint` says how to give classes.
     ///
     /// # Errors
-    /// [`Error::Usage`] where there are less than two.
+    /// [`Error::Usage`] if there are fewer than two.
     fn names(self, hint: &str) -> Result<Vec<String>> {
         match self.names.len() {
             2.. => Ok(self.names),
@@ -85,10 +85,10 @@ impl Classes {
         }
     }
 
-    /// The names by how often they come, then by which came first; and what each number becomes.
+    /// The names sorted by how often they occur, then by first occurrence, and the new number of each old one.
     ///
     /// # Errors
-    /// As of [`Classes::names`].
+    /// As for [`Classes::names`].
     fn sorted(self, hint: &str) -> Result<(Vec<String>, Vec<u32>)> {
         let Self { counts, .. } = &self;
         let mut order: Vec<u32> = (0..counts.len() as u32).into_list();
@@ -100,30 +100,30 @@ impl Classes {
     }
 }
 
-/// That a classifier needs two classes.
+/// The error that a classifier needs two classes.
 fn too_few(count: usize, hint: &str) -> Error {
     let verb = if count == 1 { "there is 1" } else { "there are none" };
     Error::Usage(format!("a classifier needs two classes, and {verb}{hint}"))
 }
 
-/// How classes are written in a file.
+/// A hint on how classes are written in a file.
 pub const IN_LINES: &str =
     ": in a file, a word that begins with __label__ names the class of its line, as in __label__yes";
 
-/// What gathers examples: each is a text with its classes, however these were told.
+/// Receives examples: texts with their classes, whichever way the classes were given.
 pub trait Sink {
-    /// Adds a text with its classes, in their order; whatever stands in the text is text.
+    /// Adds a text with its classes, in order. Nothing in the text is interpreted as a class.
     fn example<'a>(&mut self, classes: impl Iterator<Item = &'a str>, text: &str);
 }
 
-/// Examples whose words are what stands between white space.
+/// Examples whose words are separated by white space.
 #[derive(Debug, Default)]
 pub struct ExampleWords {
     words: WordCounter,
     classes: Classes,
-    /// The classes of all texts that have a word, end to end.
+    /// The classes of all texts that have at least one word, end to end.
     classes_of: Vec<u32>,
-    /// Where those of each such text end.
+    /// Where the classes of each such text end.
     class_ends: Vec<usize>,
 }
 
@@ -140,11 +140,11 @@ impl Sink for ExampleWords {
 }
 
 impl ExampleWords {
-    /// The vocabulary of words that come at least `min_count` times, and the examples; those without a class, and those
-    /// of which no word is left, are left out. `hint` says how classes are given.
+    /// The vocabulary of words that occur at least `min_count` times, and the examples. Examples without a class, and
+    /// those with no word left, are left out. A `hint` says how to give classes.
     ///
     /// # Errors
-    /// [`Error::Usage`] where there is no example, or but one class.
+    /// [`Error::Usage`] if there is no example, or only one class.
     pub fn finish(self, min_count: u64, hint: &str) -> Result<Labelled> {
         let (words, sentences) = self.words.numbered(min_count)?;
         let (labels, new) = self.classes.sorted(hint)?;
@@ -161,7 +161,7 @@ impl ExampleWords {
     }
 }
 
-/// Examples that are kept as they are until they are given ids.
+/// Examples whose texts are kept until they are encoded.
 #[derive(Debug, Default)]
 pub struct ExampleTexts {
     classes: Classes,
@@ -171,7 +171,7 @@ pub struct ExampleTexts {
     text_ends: Vec<usize>,
     /// The classes of all texts, end to end.
     classes_of: Vec<u32>,
-    /// Where those of each text end.
+    /// Where the classes of each text end.
     class_ends: Vec<usize>,
 }
 
@@ -185,11 +185,11 @@ impl Sink for ExampleTexts {
 }
 
 impl ExampleTexts {
-    /// The examples, whose ids `encode` appends to a list, and the names of the classes in the order in which they
-    /// first come; texts without a class, and those that have no id, are left out. `hint` says how classes are given.
+    /// The examples, and the names of the classes in the order of their first occurrence. `encode` appends the ids of a
+    /// text to a list. Texts without a class, and those without ids, are left out. A `hint` says how to give classes.
     ///
     /// # Errors
-    /// Those of `encode`; [`Error::Usage`] where there are less than two classes.
+    /// Those of `encode`; [`Error::Usage`] if there are fewer than two classes.
     pub fn finish<E: From<Error>>(
         self,
         hint: &str,
@@ -208,17 +208,17 @@ impl ExampleTexts {
     }
 }
 
-/// Lines of fastText's, which come in parts of any size: the one place that takes labels out of texts.
+/// Lines in fastText's format, arriving in parts of any size. Labels are taken out of texts only here.
 #[derive(Debug, Default)]
 pub struct Lines {
-    /// The front of a line that may go on.
+    /// The beginning of a line that may continue in the next part.
     rest: String,
-    /// Room for the text of a line.
+    /// A reused buffer for the text of a line.
     text: String,
 }
 
 impl Lines {
-    /// Takes the next part of the lines; those that it ends go to `sink`.
+    /// Takes the next part of the lines; completed lines go to `sink`.
     pub fn push(&mut self, part: &str, sink: &mut impl Sink) {
         let mut part = part;
         while let Some((line, after)) = part.split_once('\n') {
@@ -233,15 +233,15 @@ impl Lines {
         self.rest.put_str(part);
     }
 
-    /// Ends a text, and with it its last line.
+    /// Ends a text, and with it the last line.
     pub fn end(&mut self, sink: &mut impl Sink) {
         take_apart(&self.rest, &mut self.text, sink);
         self.rest.clear();
     }
 }
 
-/// Takes a line apart: words that begin with [`LABEL`], wherever they stand, name its classes, and the rest is its
-/// text, as it is written, without the carriage return that ends it. `text` is room for that.
+/// Splits a line. Words that begin with [`LABEL`], anywhere in the line, name its classes; the rest is its text,
+/// unchanged but for the trailing carriage return. `text` is a buffer for it.
 fn take_apart(line: &str, text: &mut String, sink: &mut impl Sink) {
     let line = line.strip_suffix('\r').unwrap_or(line);
     let end_of = |from: &str, is_end: fn(char) -> bool| from.find(is_end).unwrap_or(from.len());
@@ -273,7 +273,7 @@ fn take_apart(line: &str, text: &mut String, sink: &mut impl Sink) {
 mod tests {
     use super::*;
 
-    /// Examples as they come.
+    /// The examples that a sink received.
     #[derive(Debug, Default, PartialEq)]
     struct Seen(Vec<(Vec<String>, String)>);
 
@@ -289,7 +289,7 @@ mod tests {
         seen.0.pop().unwrap()
     }
 
-    /// What comes of lines in these parts.
+    /// The examples from lines that arrive in these parts.
     fn gathered<S: Sink + Default>(parts: &[&str]) -> S {
         let (mut lines, mut sink) = (Lines::default(), S::default());
         parts.iter().for_each(|part| lines.push(part, &mut sink));
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_taken_apart() {
+    fn lines_are_split_into_labels_and_text() {
         assert_eq!(apart("__label__a good  day "), (strings(&["a"]), "good  day ".into()));
         assert_eq!(apart(" __label__a\t__label__b x"), (strings(&["a", "b"]), "x".into()));
         assert_eq!(apart("x  y __label__a  z"), (strings(&["a"]), "x  y z".into()));
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_text_whatever_it_says() {
+    fn labels_in_given_texts_are_plain_text() {
         let mut given = ExampleWords::default();
         given.example(["ham"].into_iter(), "the __label__spam day\nthe end");
         given.example(["two words"].into_iter(), " ");
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn rare_words_are_left_out_with_the_examples_that_had_no_others() {
+    fn leaves_out_rare_words_and_examples_without_others() {
         let mut given = ExampleWords::default();
         given.example(["a"].into_iter(), "x x");
         given.example(["b"].into_iter(), "y");
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_apart_is_an_error() {
+    fn rejects_empty_examples_and_single_classes() {
         let message = |examples: &[(&str, &str)], min_count| {
             let mut given = ExampleWords::default();
             examples.iter().for_each(|(class, text)| given.example([*class].into_iter(), text));
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_no_words() {
+    fn labels_are_not_words() {
         let text = "__label__x good day\nno label\n__label__y __label__x bad day\n__label__y\n";
         let Labelled { words, labels, examples } = gathered::<ExampleWords>(&[text]).finish(1, IN_LINES).unwrap();
         assert_eq!(words, ["day", "good", "no", "label", "bad"]);

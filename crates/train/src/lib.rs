@@ -1,9 +1,9 @@
-//! Tables that learn from text: the objectives, and the trainer that drives them batch by batch.
+//! Tables that learn from text: the objectives, and the trainer that runs them batch by batch.
 //!
-//! A [`Model`] holds its corpus, its tables and its place in the corpus. What it does follows from these alone: every
-//! draw is a function of the seed and of a place ([`draws`]), batches have the same bounds, and sums the same order,
-//! however many threads there are. So a run gives the same bits at any number of threads, and a checkpoint is tables
-//! and counters.
+//! A [`Model`] holds its corpus, its tables and its place in the corpus. Its result depends only on these: every draw
+//! is a function of the seed and of a place ([`draws`]), and batches have the same bounds and sums the same order
+//! whatever the number of threads. A run therefore gives the same bits on any number of threads, and a checkpoint needs
+//! only tables and counters.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![deny(unsafe_code)]

@@ -1,31 +1,31 @@
-//! What a trainer drives.
+//! The interface of a model to the trainer.
 
 use tokenbed_core::Result;
 
-/// More steps than any run has.
+/// More steps than any run takes.
 pub(crate) const MOST_STEPS: u64 = 1 << 53;
 
-/// What a batch was.
+/// The result of a batch.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Step {
-    /// Tokens of the corpus that it took in.
+    /// The number of tokens of the corpus that it used.
     pub tokens: u64,
     /// The sum of its losses.
     pub loss: f64,
-    /// How many they were.
+    /// The number of losses in the sum.
     pub losses: u64,
 }
 
-/// How far it is.
+/// The progress of a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// Batches so far.
+    /// Batches done so far.
     pub step: u64,
-    /// Epochs that were completed.
+    /// Epochs completed.
     pub epoch: u64,
-    /// Tokens so far, over all epochs.
+    /// Tokens used so far, over all epochs.
     pub tokens: u64,
-    /// Tokens there will have been at the end.
+    /// The number of tokens used at the end.
     pub total: u64,
     /// The learning rate of the next batch.
     pub lr: f64,
@@ -38,7 +38,7 @@ impl Progress {
     }
 }
 
-/// An array of a model's, dense and row-major.
+/// A dense, row-major array of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
     /// Its name.
@@ -49,21 +49,21 @@ pub struct Array {
     pub values: Vec<f32>,
 }
 
-/// Tables that learn, with what they learn from and their place in it.
+/// Tables that learn, with their corpus and their place in it.
 pub trait Model: Send {
-    /// Learns from the next batch; nothing where all is done.
+    /// Learns from the next batch; does nothing if all batches are done.
     ///
     /// # Errors
-    /// Where memory is lacking.
+    /// [`tokenbed_core::Error::Memory`] if memory runs out.
     fn step(&mut self) -> Result<Step>;
 
-    /// How far it is.
+    /// The progress so far.
     fn progress(&self) -> Progress;
 
-    /// The tables that were learned.
+    /// The learned tables.
     fn tables(&mut self) -> Vec<Array>;
 
-    /// What a checkpoint holds besides the tables: moments of an optimizer.
+    /// What a checkpoint holds besides the tables: the moments of an optimizer.
     fn moments(&mut self) -> Vec<Array> {
         Vec::new()
     }
@@ -71,12 +71,12 @@ pub trait Model: Send {
     /// Its place in the corpus.
     fn counters(&self) -> Vec<u64>;
 
-    /// Whether these counters are a place in the corpus.
+    /// Whether these counters are a valid place in the corpus.
     fn has_place(&self, counters: &[u64]) -> bool;
 
-    /// Takes up tables, moments and place; `arrays` are those of `tables` and `moments`, in their order and shape.
+    /// Restores tables, moments and place. `arrays` are those of `tables` and `moments`, in the same order and shapes.
     fn restore(&mut self, arrays: &[&[f32]], counters: &[u64]);
 
-    /// A number that a model over another corpus hardly has.
+    /// A fingerprint that a model over another corpus is unlikely to share.
     fn fingerprint(&self) -> u64;
 }

@@ -7,11 +7,11 @@ use tokenbed_core::{Error, Result};
 use tokenbed_memory::Gather;
 use tokenbed_nn::options::{Field, Options, Usual, Values, size};
 
-/// Elements of a vector, at most: thirty times those of the widest model.
+/// The maximal number of elements in a vector: thirty times that of the widest model.
 const MOST_DIM: u64 = 1 << 20;
-/// The largest count that is kept in 31 bits.
+/// The largest count that fits into 31 bits.
 pub(crate) const MOST: u64 = (1 << 31) - 1;
-/// The largest whole number that JavaScript can tell from its neighbours.
+/// The largest integer that JavaScript distinguishes from its neighbours.
 pub(crate) const MOST_SAFE: u64 = (1 << 53) - 1;
 
 tokenbed_nn::options! {
@@ -33,11 +33,11 @@ tokenbed_nn::options! {
 /// An objective with all of its options.
 #[derive(Clone, Copy, Debug)]
 pub enum Plan {
-    /// Vectors from neighbours: skip-gram and CBOW.
+    /// Skip-gram and CBOW: vectors are learned from neighbouring words.
     Pairs(PairOptions),
-    /// The next token of a window.
+    /// Predicts the next token in a window.
     NextToken(NextTokenOptions),
-    /// A class for each text.
+    /// Predicts a class for each text.
     Classify(ClassifyOptions),
 }
 
@@ -48,7 +48,7 @@ pub struct Definition {
     pub name: &'static str,
     /// The name of the options that it shares with objectives of the same kind.
     pub kind: &'static str,
-    /// What is learned, in sentences.
+    /// Its description, in sentences.
     pub about: &'static str,
     /// Its options.
     pub fields: Vec<Field>,
@@ -76,11 +76,10 @@ impl Plan {
         ])
     }
 
-    /// The objective that the option of that name says, with the options that JavaScript handed over.
+    /// The objective that the option `objective` names, with the options that JavaScript passed.
     ///
     /// # Errors
-    /// [`Error::Usage`] for an objective that there is not, and for options that are missing: TypeScript has checked
-    /// them.
+    /// [`Error::Usage`] for an unknown objective, and for missing options; TypeScript has already checked both.
     pub fn read(options: &dyn Values) -> Result<Self> {
         Ok(match options.word("objective").as_deref() {
             Some("skip-gram" | "cbow") => Plan::Pairs(PairOptions::read(options)?),
@@ -90,7 +89,7 @@ impl Plan {
         })
     }
 
-    /// What every objective has.
+    /// The options that every objective has.
     pub fn run(&self) -> &RunOptions {
         match self {
             Plan::Pairs(options) => &options.run,

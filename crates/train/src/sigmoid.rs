@@ -1,8 +1,8 @@
-//! The logistic function from a table, as word2vec and gensim have it.
+//! The logistic function from a table, as in word2vec and gensim.
 
 use tokenbed_memory::Gather;
 
-/// From where on it is taken to be 0 or 1, but for what the ends of the table say.
+/// The table ends here; scores beyond are given the values at its ends.
 const MOST: f32 = 6.0;
 const ENTRIES: usize = 1024;
 
@@ -16,15 +16,14 @@ impl Sigmoid {
     pub(crate) fn new() -> Self {
         let entry = |i: usize| {
             let x = ((i as f64 + 0.5) / ENTRIES as f64 * 2.0 - 1.0) * f64::from(MOST);
-            // Of libm, not of the system: the same bits everywhere.
+            // libm is used rather than the system's exp, so that the bits are the same everywhere.
             let value = 1.0 / (1.0 + libm::exp(-x));
             (value as f32, -libm::log(value) as f32)
         };
         Self { entries: (0..ENTRIES).map(entry).into_list() }
     }
 
-    /// The gradient of the logarithm's likelihood, `label - sigmoid(score)`, and the loss. A score that is no number
-    /// has a loss that is none.
+    /// The gradient of the log-likelihood, `label - sigmoid(score)`, and the loss. A non-finite score gives a NaN loss.
     #[inline]
     pub(crate) fn gradient(&self, score: f32, label: bool) -> (f32, f32) {
         let place = (score + MOST) * (ENTRIES as f32 / (2.0 * MOST));
@@ -40,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_logistic_function() {
+    fn matches_the_logistic_function() {
         let sigmoid = Sigmoid::new();
         for x in [-5.9f32, -1.0, 0.0, 0.3, 5.9] {
             let value = 1.0 / (1.0 + (-x).exp());

@@ -1,10 +1,10 @@
-//! Memory of a run: its floats, in huge pages where there are many.
+//! The floats of a run, in huge pages if there are many.
 
 use tokenbed_core::storage::Storage;
 use tokenbed_core::{Error, Result};
 use tokenbed_threads::parallel_rows;
 
-/// Zeroed floats of one owner.
+/// Zeroed floats with one owner.
 #[derive(Debug)]
 pub(crate) struct Floats(Storage);
 
@@ -16,16 +16,16 @@ impl Floats {
     }
 
     pub(crate) fn all(&mut self) -> &mut [f32] {
-        // Owned and aligned: there is always something.
+        // The storage is owned and aligned, so the default is never needed.
         self.0.elements_mut().unwrap_or_default()
     }
 }
 
-/// Work that is always worth dividing: what a share of it touches, as `threads` asks.
+/// The bytes touched by a share of work that is always worth dividing, in the unit that `threads` expects.
 pub(crate) const WORTH: usize = 4 << 20;
 
-/// Runs over blocks of `rows` rows of `out`, on all threads, and over the rest: `run` gets the number of a block's
-/// first row, and the block. Where blocks begin does not depend on the threads.
+/// Divides `out` into blocks of `rows` rows and a rest, on all threads. `run` gets the number of a block's first row,
+/// and the block. The bounds of blocks do not depend on the number of threads.
 pub(crate) fn in_blocks(out: &mut [f32], row: usize, rows: usize, run: impl Fn(usize, &mut [f32]) + Sync) {
     let block = row * rows;
     let (whole, rest) = out.split_at_mut(out.len() - out.len() % block);

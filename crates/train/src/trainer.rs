@@ -1,4 +1,4 @@
-//! Drives a model between two reports.
+//! Runs a model between two reports.
 
 use crate::model::{Array, Model, Progress};
 use std::time::{Duration, Instant};
@@ -8,18 +8,18 @@ use tokenbed_memory::{Gather, caught};
 /// What happened since the last report.
 #[derive(Clone, Copy, Debug)]
 pub struct Report {
-    /// How far it is.
+    /// The progress so far.
     pub progress: Progress,
-    /// The mean loss since the last report; NaN where there was no batch.
+    /// The mean loss since the last report; NaN if there was no batch.
     pub loss: f64,
-    /// Tokens since then.
+    /// Tokens since the last report.
     pub tokens: u64,
 }
 
-/// Why the tables are of no use any more: what was no finite number, after so many steps.
+/// Why the tables can no longer be used: what was not finite, and after how many steps.
 #[derive(Clone, Copy, Debug)]
 enum Failed {
-    /// It ended half done, for want of memory.
+    /// A step failed halfway, because memory ran out.
     Step(u64),
     Loss(u64),
     Table(u64, &'static str),
@@ -28,7 +28,8 @@ enum Failed {
 /// A model in training.
 pub struct Trainer {
     model: Box<dyn Model>,
-    /// Set once a loss, or a number of a table, was none, or a step failed: the tables are of no use then.
+    /// Set once a loss or a number in a table is not finite, or once a step failed: the tables can then no longer be
+    /// used.
     failed: Option<Failed>,
 }
 
@@ -39,17 +40,17 @@ impl std::fmt::Debug for Trainer {
 }
 
 impl Trainer {
-    /// Over a model, wherever it stands.
+    /// A trainer for a model, at whatever place the model is.
     pub fn new(model: Box<dyn Model>) -> Self {
         Self { model, failed: None }
     }
 
-    /// Trains until the time is up, so many steps are done, or `go_on` says no; one step at least, where one is left.
-    /// How it is divided changes nothing of what is learned.
+    /// Trains until the time is up, `steps` steps are done, or `go_on` returns false; at least one step, if any is
+    /// left. How a run is divided into calls does not change what is learned.
     ///
     /// # Errors
-    /// [`Error::Usage`] that names the step whose loss is no number; [`Error::Memory`] where a step found none; and
-    /// what the model says.
+    /// [`Error::Usage`], with the number of the step, if its loss is not finite; [`Error::Memory`] if a step found no
+    /// memory; and the errors of the model.
     pub fn run(&mut self, time: Duration, steps: u64, go_on: &dyn Fn() -> bool) -> Result<Report> {
         let start = Instant::now();
         let (mut loss, mut losses, mut tokens) = (0.0, 0, 0);
@@ -92,8 +93,8 @@ impl Trainer {
         )))
     }
 
-    /// The tables and what else a checkpoint holds, all of it finite: the loss of a batch tells what the batches before
-    /// it did, but nothing of its own step.
+    /// Checks that the tables, and everything else that a checkpoint holds, are finite. The loss of a batch only shows
+    /// what the batches before it did, but not what its own step did.
     fn finite(&mut self, arrays: Vec<Array>) -> Result<Vec<Array>> {
         let bad = |array: &&Array| !array.values.iter().all(|x| x.is_finite());
         if let Some(array) = arrays.iter().find(bad) {
@@ -103,15 +104,15 @@ impl Trainer {
         Ok(arrays)
     }
 
-    /// How far it is.
+    /// The progress so far.
     pub fn progress(&self) -> Progress {
         self.model.progress()
     }
 
-    /// The tables that were learned.
+    /// The learned tables.
     ///
     /// # Errors
-    /// [`Error::Usage`] after a loss that was no number, and for tables with such.
+    /// [`Error::Usage`] after a loss that is not finite, and for tables with such numbers.
     pub fn tables(&mut self) -> Result<Vec<Array>> {
         self.usable()?;
         let tables = self.model.tables();
@@ -121,7 +122,7 @@ impl Trainer {
     /// The tables and moments, for a checkpoint.
     ///
     /// # Errors
-    /// As [`Trainer::tables`]: the last checkpoint stays.
+    /// As for [`Trainer::tables`]; the last checkpoint stays.
     pub fn arrays(&mut self) -> Result<Vec<Array>> {
         self.usable()?;
         let arrays = self.model.tables().into_iter().chain(self.model.moments()).into_list();
@@ -131,7 +132,7 @@ impl Trainer {
     /// The model, for a checkpoint.
     ///
     /// # Errors
-    /// [`Error::Usage`] after a loss that was no number.
+    /// [`Error::Usage`] after a loss that is not finite.
     pub(crate) fn model(&mut self) -> Result<&mut dyn Model> {
         self.usable()?;
         Ok(&mut *self.model)

@@ -1,4 +1,4 @@
-//! Draws by frequency: how often ids come, to a power. Walker's alias method, one entry looked at a draw.
+//! Draws ids by their frequency, raised to a power. It uses Walker's alias method, which reads one entry per draw.
 
 use crate::draws::scaled;
 use tokenbed_core::{Error, Result};
@@ -7,19 +7,19 @@ use tokenbed_memory::{Gather, List, with_room, zeroed};
 /// Ids with the probabilities `count^exponent / sum`.
 #[derive(Debug)]
 pub struct Unigram {
-    /// For each id that may be drawn: below which of 2^32 it is itself, and what it is else.
+    /// For each id that may be drawn: the threshold among 2^32 below which it is drawn, and what is drawn otherwise.
     entries: Vec<(u32, u32)>,
-    /// What they stand for.
+    /// The ids that the entries stand for.
     ids: Vec<u32>,
-    /// The probability of each id, of those never drawn 0.
+    /// The probability of each id; 0 for those never drawn.
     probabilities: Vec<f32>,
 }
 
 impl Unigram {
-    /// Over ids `0 .. counts.len()`; one that never comes is never drawn.
+    /// Draws over ids `0 .. counts.len()`. An id with a count of 0 is never drawn.
     ///
     /// # Errors
-    /// [`Error::Usage`] where none comes.
+    /// [`Error::Usage`] if all counts are 0.
     pub fn new(counts: &[u64], exponent: f64) -> Result<Self> {
         let ids: Vec<u32> = (0..).zip(counts).filter(|(_, count)| **count > 0).map(|(id, _)| id).into_list();
         let weights: Vec<f64> = ids.iter().map(|&id| libm::pow(counts[id as usize] as f64, exponent)).into_list();
@@ -36,7 +36,7 @@ impl Unigram {
         Ok(Self { entries: aliases(shares), ids, probabilities })
     }
 
-    /// The id of 64 random bits.
+    /// The id that 64 random bits select.
     #[inline]
     pub fn id(&self, bits: u64) -> u32 {
         let place = scaled((bits >> 32) as u32, self.entries.len() as u32);
@@ -50,7 +50,7 @@ impl Unigram {
     }
 }
 
-/// Shares that are 1 in the mean: what is short of 1 is filled up from what is over.
+/// The entries for shares whose mean is 1: each share below 1 is filled up from one above 1.
 fn aliases(mut shares: Vec<f64>) -> Vec<(u32, u32)> {
     let mut entries: Vec<(u32, u32)> = (0..shares.len() as u32).map(|i| (u32::MAX, i)).into_list();
     let (mut small, mut large): (Vec<usize>, Vec<usize>) = (0..shares.len()).partition(|&i| shares[i] < 1.0);

@@ -1,11 +1,11 @@
-//! Words of a text that comes in parts: what stands between spaces, in the order of how often it comes.
+//! The words of a text that arrives in parts. Words are separated by spaces, and numbered by frequency.
 
 use crate::corpus::{Corpus, times};
 use std::collections::HashMap;
 use tokenbed_core::{Error, Result};
 use tokenbed_memory::{Gather, List, Map, Text, filled, owned, with_room};
 
-/// Counts words while a text comes. A line is a sentence.
+/// Counts words while a text arrives. Each line is a sentence.
 #[derive(Debug, Default)]
 pub struct WordCounter {
     numbers: HashMap<Box<str>, u32>,
@@ -13,11 +13,11 @@ pub struct WordCounter {
     counts: Vec<u64>,
     ids: Vec<u32>,
     ends: Vec<usize>,
-    /// The front of a word that may go on.
+    /// The beginning of a word that may continue in the next part.
     rest: String,
 }
 
-/// A vocabulary, most frequent word first, and the text in it.
+/// A vocabulary, the most frequent word first, and the text as its ids.
 #[derive(Debug)]
 pub struct Counted {
     /// The words.
@@ -30,7 +30,7 @@ pub struct Counted {
 #[derive(Debug)]
 pub(crate) struct Sentences {
     ids: Vec<u32>,
-    /// Where each ends.
+    /// Where each sentence ends.
     ends: Vec<usize>,
 }
 
@@ -67,7 +67,7 @@ impl WordCounter {
         self.rest.put_str(rest);
     }
 
-    /// Ends a text: what comes next is another.
+    /// Ends a text; what comes next is another text.
     pub fn end(&mut self) {
         let word = std::mem::take(&mut self.rest);
         if !word.is_empty() {
@@ -76,7 +76,8 @@ impl WordCounter {
         self.end_line();
     }
 
-    /// Takes a sentence whose words are known, white space in them or not; whether there was any.
+    /// Takes a sentence whose words are given one by one, even with white space in them. Returns whether there were
+    /// any.
     pub fn sentence<'a>(&mut self, words: impl Iterator<Item = &'a str>) -> bool {
         self.end();
         let before = self.ids.len();
@@ -106,8 +107,8 @@ impl WordCounter {
         self.ids.put(number);
     }
 
-    /// New numbers: by how often a word comes, then by which came first; of words that come less often than
-    /// `min_count`: none.
+    /// New numbers by how often a word occurs, then by first occurrence. Words that occur less often than `min_count`
+    /// get none.
     fn sorted(&self, min_count: u64) -> (Vec<u32>, Vec<u32>) {
         let numbers = 0..self.words.len() as u32;
         let mut order: Vec<u32> = numbers.filter(|&n| self.counts[n as usize] >= min_count).into_list();
@@ -128,8 +129,8 @@ impl WordCounter {
         ))
     }
 
-    /// The vocabulary of words that come at least `min_count` times, and the sentences without the others: as many as
-    /// were given, some of them empty.
+    /// The vocabulary of words that occur at least `min_count` times, and the sentences without the others. All
+    /// sentences are kept, even if some become empty.
     pub(crate) fn numbered(mut self, min_count: u64) -> Result<(Vec<String>, Sentences)> {
         self.end();
         let (order, new) = self.sorted(min_count);
@@ -146,10 +147,10 @@ impl WordCounter {
         Ok((order.iter().map(|&n| owned(&self.words[n as usize])).into_list(), sentences))
     }
 
-    /// The vocabulary of words that come at least `min_count` times, and the text without the others.
+    /// The vocabulary of words that occur at least `min_count` times, and the text without the others.
     ///
     /// # Errors
-    /// [`Error::Usage`] where nothing was there, or nothing is left.
+    /// [`Error::Usage`] if there were no words, or none is left.
     pub fn finish(self, min_count: u64) -> Result<Counted> {
         let (words, Sentences { ids, ends }) = self.numbered(min_count)?;
         Ok(Counted { corpus: Corpus::new(ids, &ends, words.len(), 1)?, words })
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn words_come_by_frequency_wherever_parts_end() {
+    fn words_are_sorted_by_frequency_wherever_parts_end() {
         let text = "b a\u{a0}a\tc\n\n a  über b\u{2003}c\na";
         let whole = counted(&[text], 1).unwrap();
         assert_eq!(whole.words, ["a", "b", "c", "über"]);
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_known_stay_as_they_are() {
+    fn given_words_are_kept_unchanged() {
         let mut counter = WordCounter::default();
         counter.push("a New");
         assert!(counter.sentence(["New York", "a", "New York"].into_iter()));
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told() {
+    fn rejects_empty_texts() {
         assert!(counted(&["", " \n "], 1).unwrap_err().to_string().contains("empty"));
         assert!(counted(&["a b b"], 3).unwrap_err().to_string().contains("comes 2 times"));
     }

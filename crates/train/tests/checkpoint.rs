@@ -1,4 +1,4 @@
-//! Files that are no checkpoint of this run.
+//! Files that are not a checkpoint of this run are refused.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -15,7 +15,7 @@ fn skip_gram(options: tokenbed_train::pairs::PairOptions, text: usize) -> Traine
 }
 
 #[test]
-fn what_is_not_of_this_run_is_told_and_changes_nothing() {
+fn rejects_checkpoints_of_other_runs_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let mut saved = skip_gram(pairs(false), 3000);
@@ -50,9 +50,9 @@ fn what_is_not_of_this_run_is_told_and_changes_nothing() {
     assert!(matches!(missing, Err(Error::File { .. })));
 }
 
-/// Wherever one byte is another one.
+/// A change of any single byte is detected.
 #[test]
-fn what_is_damaged_is_told() {
+fn reports_damaged_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let mut saved = skip_gram(pairs(false), 3000);
@@ -65,14 +65,14 @@ fn what_is_damaged_is_told() {
         damaged[at] ^= 1;
         std::fs::write(&path, damaged).unwrap();
         let error = restore(&mut skip_gram(pairs(false), 3000), &path).unwrap_err();
-        // An element type may become one that tensors do not have.
+        // A changed byte may turn an element type into one that is not supported.
         assert!(matches!(error, Error::Format { .. } | Error::DType(_)), "byte {at}: {error:?}");
         assert!(error.to_string().contains("run.safetensors"), "byte {at}: {error}");
     }
 }
 
 #[test]
-fn other_files_and_versions() {
+fn rejects_other_files_and_versions() {
     use tokenbed_core::DType;
     use tokenbed_io::safetensors::{ToSave, save};
     let folder = tempfile::tempdir().unwrap();
@@ -86,9 +86,9 @@ fn other_files_and_versions() {
     assert!(error.contains("version 9") && error.contains("version 2"), "{error}");
 }
 
-/// A step whose loss is fine can leave tables that are not: they never reach the disk.
+/// A step whose loss is finite can leave tables that are not: they are never written.
 #[test]
-fn no_checkpoint_has_numbers_that_are_not_finite() {
+fn never_writes_numbers_that_are_not_finite() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let mut options = next_token(false, Softmax::Full);
@@ -105,7 +105,7 @@ fn no_checkpoint_has_numbers_that_are_not_finite() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_ends_the_run() {
+fn a_non_finite_loss_ends_the_run() {
     let mut options = pairs(false);
     (options.alpha, options.min_alpha) = (1e30, 1e30);
     let mut trainer = skip_gram(options, 3000);
@@ -121,7 +121,7 @@ fn a_loss_that_is_no_number_ends_the_run() {
 
 #[cfg(unix)]
 #[test]
-fn what_a_killed_save_left_goes_with_the_next() {
+fn the_next_save_removes_what_a_killed_one_left() {
     let folder = tempfile::tempdir().unwrap();
     let left = folder.path().join(".tokenbed-x1y2z3.part");
     let file = std::fs::File::create(&left).unwrap();

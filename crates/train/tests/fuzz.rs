@@ -1,4 +1,4 @@
-//! The bodies of the fuzz targets, on bytes that proptest draws: so that they keep compiling, and holding.
+//! Runs the bodies of the fuzz targets on bytes that proptest draws, so that they keep compiling and holding.
 #![allow(clippy::expect_used, reason = "the fuzz targets' bodies are tests")]
 
 #[path = "../fuzz/bodies.rs"]

@@ -1,4 +1,4 @@
-//! What is learned, against what is known: the gradient in f64, planted neighbours, separable classes.
+//! What is learned equals what is known: a gradient in f64, planted neighbours, separable classes.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -65,10 +65,10 @@ fn rows(array: &Array) -> Vec<Vec<f64>> {
 }
 
 #[test]
-fn the_full_softmax_and_adamw_are_those_of_f64() {
+fn the_full_softmax_and_adamw_agree_with_f64() {
     for tied in [false, true] {
         let mut options = next_token(tied, Softmax::Full);
-        // One window after the other: the batches are known without the order.
+        // One batch holds all windows, so the batches are known without the order of an epoch.
         options.batch_size = 1000;
         options.final_lr = options.adamw.lr;
         options.run.epochs = 3;
@@ -88,7 +88,8 @@ fn the_full_softmax_and_adamw_are_those_of_f64() {
             let loss = naive.step(&positions, 1e-2, 0.01) / positions.len() as f64;
             assert!((report.loss - loss).abs() < 1e-5, "{} is not {loss}", report.loss);
         }
-        // Adam divides gradients by their size: where one is near zero its rounding counts. Hence a share, not all.
+        // Adam divides gradients by their size, so rounding matters if one is near zero. Hence a small share may
+        // differ.
         let (mut far, mut all) = (0, 0);
         for (ours, theirs) in trainer.tables().unwrap().iter().zip(&naive.tables) {
             for (a, b) in rows(ours).iter().flatten().zip(theirs.iter().flatten()) {
@@ -139,7 +140,7 @@ fn a_vocabulary_of_a_few_words_does_not_diverge() {
     }
 }
 
-/// Sentences about one of 20 things, each of which has 5 names and 10 words that go with it.
+/// Sentences about one of 20 topics, each of which has 5 names and 10 words that occur with it.
 fn planted() -> Corpus {
     let (mut ids, mut ends) = (Vec::new(), Vec::new());
     for i in 0..12_000 {
@@ -158,7 +159,7 @@ fn planted() -> Corpus {
 }
 
 #[test]
-fn names_of_the_same_thing_are_neighbours() {
+fn names_of_the_same_topic_are_neighbours() {
     for cbow in [false, true] {
         let mut options = pairs(cbow);
         (options.sample, options.run.epochs, options.window) = (0.0, 5, 5);
@@ -211,7 +212,7 @@ fn separable_classes_are_told_apart() {
     assert!(right >= 295, "{right} of 300");
 }
 
-/// One step of word2vec over the centers `range` in f64: every change by the tables as they are before it.
+/// One step of word2vec over the centers `range` in f64: every change is computed from the tables before the step.
 fn pairs_step(
     [input, output]: &mut [Vec<Vec<f64>>; 2],
     text: &[u32],
@@ -258,7 +259,7 @@ fn pairs_step(
 }
 
 #[test]
-fn a_step_of_pairs_is_that_of_f64() {
+fn a_step_of_pairs_agrees_with_f64() {
     let text: Vec<u32> = corpus(3000, 200).ids().to_vec();
     for (cbow, cbow_mean) in [(false, true), (true, true), (true, false)] {
         let method = if cbow { Method::Cbow(CbowOptions { cbow_mean }) } else { Method::SkipGram };
@@ -266,7 +267,7 @@ fn a_step_of_pairs_is_that_of_f64() {
         let corpus = Corpus::new(text.clone(), &[text.len()], 200, 1).unwrap();
         let unigram = Unigram::new(corpus.counts(), options.ns_exponent).unwrap();
         let mut trainer = Trainer::new(Box::new(Pairs::new(options, corpus).unwrap()));
-        // Until scores differ from 0.
+        // Trains until scores differ from 0.
         train(&mut trainer, 20);
         for _ in 0..3 {
             let before = trainer.progress();
@@ -283,7 +284,7 @@ fn a_step_of_pairs_is_that_of_f64() {
                         off = off.max((expected[x] - found[x]).abs());
                     }
                 }
-                // The logistic function comes from a table of 1024 entries.
+                // The logistic function comes from a table of 1024 entries, hence the tolerance.
                 assert!(moved > 1e-3 && off < 0.01 * moved, "cbow {cbow}, table {i}: off by {off} of {moved}");
             }
         }
@@ -292,7 +293,7 @@ fn a_step_of_pairs_is_that_of_f64() {
 
 #[test]
 fn the_rate_of_pairs_falls_by_sentences() {
-    // One long sentence, then nine short ones: a tenth of the way down is behind the first, as with gensim.
+    // One long sentence, then nine short ones: the rate falls as much over the first as over each other, as in gensim.
     let ids: Vec<u32> = (0..590).map(|i| i % 40).collect();
     let ends: Vec<usize> = (0..10).map(|i| 500 + 10 * i).collect();
     let corpus = Corpus::new(ids, &ends, 40, 1).unwrap();

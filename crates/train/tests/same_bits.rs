@@ -1,4 +1,4 @@
-//! The same bits at any number of threads, and wherever a run is interrupted.
+//! A run gives the same bits on any number of threads, and wherever it is interrupted.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -8,7 +8,7 @@ use common::{all, bits, restore, train};
 use tokenbed_train::checkpoint;
 
 #[test]
-fn at_any_number_of_threads() {
+fn same_bits_at_any_number_of_threads() {
     for (name, make) in all() {
         let results = [1, 2, 3, 8].map(|threads| {
             tokenbed_threads::set_num_threads(threads).unwrap();
@@ -22,7 +22,7 @@ fn at_any_number_of_threads() {
 }
 
 #[test]
-fn from_every_checkpoint() {
+fn same_bits_from_every_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     for (name, make) in all() {
@@ -33,7 +33,7 @@ fn from_every_checkpoint() {
             let mut first = make();
             train(&mut first, cut);
             checkpoint::save(&mut first, &path, "{}").unwrap();
-            // Saved again it is the same file: nothing of a run is outside of it.
+            // Saving again gives the same file: a checkpoint holds the whole run.
             let saved = std::fs::read(&path).unwrap();
             let mut second = make();
             restore(&mut second, &path).unwrap();
@@ -46,7 +46,7 @@ fn from_every_checkpoint() {
 }
 
 #[test]
-fn however_a_run_is_divided() {
+fn same_bits_however_a_run_is_divided() {
     for (name, make) in all() {
         let (mut whole, mut parts) = (make(), make());
         train(&mut whole, u64::MAX);

@@ -1,8 +1,9 @@
-//! Live buffers whose tables are garbage, in code that does not let the event loop turn.
+//! Frees live buffers whose tables are garbage, for code that never lets the event loop turn.
 //!
-//! That a buffer was collected says nothing of its memory, which may have been moved to another one before. So a buffer
-//! is held until its table is garbage, and then it is seen in one go, in which no JavaScript runs: that it still has
-//! its memory, and that a collection finds nobody who holds it. Then nobody looks at the memory any more.
+//! A collected buffer does not prove that its memory is unused, because the memory may have been transferred to another
+//! buffer before. A buffer is therefore held until its table is garbage. Then two checks are made in one step, during
+//! which no JavaScript runs: that the buffer still has its memory, and that a garbage collection finds no reference to
+//! it. If both hold, nobody can access the memory any more.
 
 use super::shown::Shown;
 use crate::node::external;
@@ -14,10 +15,11 @@ use std::ptr;
 use std::rc::Rc;
 use tokenbed_memory::List;
 
-/// So many bytes of orphans are worth a collection of their own.
+/// This many bytes of orphans justify a garbage collection of their own.
 pub(crate) const WORTH: usize = 256 << 20;
 
-/// The orphans of a thread, and from how many times as many bytes on they are looked at: more where that was in vain.
+/// The orphans of a thread, and the growth factor after which they are examined again. The factor increases after an
+/// examination that freed nothing.
 struct Orphans {
     all: Vec<Rc<Shown>>,
     times: usize,
@@ -27,12 +29,12 @@ thread_local! {
     static ORPHANS: RefCell<Orphans> = const { RefCell::new(Orphans { all: Vec::new(), times: 1 }) };
 }
 
-/// What `run` makes of the orphans; nothing while the thread ends.
+/// Runs `run` on the orphans; returns None while the thread is ending.
 fn with<R>(run: impl FnOnce(&mut Orphans) -> R) -> Option<R> {
     ORPHANS.try_with(|orphans| orphans.try_borrow_mut().ok().map(|mut orphans| run(&mut orphans))).ok().flatten()
 }
 
-/// A buffer's table is garbage.
+/// Adds a buffer whose table is garbage.
 pub(super) fn enter(shown: Rc<Shown>) {
     let entered = external::is_ahead()
         && shown.is_held()
@@ -49,11 +51,11 @@ pub(super) fn enter(shown: Rc<Shown>) {
     }
 }
 
-/// Makes garbage whose finalizer lets go of the orphans when the event loop turns; whether it did.
+/// Creates garbage whose finalizer releases the orphans when the event loop turns. Returns whether that worked.
 fn tells_of_turn(env: sys::napi_env) -> bool {
     let (mut scope, mut object) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: an environment that is alive, as it is calling or finalizing; the finalizer reads nothing of what it is
-    // given.
+    // SAFETY: the environment is alive, because it is calling or finalizing; the finalizer does not read the pointer it
+    // is given.
     unsafe {
         if sys::napi_open_handle_scope(env, &mut scope) != sys::Status::napi_ok {
             return false;
@@ -68,11 +70,11 @@ fn tells_of_turn(env: sys::napi_env) -> bool {
 }
 
 unsafe extern "C" fn turned(_env: sys::napi_env, _data: *mut c_void, _hint: *mut c_void) {
-    // What a panic leaves behind is memory.
+    // A panic leaks memory and does nothing else.
     let _ = catch_unwind(finalizers_run);
 }
 
-/// The event loop turns: buffers go with the garbage collector, and their memory with their finalizers.
+/// The event loop turns: the garbage collector takes the buffers, and their finalizers free the memory.
 pub(crate) fn finalizers_run() {
     let all = with(|orphans| {
         orphans.times = 1;
@@ -81,7 +83,7 @@ pub(crate) fn finalizers_run() {
     all.into_iter().flatten().for_each(|shown| shown.let_go());
 }
 
-/// Frees the memory of orphans that nobody looks at, where there are so many bytes of it.
+/// Frees the memory of orphans that nobody can access, if they have at least `least` bytes.
 pub(crate) fn free_orphans(env: sys::napi_env, least: usize) {
     let due = with(|orphans| {
         let bytes: usize =
@@ -89,11 +91,11 @@ pub(crate) fn free_orphans(env: sys::napi_env, least: usize) {
         (bytes >= least.saturating_mul(orphans.times)).then(|| std::mem::take(&mut orphans.all))
     });
     let Some(all) = due.flatten() else { return };
-    // Another environment's go with the garbage collector.
+    // Orphans of other environments are left to the garbage collector.
     let (mut all, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|shown| shown.environment() == env);
     others.iter().for_each(|shown| shown.let_go());
     let before = all.len();
-    // A collection that had begun before this may have seen a buffer held: the next one has not.
+    // A collection that had already begun may have seen a buffer held; the second one cannot have.
     for _ in 0..2 {
         all.retain(|shown| shown.let_go_attached());
         external::press(env);

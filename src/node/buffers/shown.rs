@@ -1,9 +1,9 @@
-//! A live buffer over a storage: its hold on the storage, as long as anybody may look through it.
+//! A live buffer over a storage: it holds the storage as long as anybody may access the memory through the buffer.
 //!
-//! At the end of an environment Node detaches every external buffer that was made in it and runs its finalizer, also of
-//! one whose memory was moved to another thread, which goes on looking at it; and then nothing tells such a buffer from
-//! the rest. So the buffer that is handed out is not the one that Node made, but one that the memory was moved to at
-//! once: Node knows nothing of that one and leaves it as it is, so that the finalizer can ask it.
+//! When an environment ends, Node detaches every external buffer made in it and runs its finalizer. It does so even if
+//! the memory was moved to another thread that still reads it, and nothing distinguishes such a buffer from the others
+//! at that point. Therefore the buffer that is handed out is not the one Node made, but one to which the memory was
+//! moved right away. Node does not know that buffer and leaves it alone, so the finalizer can inspect it.
 
 use crate::node::guard::Failure;
 use napi::bindgen_prelude::{ArrayBuffer, FromNapiValue};
@@ -14,22 +14,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tokenbed_core::storage::Storage;
 
-/// A buffer's hold on its storage. It ends with the buffer's finalizer, with [`Shown::close`], or never: see
+/// A buffer's hold on its storage. It ends with the buffer's finalizer or with [`Shown::close`], or it never ends: see
 /// [`Shown::finalize`].
 pub(super) struct Shown {
     env: sys::napi_env,
-    /// The buffer that was handed out; null before it is made and after the end.
+    /// The buffer that was handed out; null before it is made and after the hold has ended.
     buffer: Cell<sys::napi_ref>,
-    /// Whether this holds the buffer: that of a table until the table is garbage. Results come when the event loop
-    /// turns, and their buffers go when it does.
+    /// Whether this keeps the buffer alive. The buffer of a table is kept until the table is garbage. Buffers of
+    /// results are not kept: the event loop turns between results, and buffers are finalized then.
     held: Cell<bool>,
-    /// Whether the buffer's memory can be moved to another.
+    /// Whether the buffer's memory can be moved to another buffer.
     moves: bool,
     storage: Cell<Option<Arc<Storage>>>,
     bytes: usize,
 }
 
-/// What became of a buffer.
+/// The state of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Buffer {
     Attached,
@@ -39,9 +39,9 @@ enum Buffer {
 }
 
 impl Shown {
-    /// A live buffer over `bytes` from `start` on, which lie in the storage; nothing where the host made a copy
-    /// instead. `transfer` is `ArrayBuffer.prototype.transfer`, where there is such a thing: where not, no form of
-    /// moving moves memory that is not V8's own.
+    /// A live buffer over `bytes` bytes of the storage, beginning at `start`; None if the host made a copy instead.
+    /// `transfer` is `ArrayBuffer.prototype.transfer`, if it exists; without it, no other way of moving a buffer moves
+    /// memory that V8 does not own.
     pub(super) fn over(
         env: &Env,
         storage: Arc<Storage>,
@@ -53,17 +53,17 @@ impl Shown {
         let (moves, held) = (transfer.is_some(), Cell::new(held));
         let shown = Rc::new(Self { env: env.raw(), buffer, held, moves, storage, bytes });
         let keeper = Rc::clone(&shown);
-        // SAFETY: the keeper holds the storage until the finalizer ends that, or until `close` was called by who has
-        // detached the buffer.
+        // SAFETY: the keeper holds the storage until the finalizer ends the hold, or until `close` is called by a
+        // caller that has detached the buffer.
         let made = unsafe { ArrayBuffer::from_external(env, start, bytes, keeper, |_, keeper| keeper.finalize()) }?;
         if made.as_ptr() != start {
-            // The host copied: such a buffer is not live, and the finalizer has run already.
+            // The host made a copy: that buffer is not live, and the finalizer has already run.
             return Ok(None);
         }
         let mut buffer = made.raw();
         if let Some(transfer) = transfer {
-            // SAFETY: a live environment and values of it; `transfer` takes no arguments, and runs no JavaScript of
-            // anybody's.
+            // SAFETY: the environment is live and the values are its own; `transfer` takes no arguments and runs no
+            // user JavaScript.
             check_status!(unsafe {
                 sys::napi_call_function(env.raw(), made.raw(), transfer.raw(), 0, ptr::null(), &mut buffer)
             })?;
@@ -79,12 +79,12 @@ impl Shown {
         Ok(Some((shown, buffer)))
     }
 
-    /// How many bytes the buffer shows.
+    /// The number of bytes that the buffer shows.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Its table is garbage: the buffer goes with the garbage collector, and its memory with its finalizer.
+    /// The table is garbage: the garbage collector may take the buffer, and its finalizer frees the memory.
     pub(super) fn let_go(&self) {
         let reference = self.buffer.get();
         if self.held.replace(false) && !reference.is_null() {
@@ -93,15 +93,15 @@ impl Shown {
         }
     }
 
-    /// As `let_go`: whether the buffer still has its memory.
+    /// Does the same as `let_go`, and returns whether the buffer still has its memory.
     pub(super) fn let_go_attached(&self) -> bool {
         let attached = self.look() == Buffer::Attached;
         self.let_go();
         attached
     }
 
-    /// After `let_go_attached` and a collection: whether the buffer was collected. Then nobody looks at the memory any
-    /// more; else the buffer is held again.
+    /// To be called after `let_go_attached` and a garbage collection. Returns whether the buffer was collected, in
+    /// which case nobody can access the memory any more; otherwise the buffer is held again.
     pub(super) fn close_collected(&self) -> bool {
         let collected = self.look() == Buffer::Collected;
         if collected {
@@ -114,29 +114,29 @@ impl Shown {
         collected
     }
 
-    /// Whether it holds the buffer.
+    /// Whether this keeps the buffer alive.
     pub(super) fn is_held(&self) -> bool {
         self.held.get()
     }
 
-    /// The environment whose buffer it is.
+    /// The environment in which the buffer was made.
     pub(super) fn environment(&self) -> sys::napi_env {
         self.env
     }
 
-    /// Ends the hold: nobody looks through the buffer any more. A second call does nothing.
+    /// Ends the hold, once nobody can access the memory through the buffer. A second call does nothing.
     pub(super) fn close(&self) {
         drop(self.storage.take());
         let reference = self.buffer.replace(ptr::null_mut());
         if !reference.is_null() {
-            // SAFETY: made in `over`, and the environment is alive whenever its finalizers and calls run. The answer is
-            // of no use here: what cannot be deleted goes with the environment.
+            // SAFETY: the reference was made in `over`, and the environment is alive whenever its finalizers and calls
+            // run. The status is ignored: a reference that cannot be deleted ends with the environment.
             unsafe { sys::napi_delete_reference(self.env, reference) };
         }
     }
 
-    /// The memory is nobody's any more, or the environment ends. Where it was moved elsewhere by then it is left alone
-    /// for good, and counted as held: nobody will tell when the last look at it was.
+    /// Called when nobody uses the memory any more, or when the environment ends. If the memory has been moved
+    /// elsewhere by then, it is never freed and stays counted as held, because nothing will report its last use.
     fn finalize(&self) {
         if self.moves && !self.buffer.get().is_null() && self.may_be_elsewhere() {
             std::mem::forget(self.storage.take());
@@ -144,12 +144,12 @@ impl Shown {
         self.close();
     }
 
-    /// Whether the environment ends while the memory may be another buffer's. Of a buffer that was collected nothing is
-    /// known then: it may have been moved before, or its finalizer may just have been about to run.
+    /// Whether the environment is ending while another buffer may have the memory. For a buffer that was collected this
+    /// cannot be known: its memory may have been moved before, or its finalizer may just have been about to run.
     fn may_be_elsewhere(&self) -> bool {
         let mut scope = ptr::null_mut();
         // SAFETY: the environment is alive while its finalizers run, and values are used within their scope. None of
-        // these calls runs JavaScript; `napi_has_named_property` is refused where none may run.
+        // these calls runs JavaScript; `napi_has_named_property` is refused when no JavaScript may run.
         let goes_on = unsafe {
             if sys::napi_open_handle_scope(self.env, &mut scope) != sys::Status::napi_ok {
                 return true;
@@ -164,7 +164,7 @@ impl Shown {
         !goes_on && self.look() != Buffer::Attached
     }
 
-    /// What became of the buffer. Its value lives no longer than this.
+    /// The state of the buffer. No reference to its value remains afterwards.
     fn look(&self) -> Buffer {
         let (mut scope, mut buffer, mut detached) = (ptr::null_mut(), ptr::null_mut(), false);
         // SAFETY: the environment is alive while its finalizers and calls run, the reference was made in it, and the

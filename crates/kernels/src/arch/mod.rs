@@ -1,5 +1,5 @@
-//! The vectors of each instruction set: the operations of `lanes/`, an intrinsic each. No op is named here; ops are
-//! compiled for these vectors by [`crate::dispatch::arms!`].
+//! The vectors of each instruction set: each operation of `lanes/` is one intrinsic. No op is named here;
+//! [`crate::dispatch::arms!`] compiles ops for these vectors.
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;

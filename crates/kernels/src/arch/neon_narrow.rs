@@ -5,10 +5,10 @@ use crate::lanes::narrow::NarrowLanes;
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-/// The bytes from `from` on, as four u32.
+/// The bytes beginning at `from`, as four u32.
 #[inline(always)]
 unsafe fn bytes(from: *const u8) -> uint32x4_t {
-    // SAFETY: the caller's: NEON is here and 4 bytes may be read.
+    // SAFETY: the caller promises NEON, and that 4 bytes may be read.
     unsafe {
         let four = vcreate_u8(u64::from(from.cast::<u32>().read_unaligned()));
         vmovl_u16(vget_low_u16(vmovl_u8(four)))
@@ -22,8 +22,8 @@ impl NarrowLanes for F32x4 {
 
     #[inline(always)]
     unsafe fn load_f16(from: *const u8) -> Self {
-        // An instruction rather than its intrinsic, whose vector of halves is not stable.
-        // SAFETY: the caller's: NEON is here and 8 bytes may be read; the instruction changes one register.
+        // This is an instruction rather than its intrinsic, whose vector type of halves is not stable.
+        // SAFETY: the caller promises NEON, and that 8 bytes may be read; the instruction changes one register.
         unsafe {
             let halves: uint16x4_t = vreinterpret_u16_u8(vld1_u8(from));
             let wide: float32x4_t;
@@ -35,7 +35,7 @@ impl NarrowLanes for F32x4 {
 
     #[inline(always)]
     unsafe fn load_two_f16(from: *const u8) -> [f32; 2] {
-        // SAFETY: the caller's: NEON is here and 4 bytes may be read; the instruction changes one register.
+        // SAFETY: the caller promises NEON, and that 4 bytes may be read; the instruction changes one register.
         unsafe {
             let halves = vcreate_u16(u64::from(from.cast::<u32>().read_unaligned()));
             let wide: float32x4_t;
@@ -47,19 +47,19 @@ impl NarrowLanes for F32x4 {
 
     #[inline(always)]
     unsafe fn load_bf16(from: *const u8) -> Self {
-        // SAFETY: the caller's: NEON is here and 8 bytes may be read.
+        // SAFETY: the caller promises NEON, and that 8 bytes may be read.
         unsafe { Self(vreinterpretq_f32_u32(vshll_n_u16::<16>(vreinterpret_u16_u8(vld1_u8(from))))) }
     }
 
     #[inline(always)]
     unsafe fn load_u8(from: *const u8) -> Self {
-        // SAFETY: the caller's: NEON is here and 4 bytes may be read.
+        // SAFETY: the caller promises NEON, and that 4 bytes may be read.
         unsafe { Self(vcvtq_f32_u32(bytes(from))) }
     }
 
     #[inline(always)]
     unsafe fn load_nibbles(from: *const u8) -> [Self; 2] {
-        // SAFETY: the caller's: NEON is here and 4 bytes may be read.
+        // SAFETY: the caller promises NEON, and that 4 bytes may be read.
         unsafe {
             let wide = bytes(from);
             let low = vandq_u32(wide, vdupq_n_u32(15));
@@ -69,19 +69,19 @@ impl NarrowLanes for F32x4 {
 
     #[inline(always)]
     unsafe fn interleave(a: Self, b: Self) -> [Self; 2] {
-        // SAFETY: the caller's: NEON is here.
+        // SAFETY: the caller promises NEON.
         unsafe { [Self(vzip1q_f32(a.0, b.0)), Self(vzip2q_f32(a.0, b.0))] }
     }
 
     #[inline(always)]
     unsafe fn swap_pairs(self) -> Self {
-        // SAFETY: the caller's: NEON is here.
+        // SAFETY: the caller promises NEON.
         unsafe { Self(vrev64q_f32(self.0)) }
     }
 
     #[inline(always)]
     unsafe fn store_f16(self, to: *mut u8) {
-        // SAFETY: the caller's: NEON is here and 8 bytes may be written; the instruction changes one register.
+        // SAFETY: the caller promises NEON, and that 8 bytes may be written; the instruction changes one register.
         unsafe {
             let halves: uint16x4_t;
             asm!("fcvtn {halves:v}.4h, {wide:v}.4s", halves = lateout(vreg) halves, wide = in(vreg) self.0,
@@ -92,20 +92,20 @@ impl NarrowLanes for F32x4 {
 
     #[inline(always)]
     unsafe fn store_low_halves(ints: uint32x4_t, to: *mut u8) {
-        // SAFETY: the caller's: NEON is here and 8 bytes may be written.
+        // SAFETY: the caller promises NEON, and that 8 bytes may be written.
         unsafe { vst1_u8(to, vreinterpret_u8_u16(vmovn_u32(ints))) }
     }
 
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
-        // Not FMAX, which gives NaN where one of the two is.
-        // SAFETY: the caller's: NEON is here.
+        // FMAX is not used, because it gives NaN if either operand is NaN.
+        // SAFETY: the caller promises NEON.
         unsafe { Self(vbslq_f32(vcgtq_f32(self.0, other.0), self.0, other.0)) }
     }
 
     #[inline(always)]
     unsafe fn div(self, other: Self) -> Self {
-        // SAFETY: the caller's: NEON is here.
+        // SAFETY: the caller promises NEON.
         unsafe { Self(vdivq_f32(self.0, other.0)) }
     }
 }

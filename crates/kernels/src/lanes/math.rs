@@ -1,15 +1,15 @@
-//! The arithmetic that draws need, on top of [`Lanes`]: f32 with fused multiply-add, and as many u32 beside them.
+//! The arithmetic that random draws need, on top of [`Lanes`]: f32 with fused multiply-add, and as many lanes of u32.
 //!
-//! As in [`Lanes`], every method is `unsafe` because the machine must have the instruction set, and every operation
-//! rounds as IEEE says: a body written on this trait gives the same bits on each instruction set.
+//! As in [`Lanes`], every method is `unsafe` because the machine must have the instruction set. Every operation rounds
+//! as IEEE says, so a body written with this trait gives the same bits on each instruction set.
 
 use crate::lanes::Lanes;
 
-/// Lanes that can compute, with integer lanes of the same width.
+/// Lanes that can do arithmetic, with integer lanes of the same width.
 pub(crate) trait MathLanes: Lanes {
     /// `WIDTH` u32, wrapping.
     type Ints: Copy;
-    /// A yes or no for each lane.
+    /// A boolean for each lane.
     type Mask: Copy;
 
     /// The same value in every lane.
@@ -22,17 +22,17 @@ pub(crate) trait MathLanes: Lanes {
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self;
     /// The square root, rounded correctly.
     unsafe fn sqrt(self) -> Self;
-    /// The sum of the lanes, halved until one is left: lane `i` takes up lane `i + half`.
+    /// The sum of the lanes, halved until one is left: lane `i` is added to lane `i + half`.
     unsafe fn sum(self) -> f32;
     /// `self == other`.
     unsafe fn equals(self, other: Self) -> Self::Mask;
-    /// `yes` where the mask says so, else `no`.
+    /// `yes` in lanes where the mask is set, and `no` in the others.
     unsafe fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
     /// The bits of the floats.
     unsafe fn to_bits(self) -> Self::Ints;
-    /// Floats of these bits.
+    /// The floats with these bits.
     unsafe fn from_bits(bits: Self::Ints) -> Self;
-    /// Signed integers as floats, to nearest even.
+    /// Signed integers converted to floats, rounded to nearest even.
     unsafe fn from_signed(ints: Self::Ints) -> Self;
 
     /// Reads `WIDTH` integers, at any alignment.
@@ -51,26 +51,26 @@ pub(crate) trait MathLanes: Lanes {
     unsafe fn xor(a: Self::Ints, b: Self::Ints) -> Self::Ints;
     /// Shifts left by a constant below 32.
     unsafe fn shift_left<const BY: u32>(ints: Self::Ints) -> Self::Ints;
-    /// Shifts right by a constant from 1 to 31, zeros coming in.
+    /// Shifts right by a constant from 1 to 31, filling with zeros.
     unsafe fn shift_right<const BY: u32>(ints: Self::Ints) -> Self::Ints;
-    /// Shifts right by a constant from 1 to 31, the sign bit coming in.
+    /// Shifts right by a constant from 1 to 31, filling with the sign bit.
     unsafe fn shift_right_signed<const BY: u32>(ints: Self::Ints) -> Self::Ints;
-    /// Where bit `BIT` is set.
+    /// The lanes in which bit `BIT` is set.
     unsafe fn has_bit<const BIT: u32>(ints: Self::Ints) -> Self::Mask;
 
-    /// From whole blocks of 16 at `from`: lanes of their first halves, and the lanes that stand 8 elements later. Lanes
-    /// narrower than a half take its part from `from` on.
+    /// Reads whole blocks of 16 at `from`: the lanes of their first halves, and the lanes 8 elements later. Vectors
+    /// narrower than half a block read a part of it, beginning at `from`.
     #[inline(always)]
     unsafe fn load_halves(from: *const u32) -> (Self::Ints, Self::Ints) {
         const { assert!(Self::WIDTH <= 8, "wider lanes must gather halves of several blocks") };
-        // SAFETY: the caller's: both parts may be read.
+        // SAFETY: the caller promises that both parts may be read.
         unsafe { (Self::load_ints(from), Self::load_ints(from.add(8))) }
     }
-    /// The reverse of [`MathLanes::load_halves`], for results.
+    /// The inverse of [`MathLanes::load_halves`], for results.
     #[inline(always)]
     unsafe fn store_halves(first: Self, second: Self, to: *mut f32) {
         const { assert!(Self::WIDTH <= 8, "wider lanes must spread halves over several blocks") };
-        // SAFETY: the caller's: both parts may be written.
+        // SAFETY: the caller promises that both parts may be written.
         unsafe {
             first.store(to);
             second.store(to.add(8));

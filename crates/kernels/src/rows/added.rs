@@ -1,31 +1,32 @@
-//! Rows of a small table (positions, segments) that are added to rows of the large one.
+//! Rows of a small table (positions, segments) that are added to rows of a large one.
 
 use crate::ids::CheckedIds;
 use std::ops::Range;
 
-/// Which row of an added table goes with which id.
+/// The row of an added table that belongs to each id.
 #[derive(Clone, Copy, Debug)]
 pub enum Along<'a> {
-    /// `offset + (first + i) mod length` with the i-th id: a batch of sequences of one length, of which a part may
-    /// begin in the middle of one. Rows `offset .. offset + length` must exist. A length of 0 goes with no ids only.
+    /// The i-th id gets row `offset + (first + i) mod length`. This describes a batch of sequences of one length, of
+    /// which a part may begin in the middle of a sequence. Rows `offset .. offset + length` must exist. A length of 0
+    /// is only valid without ids.
     Cycle {
         /// The first row of every sequence.
         offset: usize,
-        /// Rows before it starts again.
+        /// The number of rows before the cycle starts again.
         length: usize,
-        /// Where in its sequence the first id stands.
+        /// The place of the first id within its sequence.
         first: usize,
     },
-    /// A row for each id.
+    /// One row for each id.
     Each(CheckedIds<'a>),
 }
 
 impl Along<'_> {
-    /// That of a range of the ids.
+    /// The same for a range of the ids.
     fn part(&self, range: Range<usize>) -> Self {
         match *self {
             Along::Cycle { offset, length, first } => {
-                // Both below the length, so that the sum does not wrap: a length fits a table's rows.
+                // Both terms are below the length, which is at most the rows of a table, so the sum does not wrap.
                 let first = if length == 0 { 0 } else { (first % length + range.start % length) % length };
                 Along::Cycle { offset, length, first }
             }
@@ -34,25 +35,25 @@ impl Along<'_> {
     }
 }
 
-/// A table and which of its rows are added.
+/// A table, and which of its rows are added.
 #[derive(Clone, Copy, Debug)]
 pub struct Added<'a> {
-    /// Its rows, as long as those of the table of the op.
+    /// The rows, which have the same length as those of the op's table.
     pub table: &'a [f32],
-    /// Which row goes with which id.
+    /// The row that belongs to each id.
     pub along: Along<'a>,
 }
 
 impl Added<'_> {
-    /// That of a range of the ids.
+    /// The same for a range of the ids.
     pub(crate) fn part(&self, range: Range<usize>) -> Self {
         Self { table: self.table, along: self.along.part(range) }
     }
 
-    /// As the kernels take it, for `len` ids and rows of `dim`.
+    /// The raw form, for `len` ids and rows of `dim`.
     ///
     /// # Panics
-    /// Where sizes do not fit.
+    /// If sizes do not fit.
     pub(crate) fn raw(&self, len: usize, dim: usize) -> RawAdded {
         let holds = |rows: Option<usize>| {
             rows.and_then(|rows| rows.checked_mul(dim)).is_some_and(|need| need <= self.table.len())
@@ -74,8 +75,8 @@ impl Added<'_> {
     }
 }
 
-/// As the kernels take it. Contract, kept by [`Added::raw`]: `each` points at as many rows as there are ids, or is null
-/// and rows `first .. end` exist, `next` among them where there are ids.
+/// The raw form for kernels. Its contract, which [`Added::raw`] checks: either `each` points at one row number per id,
+/// or it is null and rows `first .. end` exist, with `next` among them if there are ids.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawAdded {
     table: *const f32,
@@ -86,7 +87,7 @@ pub(crate) struct RawAdded {
 }
 
 impl RawAdded {
-    /// Nothing to add: never asked for a row.
+    /// Nothing is added; no row may be requested.
     pub(crate) const NONE: RawAdded =
         RawAdded { table: std::ptr::null(), each: std::ptr::null(), first: 0, end: 0, next: 0 };
 

@@ -1,11 +1,11 @@
-//! Elements out of rows of every layout, and into results of every type: one at a time, which is the definition, and in
-//! vectors.
+//! Reads elements from rows of every layout, and writes them to results of every type: one at a time, which is the
+//! definition, and in vectors.
 
 use super::format::{OutFormat, RowFormat};
 use crate::half;
 use crate::lanes::narrow::NarrowLanes;
 
-/// What is stored means `stored * scale + bias`, in f32 by one fused multiply-add.
+/// A stored element means `stored * scale + bias`, computed in f32 by one fused multiply-add.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale {
     pub(crate) scale: f32,
@@ -13,15 +13,15 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// Of rows that are numbers as they stand.
+    /// The scale of rows that are stored as plain numbers.
     const NONE: Self = Self { scale: 1.0, bias: 0.0 };
 }
 
-/// How rows of one layout are read: the element that stands in a column, and vectors of them, `N` at a step.
+/// How rows of one layout are read: the element in a column, and vectors of elements, `N` per step.
 pub(crate) trait Format<L: NarrowLanes, const N: usize> {
-    /// Bytes that one lane of a step reads.
+    /// The bytes that one lane of a step reads.
     const UNIT: usize;
-    /// Whether elements are whole numbers that a scale and a bias go with.
+    /// Whether elements are integers with a scale and a bias.
     const SCALED: bool;
 
     /// The scale and the bias of a row.
@@ -30,10 +30,11 @@ pub(crate) trait Format<L: NarrowLanes, const N: usize> {
     /// A row of `dim` elements begins at `row`.
     unsafe fn scale(row: *const u8, dim: usize) -> Scale;
 
-    /// The stored elements of `WIDTH` units from `at` on; of two vectors, the first holds the even columns.
+    /// The stored elements of `WIDTH` units beginning at `at`. If there are two vectors, the first holds the even
+    /// columns.
     ///
     /// # Safety
-    /// So many bytes may be read, on a machine that has `L`'s instruction set.
+    /// `WIDTH` units may be read, on a machine that has `L`'s instruction set.
     unsafe fn load(at: *const u8) -> [L; N];
 }
 
@@ -61,7 +62,7 @@ macro_rules! unscaled {
 
             #[inline(always)]
             unsafe fn load($at: *const u8) -> [L; 1] {
-                // SAFETY: the caller's.
+                // SAFETY: as the caller promises.
                 unsafe { [$load] }
             }
         }
@@ -77,13 +78,13 @@ impl<L: NarrowLanes> Format<L, 1> for Int8 {
 
     #[inline(always)]
     unsafe fn scale(row: *const u8, dim: usize) -> Scale {
-        // SAFETY: the caller's: 8 bytes stand behind the elements.
+        // SAFETY: the caller promises that 8 bytes follow the elements.
         unsafe { int8_scale(row, dim) }
     }
 
     #[inline(always)]
     unsafe fn load(at: *const u8) -> [L; 1] {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { [L::load_u8(at)] }
     }
 }
@@ -94,7 +95,7 @@ impl<L: NarrowLanes> Format<L, 2> for Int4 {
 
     #[inline(always)]
     unsafe fn scale(row: *const u8, dim: usize) -> Scale {
-        // SAFETY: the caller's: 4 bytes stand behind the nibbles.
+        // SAFETY: the caller promises that 4 bytes follow the nibbles.
         unsafe {
             let [scale, bias] = L::load_two_f16(row.add(dim.div_ceil(2)));
             Scale { scale, bias }
@@ -103,14 +104,14 @@ impl<L: NarrowLanes> Format<L, 2> for Int4 {
 
     #[inline(always)]
     unsafe fn load(at: *const u8) -> [L; 2] {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { L::load_nibbles(at) }
     }
 }
 
 #[inline(always)]
 unsafe fn int8_scale(row: *const u8, dim: usize) -> Scale {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let [scale, bias] = row.add(dim).cast::<[u32; 2]>().read_unaligned();
         Scale { scale: f32::from_bits(u32::from_le(scale)), bias: f32::from_bits(u32::from_le(bias)) }
@@ -119,7 +120,7 @@ unsafe fn int8_scale(row: *const u8, dim: usize) -> Scale {
 
 #[inline(always)]
 unsafe fn int4_scale(row: *const u8, dim: usize) -> Scale {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let [scale, bias] = row.add(dim.div_ceil(2)).cast::<[u16; 2]>().read_unaligned();
         Scale { scale: half::f16_to_f32(u16::from_le(scale)), bias: half::f16_to_f32(u16::from_le(bias)) }
@@ -127,7 +128,7 @@ unsafe fn int4_scale(row: *const u8, dim: usize) -> Scale {
 }
 
 impl RowFormat {
-    /// Whether elements are whole numbers that a scale and a bias go with.
+    /// Whether elements are integers with a scale and a bias.
     pub(crate) fn is_scaled(self) -> bool {
         matches!(self, RowFormat::Int8 | RowFormat::Int4)
     }
@@ -138,7 +139,7 @@ impl RowFormat {
     /// A row of `dim` elements begins at `row`.
     #[inline(always)]
     pub(crate) unsafe fn scale(self, row: *const u8, dim: usize) -> Scale {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             match self {
                 RowFormat::Int8 => int8_scale(row, dim),
@@ -148,13 +149,13 @@ impl RowFormat {
         }
     }
 
-    /// What stands in a column, before its scale and bias.
+    /// The stored element in a column, before its scale and bias.
     ///
     /// # Safety
     /// `column` is below the length of the row that begins at `row`.
     #[inline(always)]
     pub(crate) unsafe fn stored(self, row: *const u8, column: usize) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             match self {
                 RowFormat::Float32 => row.cast::<f32>().add(column).read_unaligned(),
@@ -169,10 +170,10 @@ impl RowFormat {
     /// The value in a column.
     ///
     /// # Safety
-    /// As for [`RowFormat::stored`], and `scale` is that of the row.
+    /// As for [`RowFormat::stored`], and `scale` belongs to the row.
     #[inline(always)]
     pub(crate) unsafe fn value(self, row: *const u8, column: usize, scale: Scale) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         let stored = unsafe { self.stored(row, column) };
         if self.is_scaled() { stored.mul_add(scale.scale, scale.bias) } else { stored }
     }
@@ -185,7 +186,7 @@ impl OutFormat {
     /// `column` is below the length of the result that begins at `out`.
     #[inline(always)]
     pub(crate) unsafe fn put(self, out: *mut u8, column: usize, value: f32) {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             match self {
                 OutFormat::Float32 => out.cast::<f32>().add(column).write_unaligned(value),
@@ -198,10 +199,10 @@ impl OutFormat {
     /// Writes `WIDTH` elements.
     ///
     /// # Safety
-    /// As [`OutFormat::put`], of the last of them, on a machine that has `L`'s instruction set.
+    /// As for [`OutFormat::put`] with the last of them, on a machine that has `L`'s instruction set.
     #[inline(always)]
     pub(crate) unsafe fn put_vector<L: NarrowLanes>(self, out: *mut u8, column: usize, values: L) {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             match self {
                 OutFormat::Float32 => values.store(out.cast::<f32>().add(column)),
@@ -211,8 +212,8 @@ impl OutFormat {
         }
     }
 
-    /// Writes the vectors of a step, the first of them from `column` on: as much of them as the row of `dim` has. Two
-    /// vectors are even and odd columns.
+    /// Writes the vectors of a step, beginning at `column`, up to the end of the row of `dim`. Two vectors hold the
+    /// even and the odd columns.
     ///
     /// # Safety
     /// `column` is below `dim`, the length of the result that begins at `out`; the machine has `L`'s instruction set.
@@ -225,7 +226,7 @@ impl OutFormat {
         values: [L; N],
     ) {
         const { assert!(N == 1 || N == 2, "a step is one vector, or two") };
-        // SAFETY: each write is inside the row; a part of a vector goes through memory of its own.
+        // SAFETY: each write is inside the row; a partial vector goes through a buffer of its own.
         unsafe {
             if N == 1 {
                 self.put_vector(out, column, values[0]);

@@ -1,4 +1,4 @@
-//! How the rows of a table lie in memory, and how results do.
+//! The memory layouts of a table's rows, and of results.
 //!
 //! ```text
 //! Float32, Float16, BFloat16   [dim elements]
@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The last two are FBGEMM's fused rows (FusedNBitRowwiseQuantizedSBHalf, Fused8BitRowwiseQuantizedSBFloat), little
-//! endian, at any alignment: what is stored as `q` means `q * scale + bias`.
+//! endian, at any alignment. A stored `q` means `q * scale + bias`.
 
 /// The layout of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +21,11 @@ pub enum RowFormat {
 }
 
 impl RowFormat {
-    /// All, in the order of their codes.
+    /// All layouts, in the order of their codes.
     pub const ALL: [RowFormat; 5] =
         [RowFormat::Float32, RowFormat::Float16, RowFormat::BFloat16, RowFormat::Int8, RowFormat::Int4];
 
-    /// Bytes of a row of so many elements; nothing where no address space holds them.
+    /// The bytes in a row of `dim` elements; None if that overflows.
     pub fn row_bytes(self, dim: usize) -> Option<usize> {
         match self {
             RowFormat::Float32 => dim.checked_mul(4),
@@ -47,39 +47,39 @@ pub struct RowTable<'a> {
 }
 
 impl<'a> RowTable<'a> {
-    /// A table over its bytes; nothing where they are not so many rows of `dim` elements.
+    /// A table over its bytes; None if they are not exactly `rows` rows of `dim` elements.
     pub fn new(format: RowFormat, bytes: &'a [u8], rows: usize, dim: usize) -> Option<Self> {
         let row_bytes = format.row_bytes(dim)?;
         (rows.checked_mul(row_bytes) == Some(bytes.len())).then_some(Self { bytes, format, rows, dim, row_bytes })
     }
 
-    /// The rows' bytes, one after the other.
+    /// The bytes of the rows, end to end.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// How its rows lie.
+    /// The layout of the rows.
     pub fn format(&self) -> RowFormat {
         self.format
     }
 
-    /// How many rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Elements of a row.
+    /// The number of elements in a row.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// Bytes of a row.
+    /// The number of bytes in a row.
     pub fn row_bytes(&self) -> usize {
         self.row_bytes
     }
 }
 
-/// The elements of a result: f32, or rounded to nearest even from it.
+/// The element type of a result: f32, or rounded from it to nearest even.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub enum OutFormat {
@@ -89,10 +89,10 @@ pub enum OutFormat {
 }
 
 impl OutFormat {
-    /// All, in the order of their codes.
+    /// All types, in the order of their codes.
     pub const ALL: [OutFormat; 3] = [OutFormat::Float32, OutFormat::Float16, OutFormat::BFloat16];
 
-    /// Bytes of an element.
+    /// The bytes of an element.
     pub fn size(self) -> usize {
         match self {
             OutFormat::Float32 => 4,
@@ -100,7 +100,7 @@ impl OutFormat {
         }
     }
 
-    /// Whether rows of this format are such elements already.
+    /// Whether rows of this layout already consist of such elements.
     pub fn is_of(self, format: RowFormat) -> bool {
         matches!(
             (self, format),

@@ -1,4 +1,4 @@
-//! Rows as ops share them: how they lie in memory, how they are read, summed and written.
+//! Rows, as all ops use them: how they lie in memory, and how they are read, summed and written.
 
 pub mod added;
 pub(crate) mod decode;

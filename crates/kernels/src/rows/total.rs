@@ -1,11 +1,12 @@
-//! Sums of a row that are kept apart in lanes, and how the lanes become one.
+//! Sums of a row that are kept in several lanes, and how the lanes become one.
 
 use crate::real::Real;
 
-/// Sums kept apart, so that one addition does not wait for the other.
+/// The number of separate sums, so that one addition does not wait for another.
 pub const SUM_LANES: usize = 16;
 
-/// The sum of lanes, a power of two of them, halved until one is left: lane i takes up lane i + half.
+/// The sum of the lanes, whose number is a power of two. They are halved until one is left: lane i + half is added to
+/// lane i.
 #[inline(always)]
 pub(crate) fn halved<T: Real, const N: usize>(mut lanes: [T; N]) -> T {
     let mut half = N / 2;

@@ -1,12 +1,12 @@
-//! One row of a result: what every op that writes rows shares.
+//! Writes one row of a result; every op that writes rows shares this.
 
 use super::store::{Store, prefetch_distance};
 use crate::lanes::{BLOCK, Lanes};
 
-/// Where the elements of a row come from. A trait rather than closures: closures do not inherit the instruction set of
-/// the function they are inlined into when the compiler decides not to inline them.
+/// The source of a row's elements. It is a trait because closures do not inherit the instruction set of the function
+/// they are inlined into, if the compiler decides not to inline them.
 pub(crate) trait RowSource<L: Lanes>: Copy {
-    /// The `WIDTH` elements from `at` on.
+    /// The `WIDTH` elements beginning at `at`.
     ///
     /// # Safety
     /// `at + WIDTH` is at most the row's length, on a machine that has `L`'s instruction set.
@@ -16,27 +16,27 @@ pub(crate) trait RowSource<L: Lanes>: Copy {
     /// # Safety
     /// `at` is below the row's length.
     unsafe fn element(self, at: usize) -> f32;
-    /// Asks for what will be needed from `at` on, some rows later.
+    /// Prefetches what will be needed some rows later, beginning at `at`.
     ///
     /// # Safety
     /// `at` is below the row's length, on a machine that has `L`'s instruction set.
     unsafe fn prefetch(self, at: usize);
 }
 
-/// A row as it lies, in the caches or read in order: nothing is asked for.
+/// A row that is in the caches or read in order, so that nothing is prefetched.
 #[derive(Clone, Copy)]
 pub(crate) struct Plain(pub(crate) *const f32);
 
 impl<L: Lanes> RowSource<L> for Plain {
     #[inline(always)]
     unsafe fn vector(self, at: usize) -> L {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { L::load(self.0.add(at)) }
     }
 
     #[inline(always)]
     unsafe fn element(self, at: usize) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { *self.0.add(at) }
     }
 
@@ -46,16 +46,16 @@ impl<L: Lanes> RowSource<L> for Plain {
 
 /// The rows of a result, in order.
 pub(crate) trait Rows<L: Lanes> {
-    /// Where a row comes from.
+    /// The type of a row's source.
     type Source: RowSource<L>;
-    /// The source of row `i`; `later` is the row to look ahead to.
+    /// The source of row `i`; `later` is the row to prefetch.
     ///
     /// # Safety
     /// Called for 0, 1, 2 ... below the number of rows, in order; `later` is below it.
     unsafe fn row(&mut self, i: usize, later: usize) -> Self::Source;
 }
 
-/// A result to write: `len` rows of `dim` elements from `out` on.
+/// A result to write: `len` rows of `dim` elements, beginning at `out`.
 #[derive(Clone, Copy)]
 pub(crate) struct Target {
     pub(crate) out: *mut f32,
@@ -64,11 +64,11 @@ pub(crate) struct Target {
     pub(crate) store: Store,
 }
 
-/// Writes all rows, stored as the target says.
+/// Writes all rows, with the target's way of storing.
 ///
 /// # Safety
-/// The target is valid for its writes and is not what `rows` reads, which are as many and as long; the machine has
-/// `L`'s instruction set.
+/// The target is valid for its writes and does not overlap what `rows` reads, and `rows` has as many rows of the same
+/// length; the machine has `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn write_rows<L: Lanes, R: Rows<L>>(target: Target, mut rows: R) {
     let Target { out, len, dim, store } = target;
@@ -76,7 +76,7 @@ pub(crate) unsafe fn write_rows<L: Lanes, R: Rows<L>>(target: Target, mut rows: 
     let streaming = store == Store::Streaming && dim >= StreamedRows::LEAST_DIM;
     let mut streamed = StreamedRows::new(out, dim);
     for i in 0..len {
-        // SAFETY: the caller's; both indices are below `len`.
+        // SAFETY: as the caller promises; both indices are below `len`.
         unsafe {
             let source = rows.row(i, (i + ahead).min(len - 1));
             if streaming {
@@ -94,11 +94,11 @@ pub(crate) unsafe fn write_rows<L: Lanes, R: Rows<L>>(target: Target, mut rows: 
 
 /// Writes one row of `dim` elements at `out`, through the caches.
 ///
-/// Elements may be computed and written twice (the last vector of a row overlaps the one before it).
+/// Elements may be computed and written twice, because the last vector of a row overlaps the one before it.
 ///
 /// # Safety
-/// `out` is valid for `dim` writes and is not what `source` reads, which has `dim` elements; the machine has `L`'s
-/// instruction set.
+/// `out` is valid for `dim` writes and does not overlap what `source` reads, which has `dim` elements; the machine has
+/// `L`'s instruction set.
 #[inline(always)]
 unsafe fn write_row<L: Lanes, S: RowSource<L>>(out: *mut f32, dim: usize, source: S) {
     // SAFETY: every index stays below `dim`.
@@ -132,16 +132,16 @@ unsafe fn write_row<L: Lanes, S: RowSource<L>>(out: *mut f32, dim: usize, source
     }
 }
 
-/// Rows written one after the other past the caches, in whole cache lines.
+/// Rows written in sequence past the caches, in whole cache lines.
 ///
-/// Rows rarely start at a cache line (Node's large buffers sit at 16 mod 64), and an ordinary store into a line whose
-/// neighbours are streamed costs more than streaming gains. So the line that two rows share is put together here and
-/// streamed whole; only the first and the last line of all are stored in part.
+/// Rows rarely start at a cache line (Node's large buffers begin at 16 mod 64), and an ordinary store into a line whose
+/// neighbours are streamed costs more than streaming gains. A line that two rows share is therefore put together here
+/// and streamed whole; only the first and the last line of all are stored in part.
 struct StreamedRows {
     next: *mut f32,
     dim: usize,
     line: Line,
-    /// Elements in `line` that wait for the next row.
+    /// The number of elements in `line` that wait for the next row.
     waiting: usize,
 }
 
@@ -149,10 +149,10 @@ struct StreamedRows {
 struct Line([f32; BLOCK]);
 
 impl StreamedRows {
-    /// Rows shorter than two cache lines are not worth it.
+    /// Streaming does not pay for rows shorter than two cache lines.
     const LEAST_DIM: usize = 2 * BLOCK;
 
-    /// Rows of `dim` elements from `out` on; `dim` is at least [`StreamedRows::LEAST_DIM`].
+    /// Rows of `dim` elements, beginning at `out`; `dim` is at least [`StreamedRows::LEAST_DIM`].
     #[inline(always)]
     fn new(out: *mut f32, dim: usize) -> Self {
         Self { next: out, dim, line: Line([0.0; BLOCK]), waiting: 0 }
@@ -161,11 +161,12 @@ impl StreamedRows {
     /// Writes the next row.
     ///
     /// # Safety
-    /// As for [`write_row`], of the row that is next; `end` is called after the last one.
+    /// As for [`write_row`] with the next row; `end` is called after the last one.
     #[inline(always)]
     unsafe fn write<L: Lanes, S: RowSource<L>>(&mut self, source: S) {
         let (out, dim) = (self.next, self.dim);
-        // SAFETY: every index stays below `dim`, lines within what was or is being written; whole lines are aligned.
+        // SAFETY: every index stays below `dim`, and lines stay within what was or is being written; whole lines are
+        // aligned.
         unsafe {
             self.next = out.add(dim);
             let head = out.align_offset(size_of::<Line>()).min(dim);
@@ -202,13 +203,13 @@ impl StreamedRows {
         }
     }
 
-    /// Stores what waits, and orders all before what follows.
+    /// Stores the waiting elements, and orders all stores before what follows.
     ///
     /// # Safety
     /// As for [`StreamedRows::write`].
     #[inline(always)]
     unsafe fn end<L: Lanes>(self) {
-        // SAFETY: what waits are the last elements of the row before `next`.
+        // SAFETY: the waiting elements are the last of the row before `next`.
         unsafe {
             let to = self.next.sub(self.waiting);
             let mut i = 0;
@@ -225,7 +226,7 @@ impl StreamedRows {
 unsafe fn stream_line<L: Lanes>(line: *const f32, to: *mut f32) {
     let mut lane = 0;
     while lane < BLOCK {
-        // SAFETY: the caller's: both are whole lines, `to` aligned.
+        // SAFETY: the caller promises that both are whole lines, `to` aligned.
         unsafe { L::load(line.add(lane)).stream(to.add(lane)) };
         lane += L::WIDTH;
     }

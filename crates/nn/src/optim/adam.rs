@@ -47,8 +47,8 @@ crate::options! {
     }
 }
 
-/// What both have in common at step `step`: weights are multiplied by `decay`, and `l2` times the weights is added to
-/// the gradient. Computed in f64, as PyTorch computes it in Python.
+/// The part that both share, at step `step`: weights are multiplied by `decay`, and `l2` times the weights is added to
+/// the gradient. It is computed in f64, as PyTorch computes it in Python.
 fn update<F: Real>(step: u64, lr: f64, [beta1, beta2]: [f64; 2], eps: f64, (decay, l2): (f64, f64)) -> Update<F> {
     Update::Adam(adam::Adam {
         decay: F::round(decay),

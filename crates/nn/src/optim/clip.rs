@@ -1,4 +1,4 @@
-//! Gradients kept small.
+//! Gradient clipping.
 
 use crate::row_grad::{GradRows, Hot, for_each_share, shares};
 use tokenbed_core::{Error, Result};
@@ -7,15 +7,15 @@ use tokenbed_kernels::real::Real;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
-/// Elements of what has no rows whose squares are one sum.
+/// The number of elements whose squares form one partial sum, if the values are not in rows.
 const PART: usize = 1 << 16;
 
-/// The sum of the squares, in f64: each row's, then these one after the other. Rows of zeros change nothing, so that a
-/// gradient in rows has the same sum as the dense one; the bits are the same at any number of threads. `dim` is the
-/// length of a row; 0 where there are no rows.
+/// The sum of squares, in f64: first within each row, then over the rows in order. Rows of zeros change nothing, so a
+/// gradient in rows has the same sum as the dense one. The bits are the same on any number of threads. `dim` is the
+/// length of a row, or 0 if there are no rows.
 ///
 /// # Errors
-/// [`Error::Shape`] where values are not whole rows.
+/// [`Error::Shape`] if the values are not whole rows.
 pub fn sum_squares<F: Real>(kernels: Kernels, values: &[F], dim: usize) -> Result<f64> {
     if dim > 0 && !values.len().is_multiple_of(dim) {
         return Err(Error::Shape(format!("{} elements are not rows of {dim}", values.len())));
@@ -30,7 +30,7 @@ pub fn sum_squares<F: Real>(kernels: Kernels, values: &[F], dim: usize) -> Resul
     Ok(sums.iter().sum())
 }
 
-/// As [`sum_squares`], of rows that are summed as they are read.
+/// Does the same as [`sum_squares`], for rows that are summed as they are read.
 pub fn sum_squares_of_rows<G: GradRows + ?Sized>(kernels: Kernels, grad: &G) -> f64 {
     let mut sums = zeroed(grad.ids().len());
     let shares = shares(grad, Hot::Whole);
@@ -50,13 +50,13 @@ pub fn sum_squares_of_rows<G: GradRows + ?Sized>(kernels: Kernels, grad: &G) -> 
     sums.iter().sum()
 }
 
-/// Every element times a factor, in place.
+/// Multiplies every element by a factor, in place.
 pub fn scale<F: Real>(values: &mut [F], factor: f64) {
     let factor = F::round(factor);
     parallel_rows(values, 1, size_of::<F>(), |_, values| values.iter_mut().for_each(|x| *x = *x * factor));
 }
 
-/// Every element within `-limit ..= limit`, in place; NaN stays.
+/// Clamps every element to `-limit ..= limit`, in place; NaN stays.
 pub fn clamp<F: Real>(values: &mut [F], limit: f64) {
     let limit = F::round(limit);
     let clamped = |x: F| {

@@ -1,4 +1,4 @@
-//! A step on a whole parameter: what it reads and writes goes through once, divided among threads.
+//! A step on a whole parameter: everything is read and written once, divided among threads.
 
 use super::{Optimizer, Parameter};
 use tokenbed_core::{Error, Result};
@@ -11,8 +11,8 @@ use tokenbed_threads::parallel_rows;
 /// Bytes of a parameter that are stepped together.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// One step with a gradient for every element. `rows` is how many rows a parameter has, for those optimizers whose
-/// state is a row's.
+/// Does one step with a gradient for every element. `rows` is the number of rows in the parameter, for optimizers whose
+/// state is per row.
 ///
 /// # Errors
 /// [`Error::Shape`] for sizes that do not fit, before anything is written.
@@ -30,7 +30,7 @@ pub fn step<F: Real>(
     if grad.len() != len {
         return Err(Error::Shape(format!("a gradient of {} elements for a parameter of {len}", grad.len())));
     }
-    // Of rules that look at an element alone, pieces need not be rows.
+    // If the rule treats each element alone, pieces need not be rows.
     let piece = if optimizer.manner().by_row { dim } else { PIECE_BYTES / size_of::<F>() }.max(1);
     let mut work: Vec<_> = parameter.pieces(&update, piece).into_iter().zip(grad.chunks(piece)).into_list();
     parallel_rows(&mut work, 1, piece * size_of::<F>(), |_, work| {

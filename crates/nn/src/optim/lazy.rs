@@ -1,14 +1,14 @@
-//! Adam and AdamW on rows, exactly: a row that a step has no gradient for is left as it is and takes the steps that it
-//! missed when it is next needed, to the bit as if it had taken each in its turn.
+//! Exact Adam and AdamW on rows. A row for which a step has no gradient is left as it is. When it is next needed it
+//! takes the steps that it missed, with the same bits as if it had taken each in its turn.
 //!
 //! ```text
-//! step:      rows of the gradient take what they missed, then the step; it is written down for all others
+//! step:      rows of the gradient take what they missed, then the step; it is recorded for all others
 //! catch_up:  rows that a lookup is about to read take what they missed
 //! flush:     all rows do
 //! ```
 //!
-//! A step is written down with all its numbers, as rates and betas may change between steps. Cost grows with rows that
-//! are touched and with how long they were not, which `kernels::ops::optim::replay` makes cheap.
+//! A step is recorded with all its numbers, because rates and betas may change between steps. The cost grows with the
+//! number of rows that are touched and with how long they were not, which `kernels::ops::optim::replay` makes cheap.
 
 use super::{Optimizer, Parameter, rows};
 use crate::row_grad::{GradRows, Hot, for_each_share, parts, shares};
@@ -21,22 +21,22 @@ use tokenbed_kernels::ops::learn::optim::{Slots, Update};
 use tokenbed_memory::{Gather, List, filled, with_room, zeroed};
 use tokenbed_threads::parallel_rows;
 
-/// Steps that are written down at most: then every row takes them.
+/// The maximal number of steps that are recorded; every row then takes them.
 const LONGEST: usize = 1 << 16;
 
-/// What rows of a table have missed.
+/// The steps that rows of a table have missed.
 #[derive(Debug)]
 pub struct Lazy {
     dim: usize,
-    /// Of each row, how many of the steps below it has taken.
+    /// For each row, how many of the recorded steps it has taken.
     taken: Vec<u32>,
-    /// Whether it ever had a gradient: its moments are 0 otherwise.
+    /// For each row, whether it ever had a gradient; if not, its moments are 0.
     stirred: Vec<bool>,
     steps: Vec<adam::Adam<f32>>,
 }
 
 impl Lazy {
-    /// Of a table whose rows are all up to date. `fresh` says that no row ever had a gradient.
+    /// The state for a table whose rows are all up to date. `fresh` says that no row ever had a gradient.
     pub fn new(rows: usize, dim: usize, fresh: bool) -> Self {
         Self { dim, taken: zeroed(rows), stirred: filled(!fresh, rows), steps: Vec::new() }
     }
@@ -54,7 +54,7 @@ impl Lazy {
         Err(Error::Shape(format!("a table and moments of other sizes than {} x {}", self.taken.len(), self.dim)))
     }
 
-    /// Step `at` of Adam or AdamW, the first being 1, on the rows of the gradient.
+    /// Does step `at` (the first is 1) of Adam or AdamW on the rows of the gradient.
     ///
     /// # Errors
     /// [`Error::Usage`] for another optimizer, and [`Error::Shape`] for sizes that do not fit, before anything is
@@ -82,7 +82,7 @@ impl Lazy {
         let moments = parts(&shares, ids, dim, parameter.first).into_iter();
         let moments = moments.zip(parts(&shares, ids, dim, parameter.second));
         let with: Vec<_> = parts(&shares, ids, dim, parameter.param).into_iter().zip(moments).into_list();
-        // A step that was missed costs about what is read and written in a tenth of one.
+        // A missed step costs about a tenth of what a full step reads and writes.
         let bytes = rows::bytes(&update, grad) + missed * dim;
         for_each_share(&shares, with, bytes, |share, (param, (first, second))| {
             let columns = share.columns.clone();
@@ -107,7 +107,7 @@ impl Lazy {
         Ok(())
     }
 
-    /// What a row missed, on some of its columns.
+    /// Replays what a row missed, on some of its columns.
     fn replay(&self, kernels: Kernels, id: usize, row: Parameter<'_, f32>) {
         let steps = &self.steps[self.taken[id] as usize..];
         if !steps.is_empty() {
@@ -116,7 +116,7 @@ impl Lazy {
         }
     }
 
-    /// Brings the rows that ids name up to date.
+    /// Brings the rows that `ids` names up to date.
     ///
     /// # Errors
     /// [`Error::TokenIndex`] for an id that `bad` does not mend, and [`Error::Shape`] for sizes that do not fit, before
@@ -141,7 +141,7 @@ impl Lazy {
         Ok(())
     }
 
-    /// Brings every row up to date, and forgets the steps.
+    /// Brings every row up to date, and forgets the recorded steps.
     ///
     /// # Errors
     /// [`Error::Shape`] for sizes that do not fit, before anything is written.
@@ -155,7 +155,7 @@ impl Lazy {
         Ok(())
     }
 
-    /// As after a step on every row that it was not asked to take: all are up to date, none can be said to be fresh.
+    /// Records that every row was stepped elsewhere: all are up to date, and none counts as fresh any more.
     pub fn stirred(&mut self) {
         self.stirred.fill(true);
     }
@@ -192,7 +192,7 @@ impl Lazy {
     }
 }
 
-/// `len` elements after `skip`; `rest` is what stands behind them then.
+/// Cuts off `len` elements after the first `skip`; `rest` becomes what follows them.
 fn cut<'a>(rest: &mut &'a mut [f32], skip: usize, len: usize) -> &'a mut [f32] {
     let (_, from) = std::mem::take(rest).split_at_mut(skip);
     let (row, after) = from.split_at_mut(len);

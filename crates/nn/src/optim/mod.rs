@@ -1,8 +1,8 @@
-//! Optimizers: what each makes of a gradient, on a whole parameter ([`dense`]), on rows of a table ([`rows`]), and on
+//! Optimizers: what each does with a gradient, on a whole parameter ([`dense`]), on rows of a table ([`rows`]), and on
 //! rows that are brought up to date when they are next needed ([`lazy`]).
 //!
-//! An optimizer is one file and one line of [`optimizers!`]: its options with their defaults, what becomes of them at a
-//! step, and how it treats rows. What a step does to an element stands in `kernels::ops::optim`.
+//! An optimizer is one file and one line of [`optimizers!`]: its options with their defaults, how they become the
+//! numbers of a step, and how it treats rows. The arithmetic of a step on one element is in `kernels::ops::optim`.
 
 mod adagrad;
 mod adam;
@@ -30,30 +30,30 @@ use tokenbed_memory::Gather;
 
 /// An optimizer of one kind, with its options.
 pub trait Rule: Options {
-    /// The rule of step `step`, the first being 1, its numbers rounded once to the parameter's type.
+    /// The rule of step `step` (the first is 1), with its numbers rounded once to the parameter's type.
     fn update<F: Real>(&self, step: u64) -> Update<F>;
 
     /// How it treats a parameter.
     fn manner(&self) -> Manner;
 }
 
-/// How an optimizer treats a parameter, as far as the steps that all optimizers share need it.
+/// How an optimizer treats a parameter, as far as the code shared by all optimizers needs to know.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Manner {
-    /// The names of its state, as `stateDict` has them: none, one or two.
+    /// The names of its state tensors in `stateDict`: none, one or two.
     pub state: &'static [&'static str],
-    /// Whether state is one number for each row, not for each element.
+    /// Whether state has one number for each row instead of each element.
     pub by_row: bool,
-    /// What state begins with.
+    /// The initial value of state.
     pub initial: f64,
-    /// Whether it takes gradients in rows alone, and refuses dense ones.
+    /// Whether it only takes gradients in rows, and refuses dense ones.
     pub rows_alone: bool,
-    /// What becomes of a row at a step that has no gradient for it.
+    /// What a step does to a row for which it has no gradient.
     pub idle: Idle,
 }
 
 impl Manner {
-    /// No state, and rows without a gradient stay.
+    /// The manner without state, in which rows without a gradient stay as they are.
     const PLAIN: Manner = Manner { state: &[], by_row: false, initial: 0.0, rows_alone: false, idle: Idle::Stays };
 }
 
@@ -65,13 +65,13 @@ const MOMENTS: &[&str] = &["expAvg", "expAvgSq"];
 pub struct Definition {
     /// Its name in TypeScript.
     pub name: &'static str,
-    /// What it is, in sentences.
+    /// Its description, in sentences.
     pub about: &'static str,
     /// Its options.
     pub fields: Vec<Field>,
 }
 
-/// Makes [`Optimizer`] of a list of rules with the names that users know them by.
+/// Makes [`Optimizer`] from a list of rules, each with the name that users know it by.
 macro_rules! optimizers {
     ($($name:literal: $rule:ident,)+) => {
         /// An optimizer and its options for one parameter.
@@ -81,16 +81,15 @@ macro_rules! optimizers {
         }
 
         impl Optimizer {
-            /// All of them, as users know them.
+            /// All optimizers, as users know them.
             pub fn definitions() -> Vec<Definition> {
                 Vec::from([$(Definition { name: $name, about: $rule::ABOUT, fields: $rule::fields() }),+])
             }
 
-            /// The one of a name, with the options that JavaScript handed over.
+            /// The optimizer with this name, with the options that JavaScript passed.
             ///
             /// # Errors
-            /// [`Error::Usage`] for a name that none has, and for options that are missing: TypeScript has checked
-            /// them.
+            /// [`Error::Usage`] for an unknown name and for missing options; TypeScript has already checked both.
             pub fn read(name: &str, options: &dyn Values) -> Result<Self> {
                 match name {
                     $($name => Ok(Optimizer::$rule($rule::read(options)?)),)+
@@ -98,7 +97,7 @@ macro_rules! optimizers {
                 }
             }
 
-            /// The rule of step `step`, the first being 1, its numbers rounded once to the parameter's type.
+            /// The rule of step `step` (the first is 1), with its numbers rounded once to the parameter's type.
             pub fn update<F: Real>(&self, step: u64) -> Update<F> {
                 match self {
                     $(Optimizer::$rule(it) => it.update(step),)+
@@ -124,25 +123,25 @@ optimizers! {
     "RowWiseAdagrad": RowWiseAdagrad,
 }
 
-/// What becomes of a row at a step that has no gradient for it.
+/// What a step does to a row for which it has no gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idle {
-    /// Nothing, to the bit: a step may leave it out.
+    /// The row keeps its bits, so a step may leave it out.
     Stays,
-    /// Decay or momentum moves it.
+    /// Decay or momentum changes it.
     Moves,
-    /// Decay or moments move it, and it may take the steps that it missed later ([`lazy`]).
+    /// Decay or moments change it, and it may take the steps that it missed later ([`lazy`]).
     CatchesUp,
 }
 
-/// A parameter and its state, which a step writes.
+/// A parameter and its state, both of which a step writes.
 #[derive(Debug)]
 pub struct Parameter<'a, F> {
     /// The elements.
     pub param: &'a mut [F],
-    /// State: for each element, each row, or nothing, as the rule says.
+    /// State: one number per element, one per row, or empty, as the rule requires.
     pub first: &'a mut [F],
-    /// The same.
+    /// The second state, likewise.
     pub second: &'a mut [F],
 }
 
@@ -157,7 +156,8 @@ impl<'a, F: Real> Parameter<'a, F> {
         Err(Error::Shape(format!("{sizes:?} elements are no parameter of {rows} x {dim} and its state")))
     }
 
-    /// It in pieces of so many elements, the last perhaps shorter; of rules whose state is a row's, a row.
+    /// Cuts the parameter into pieces of `len` elements, of which the last may be shorter. If the rule's state is per
+    /// row, a piece is a row.
     fn pieces(self, update: &Update<F>, len: usize) -> Vec<Parameter<'a, F>> {
         let Parameter { param, mut first, mut second } = self;
         let mut piece = |param: &'a mut [F]| {
@@ -171,12 +171,12 @@ impl<'a, F: Real> Parameter<'a, F> {
         param.chunks_mut(len.max(1)).map(&mut piece).into_list()
     }
 
-    /// Steps it.
+    /// Does a step on this parameter.
     fn step(&mut self, kernels: Kernels, update: &Update<F>, grad: &[F]) {
         kernels.update(update, Slots { param: self.param, grad, first: self.first, second: self.second });
     }
 
-    /// The elements `from .. from + len`, for rules that look at an element alone.
+    /// The elements `from .. from + len`, for rules that treat each element alone.
     fn part(&mut self, update: &Update<F>, from: usize, len: usize) -> Parameter<'_, F> {
         let (first, second) = update.state(len);
         let start = |state: usize| if state == 0 { 0 } else { from };

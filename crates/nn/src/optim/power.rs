@@ -1,6 +1,6 @@
-//! Powers of a beta: the same on every platform, which `f64::powf` is not.
+//! Powers of a beta that are the same on every platform, which `f64::powf` is not.
 
-/// A sum of two f64 of which the second is what rounding left of the first (Dekker 1971).
+/// A sum of two f64 that is kept as two numbers, the second of which is the rounding error of the first (Dekker 1971).
 #[derive(Clone, Copy)]
 struct Double(f64, f64);
 
@@ -13,8 +13,8 @@ impl Double {
     }
 }
 
-/// `beta` to the `step`: by squaring, with twice the digits, rounded once. So it is the nearest f64 but in one case of
-/// many millions, and equal to a good libm's nearly always.
+/// `beta` to the power `step`, by squaring with twice the digits and rounding once. The result is the nearest f64
+/// except in one case of many millions, and nearly always equals that of a good libm.
 pub(super) fn power(beta: f64, step: u64) -> f64 {
     let (mut result, mut square, mut left) = (Double(1.0, 0.0), Double(beta, 0.0), step);
     while left > 0 {
@@ -32,7 +32,7 @@ mod tests {
     use super::power;
 
     #[test]
-    fn powers_are_those_of_python() {
+    fn powers_equal_those_of_python() {
         // python: float.hex(0.999 ** n), float.hex(0.9 ** n)
         let wanted: [(f64, u64, f64); 6] = [
             (0.999, 1, 0.999),

@@ -1,5 +1,5 @@
-//! A step on rows of a table: a row is summed and stepped while it is in the first-level cache. The same bits as a step
-//! on the whole table with the gradient written out.
+//! A step on rows of a table: each row is summed and stepped while it is in the first-level cache. The bits are the
+//! same as for a step on the whole table with a dense gradient.
 
 use super::{Idle, Optimizer, Parameter};
 use crate::row_grad::{GradRows, Hot, for_each_share, parts, parts_by_row, shares};
@@ -14,8 +14,8 @@ use tokenbed_threads::parallel_rows;
 /// Elements of rows without a gradient that are stepped together.
 const PIECE: usize = 16 << 10;
 
-/// One step on a table of `rows` rows: on those that the gradient has, and on the others too where the optimizer moves
-/// them ([`Manner::idle`](super::Manner::idle)).
+/// Does one step on a table of `rows` rows: on the rows that have a gradient, and on the others too if the optimizer
+/// changes them ([`Manner::idle`](super::Manner::idle)).
 ///
 /// # Errors
 /// [`Error::Shape`] for sizes that do not fit, before anything is written.
@@ -36,7 +36,7 @@ pub fn step<G: GradRows + ?Sized>(
     Ok(())
 }
 
-/// That the rows are the table's.
+/// Checks that the gradient's rows fit the table.
 pub(super) fn check<G: GradRows + ?Sized>(
     update: &Update<f32>,
     parameter: &Parameter<'_, f32>,
@@ -52,14 +52,14 @@ pub(super) fn check<G: GradRows + ?Sized>(
     }
 }
 
-/// Bytes that a step reads and writes.
+/// The number of bytes that a step reads and writes.
 pub(super) fn bytes<G: GradRows + ?Sized>(update: &Update<f32>, grad: &G) -> usize {
     let (first, second) = update.state(grad.dim());
     let occurrences: usize = (0..grad.ids().len()).map(|i| grad.occurrences(i)).sum();
     size_of::<f32>() * (occurrences * grad.dim() + grad.ids().len() * (grad.dim() + first + second))
 }
 
-/// The rows of the gradient alone. A row cannot be divided among threads where state is a row's (`by_row`).
+/// Steps only the rows that have a gradient. A row cannot be divided among threads if state is per row (`by_row`).
 fn touched<G: GradRows + ?Sized>(
     kernels: Kernels,
     (update, by_row): (&Update<f32>, bool),
@@ -100,7 +100,7 @@ fn touched<G: GradRows + ?Sized>(
     });
 }
 
-/// Every row of the table; those that the gradient has not get zeros.
+/// Steps every row of the table; rows without a gradient get zeros.
 fn all<G: GradRows + ?Sized>(kernels: Kernels, update: &Update<f32>, parameter: Parameter<'_, f32>, grad: &G) {
     let dim = grad.dim();
     let rows = (PIECE / dim.max(1)).max(1);
@@ -114,7 +114,7 @@ fn all<G: GradRows + ?Sized>(kernels: Kernels, update: &Update<f32>, parameter: 
     });
 }
 
-/// Rows of the table from one on.
+/// Steps consecutive rows of the table, beginning with a given one.
 fn step_piece<G: GradRows + ?Sized>(
     kernels: Kernels,
     update: &Update<f32>,

@@ -1,4 +1,4 @@
-//! Adam on rows alone.
+//! Adam for gradients in rows only.
 
 use super::power::power;
 use super::{MOMENTS, Manner, Rule};

@@ -1,33 +1,33 @@
-//! Positions that skip padding, and those of rows of different length.
+//! Positions that skip padding, and positions in rows of different lengths.
 
 use tokenbed_core::ids::{IdSlice, with_values};
 use tokenbed_core::{Error, Result};
 use tokenbed_memory::{List, with_room};
 
-/// `out` says of each id whether it is no padding.
+/// `out` = for each id, whether it is not padding.
 ///
 /// # Errors
-/// [`Error::Shape`] for an `out` of another size.
+/// [`Error::Shape`] if `out` has another size.
 pub fn mask(ids: IdSlice<'_>, padding: i64, out: &mut [u8]) -> Result<()> {
     check(ids.len(), out.len())?;
     with_values(ids, |at, id| out[at] = u8::from(id != i128::from(padding)));
     Ok(())
 }
 
-/// Which integers stand for tokens.
+/// Which integers stand for tokens, as opposed to padding.
 #[derive(Clone, Copy, Debug)]
 pub enum Real {
-    /// All but this one.
+    /// All integers except this one.
     Not(i64),
-    /// All but 0: the integers are a mask.
+    /// All integers except 0: they are a mask.
     NonZero,
 }
 
-/// Positions along sequences of `length`: tokens count `first, first + 1, ...`, whichever side the padding is on, and
-/// padding has the position `padded`.
+/// Positions along sequences of `length`. Tokens count `first, first + 1, ...`, whichever side the padding is on;
+/// padding gets the position `padded`.
 ///
 /// # Errors
-/// [`Error::Shape`] for an `out` of another size, and for ids that are not whole sequences.
+/// [`Error::Shape`] if `out` has another size, and for ids that are not whole sequences.
 pub fn skipping(ids: IdSlice<'_>, real: Real, length: usize, first: i32, padded: i32, out: &mut [i32]) -> Result<()> {
     check(ids.len(), out.len())?;
     if !(ids.is_empty() || length > 0 && ids.len().is_multiple_of(length)) {
@@ -55,12 +55,12 @@ pub fn skipping(ids: IdSlice<'_>, real: Real, length: usize, first: i32, padded:
     Ok(())
 }
 
-/// Positions in rows that lie one after the other, `first, first + 1, ...` in each: `offsets` says where each begins,
-/// and where the last ends. The longest row.
+/// Positions in rows that lie end to end, `first, first + 1, ...` in each. `offsets` holds the beginning of each row,
+/// and the end of the last. Returns the length of the longest row.
 ///
 /// # Errors
-/// [`Error::Shape`], which says which offset and its value, for offsets that do not begin with 0, decrease, or end
-/// elsewhere than the positions.
+/// [`Error::Shape`], with the offset's index and value, for offsets that do not begin with 0, that decrease, or that do
+/// not end with the number of positions.
 pub fn ragged(offsets: IdSlice<'_>, first: i32, out: &mut [i32]) -> Result<usize> {
     let mut at = with_room(offsets.len());
     let mut wrong = None;

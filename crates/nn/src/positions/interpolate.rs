@@ -1,11 +1,11 @@
-//! A table of positions stretched to another number of them.
+//! Stretches a table of positions to another number of rows.
 
 use super::check_len;
 use tokenbed_core::{Error, Result};
 use tokenbed_threads::parallel_rows;
 
 /// `out` (length x dim) = `table` (rows x dim), interpolated linearly between its rows, as
-/// `torch.nn.functional.interpolate(mode='linear')`: in f64, rounded once.
+/// `torch.nn.functional.interpolate(mode='linear')` does. It is computed in f64 and rounded once.
 ///
 /// ```text
 /// aligned:   row i lies at i * (rows - 1) / (length - 1): the first and the last stay where they are

@@ -1,4 +1,4 @@
-//! Where a token stands: absolute, relative and rotary positions, forward and backward.
+//! Absolute, relative and rotary positions of tokens, forward and backward.
 
 pub mod ids;
 pub mod interpolate;
@@ -15,7 +15,7 @@ use tokenbed_kernels::ops::products::matmul::{Matrices, Product, Tiles};
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
-/// Checks that a slice has this many elements.
+/// Checks that a slice has as many elements as the product of `sizes`.
 fn check_len(what: &str, len: usize, sizes: &[usize]) -> Result<()> {
     let need = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
     if need == Some(len) { Ok(()) } else { Err(Error::Shape(format!("{what} has {len} elements, not {sizes:?}"))) }
@@ -29,9 +29,9 @@ pub struct Scores {
     pub heads: usize,
     pub queries: usize,
     pub keys: usize,
-    /// Elements of a head.
+    /// The number of elements in a head.
     pub dim: usize,
-    /// The position of the first query among the keys: how many of them are memory.
+    /// The position of the first query among the keys, which is the number of keys that are memory.
     pub offset: usize,
 }
 
@@ -41,7 +41,7 @@ impl Scores {
         &x[(batch * self.heads + head) * length * self.dim..][..length * self.dim]
     }
 
-    /// Checks the query, the key where there is one, and scores.
+    /// Checks the sizes of the query, of the key if there is one, and of the scores.
     fn check(&self, query: &[f32], key: Option<&[f32]>, scores: &[f32]) -> Result<()> {
         check_len("query", query.len(), &[self.batch, self.heads, self.queries, self.dim])?;
         if let Some(key) = key {
@@ -51,14 +51,14 @@ impl Scores {
     }
 }
 
-/// A dense matrix, or with `T` one that is written down as its transpose.
+/// A dense matrix, or with `T` one that is stored as its transpose.
 #[derive(Clone, Copy)]
 enum Matrix<'a> {
     N(&'a [f32]),
     T(&'a [f32]),
 }
 
-/// `a` (rows x inner) * `b` (inner x columns), on this thread: those who call it share the heads among threads.
+/// `a` (rows x inner) * `b` (inner x columns), on this thread: callers divide the heads among threads.
 fn product(kernels: Kernels, rows: usize, inner: usize, columns: usize, a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
     let mut out = zeroed(rows * columns);
     let of = |matrix| match matrix {
@@ -76,12 +76,12 @@ fn product(kernels: Kernels, rows: usize, inner: usize, columns: usize, a: Matri
     out
 }
 
-/// The rows of `x`, each with `row` added.
+/// The rows of `x`, with `row` added to each.
 fn with_row(x: &[f32], row: &[f32]) -> Vec<f32> {
     x.chunks_exact(row.len()).flat_map(|x| x.iter().zip(row).map(|(x, y)| x + y)).into_list()
 }
 
-/// Cuts `parts.len()` pieces of these lengths off a slice.
+/// Cuts a slice into `N` pieces of these lengths.
 fn cut<const N: usize>(mut rest: &mut [f32], lengths: [usize; N]) -> [&mut [f32]; N] {
     lengths.map(|length| {
         let (part, left) = std::mem::take(&mut rest).split_at_mut(length);
@@ -90,11 +90,11 @@ fn cut<const N: usize>(mut rest: &mut [f32], lengths: [usize; N]) -> [&mut [f32]
     })
 }
 
-/// Runs `work` for each head, in parallel, with a piece of `per_head` zeros to write to; all pieces.
+/// Runs `work` for each head, in parallel, with a piece of `per_head` zeros to write to. Returns all pieces.
 fn each_head(scores: &Scores, per_head: usize, work: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
     let mut all = zeroed(scores.heads * per_head);
     if !all.is_empty() {
-        // What a head costs are its products: by far more than its memory.
+        // The cost of a head is its products, which outweigh its memory by far.
         let cost = scores.batch * scores.queries * scores.keys * scores.dim;
         parallel_rows(&mut all, per_head, cost.max(1), |heads, out| {
             heads.zip(out.chunks_exact_mut(per_head)).for_each(|(head, out)| work(head, out));
@@ -103,7 +103,7 @@ fn each_head(scores: &Scores, per_head: usize, work: impl Fn(usize, &mut [f32]) 
     all
 }
 
-/// Copies pieces `at ..` of each head, (batch, length, dim), to `out` (batch, heads, length, dim).
+/// Copies the piece at `at` of each head, (batch, length, dim), to `out` (batch, heads, length, dim).
 fn collect_heads(scores: &Scores, all: &[f32], at: usize, length: usize, out: &mut [f32]) {
     let (size, per_head) = (length * scores.dim, all.len() / scores.heads.max(1));
     for batch in 0..scores.batch {

@@ -1,7 +1,8 @@
 //! Biases by distance: ALiBi's slopes (Press et al. 2022) and T5's buckets (Raffel et al. 2020).
 //!
-//! A bias (heads, query, key) that depends on `key - query` alone is, for each head, a line of its values by distance,
-//! of which every row is a window: what is computed are `query + key - 1` values a head, the rest is writing.
+//! A bias (heads, query, key) that depends only on `key - query` is determined, for each head, by a line of its values
+//! by distance; every row is a window of that line. Only `query + key - 1` values per head are computed, and the rest
+//! is copying.
 
 use super::check_len;
 use tokenbed_core::{Error, Result};
@@ -11,19 +12,19 @@ use tokenbed_kernels::rows::store::Store;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
-/// How many queries and keys there are, and where the queries begin among the keys.
+/// The numbers of queries and keys, and where the queries begin among the keys.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
-    /// Rows of a head.
+    /// The number of queries, which are the rows of a head.
     pub queries: usize,
-    /// Columns.
+    /// The number of keys, which are the columns.
     pub keys: usize,
     /// The position of the first query.
     pub offset: usize,
 }
 
 impl Span {
-    /// Values of a head's line.
+    /// The number of values in a head's line.
     pub fn line(&self) -> usize {
         if self.queries == 0 || self.keys == 0 { 0 } else { self.queries + self.keys - 1 }
     }
@@ -51,8 +52,8 @@ pub fn spread(kernels: Kernels, lines: &[f32], heads: usize, span: Span, out: &m
     Ok(())
 }
 
-/// The reverse, for gradients: `lines` (heads x `span.line()`) in f64 = sums of `grad` (heads x queries x keys) along
-/// its diagonals, from the first query on.
+/// The transpose of [`spread`], for gradients: `lines` (heads x `span.line()`) in f64 = sums of `grad` (heads x queries
+/// x keys) along its diagonals, beginning with the first query.
 ///
 /// # Errors
 /// [`Error::Shape`] for slices of other sizes.
@@ -75,8 +76,9 @@ pub fn gather(grad: &[f32], heads: usize, span: Span, lines: &mut [f64]) -> Resu
     Ok(())
 }
 
-/// ALiBi's slope of each head: the geometric sequence that begins with `2^(-8 / n)` and has that ratio, for n a power
-/// of two; for another n that of the power of two below, then every other one of that of twice the power.
+/// ALiBi's slope of each head. For n a power of two it is the geometric sequence whose first term and ratio are
+/// `2^(-8 / n)`. For another n it is the sequence of the power of two below, followed by every other term of the
+/// sequence of twice that power.
 pub fn alibi_slopes(heads: usize) -> Vec<f32> {
     let below = heads.checked_ilog2().map_or(0, |log| 1usize << log);
     let slope = |step: usize, of: usize| libm::exp2(-8.0 * step as f64 / of as f64) as f32;
@@ -84,17 +86,17 @@ pub fn alibi_slopes(heads: usize) -> Vec<f32> {
     first.chain((0..heads - below).map(|i| slope(2 * i + 1, 2 * below))).into_list()
 }
 
-/// The lines of ALiBi's bias: `slope * (key - query)`, or `-slope * |key - query|` where symmetric.
+/// The lines of ALiBi's bias: `slope * (key - query)`, or `-slope * |key - query|` if symmetric.
 pub fn alibi_lines(slopes: &[f32], span: Span, symmetric: bool) -> Vec<f32> {
     let value = |slope: f32, distance: i64| slope * (if symmetric { -distance.abs() } else { distance }) as f32;
     slopes.iter().flat_map(|&slope| (0..span.line()).map(move |t| value(slope, span.distance(t)))).into_list()
 }
 
-/// T5's buckets: which distances share a bias.
+/// T5's buckets, which say which distances share a bias.
 #[derive(Clone, Copy, Debug)]
 pub struct Buckets {
     bidirectional: bool,
-    /// Of one direction.
+    /// The number of buckets in one direction.
     buckets: i64,
     exact: i64,
     /// `log(max_distance / exact)`.
@@ -102,11 +104,11 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// `count` buckets, divided among both directions where bidirectional; half of a direction's are for distances of
-    /// their own, the others reach up to `max_distance` in steps that grow.
+    /// `count` buckets, divided between both directions if bidirectional. Half of a direction's buckets hold a single
+    /// distance each; the others reach up to `max_distance` in growing steps.
     ///
     /// # Errors
-    /// [`Error::Usage`] where there are too few buckets for that, or `max_distance` is not beyond the exact ones.
+    /// [`Error::Usage`] if there are too few buckets for that, or `max_distance` is not beyond the single distances.
     pub fn new(bidirectional: bool, count: usize, max_distance: usize) -> Result<Self> {
         let buckets = if bidirectional { count / 2 } else { count };
         let exact = buckets / 2;
@@ -123,8 +125,8 @@ impl Buckets {
         Ok(Self { bidirectional, buckets: buckets as i64, exact: exact as i64, log })
     }
 
-    /// The bucket of a distance `key - query`. In f32, operation by operation as Transformers computes it: at the
-    /// borders of buckets the rounding decides.
+    /// The bucket of a distance `key - query`. It is computed in f32, operation by operation as Transformers does: at
+    /// the edges of buckets the rounding decides.
     pub fn of(&self, distance: i64) -> i64 {
         let upper = if self.bidirectional && distance > 0 { self.buckets } else { 0 };
         let n = if self.bidirectional { distance.abs() } else { (-distance).max(0) };
@@ -136,10 +138,10 @@ impl Buckets {
         upper + (self.exact + beyond).min(self.buckets - 1)
     }
 
-    /// `out` (queries x keys): the buckets of a span.
+    /// `out` (queries x keys) = the buckets of a span.
     ///
     /// # Errors
-    /// [`Error::Shape`] for an `out` of another size.
+    /// [`Error::Shape`] if `out` has another size.
     pub fn table(&self, span: Span, out: &mut [i32]) -> Result<()> {
         check_len("the result", out.len(), &[span.queries, span.keys])?;
         let line = self.line(span);
@@ -157,7 +159,7 @@ impl Buckets {
         (0..span.line()).map(|t| self.of(span.distance(t)) as usize).into_list()
     }
 
-    /// The lines of the bias of a table (count x heads).
+    /// The lines of the bias from a table (count x heads).
     ///
     /// # Errors
     /// [`Error::Shape`] for a table of another size.
@@ -167,7 +169,8 @@ impl Buckets {
         Ok((0..heads).flat_map(|head| line.iter().map(move |bucket| weight[bucket * heads + head])).into_list())
     }
 
-    /// The gradient of the table (count x heads) of that of the lines; summed in f64, rounded once.
+    /// The gradient of the table (count x heads), given the gradient of the lines. It is summed in f64 and rounded
+    /// once.
     ///
     /// # Errors
     /// [`Error::Shape`] for slices of other sizes.

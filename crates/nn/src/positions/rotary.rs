@@ -1,4 +1,4 @@
-//! Rotary positions: pairs of elements turned by an angle that grows with the position (Su et al. 2021).
+//! Rotary positions: pairs of elements are rotated by an angle that grows with the position (Su et al. 2021).
 
 use super::scaling::{Frequencies, Scaling, frequencies};
 pub use crate::token_position::At;
@@ -12,14 +12,15 @@ use tokenbed_kernels::rows::format::OutFormat;
 use tokenbed_memory::{Gather, List, Slice, with_room};
 use tokenbed_threads::parallel_rows;
 
-/// Bytes of angles that are kept between calls, from position 0 on; those of positions beyond are made anew.
+/// Bytes of angles that are kept between calls, beginning with position 0. Angles of later positions are computed
+/// again.
 const KEPT_BYTES: usize = 64 << 20;
-/// Elements that are rotated, at most: so many rows of angles are kept that there is one at least.
+/// The maximal number of elements that are rotated, so that at least one row of angles can be kept.
 const MOST_DIM: usize = 1 << 20;
-/// What computing an element costs, in bytes that could be written meanwhile.
+/// The cost of computing an element, as the number of bytes that could be written in the same time.
 const COST: usize = 64;
 
-/// The rotation, and the angles of the positions that were asked for.
+/// A rotation, and the angles of positions that were used so far.
 #[derive(Clone, Debug)]
 pub struct Rotary {
     dim: usize,
@@ -27,34 +28,34 @@ pub struct Rotary {
     scaling: Scaling,
     pairs: Pairs,
     frequencies: Frequencies,
-    /// Rows of `dim`: cosines, then sines; of positions 0, 1, ...
+    /// Rows of `dim` elements, cosines and then sines, for positions 0, 1, ...
     kept: Vec<f32>,
-    /// For what is not kept, and for positions as rows.
+    /// Angles that are not kept, and angles for positions given one by one.
     made: Vec<f32>,
     rows: Vec<u32>,
 }
 
-/// The heads that are rotated.
+/// The heads to be rotated.
 #[derive(Clone, Copy, Debug)]
 pub struct Heads {
-    /// Of a token.
+    /// The number of heads per token.
     pub heads: usize,
-    /// Elements of a head.
+    /// The number of elements in a head.
     pub head_dim: usize,
     /// The type of the elements.
     pub format: OutFormat,
-    /// Whether they are turned back, as gradients are.
+    /// Whether to rotate backwards, as for gradients.
     pub inverse: bool,
 }
 
-/// A table of angles, and which of its rows goes with which token.
+/// A table of angles, and the row of it that belongs to each token.
 type Angles<'a> = (&'a [f32], Along<'a>);
 
 impl Rotary {
-    /// The rotation of the first `dim` elements of heads.
+    /// A rotation of the first `dim` elements of each head.
     ///
     /// # Errors
-    /// [`Error::Shape`] for a dim that is odd, or beyond 2^20.
+    /// [`Error::Shape`] if dim is odd or above 2^20.
     pub fn new(dim: usize, base: f64, scaling: Scaling, pairs: Pairs) -> Result<Self> {
         if dim == 0 || !dim.is_multiple_of(2) {
             return Err(Error::Shape(format!("pairs need an even dim of at least 2, not {dim}")));
@@ -66,7 +67,7 @@ impl Rotary {
         Ok(Self { dim, base, scaling, pairs, frequencies, kept: Vec::new(), made: Vec::new(), rows: Vec::new() })
     }
 
-    /// `out` (tokens x heads x head_dim) = `x`, rotated; without an `x`, `out` is rotated in place.
+    /// `out` (tokens x heads x head_dim) = `x`, rotated. Without `x`, `out` is rotated in place.
     ///
     /// # Errors
     /// [`Error::Shape`] for sizes that do not fit; [`Error::Usage`] for a negative position.
@@ -146,7 +147,7 @@ impl Rotary {
         }
     }
 
-    /// Frequencies for sequences of `length`, where they depend on it.
+    /// Computes the frequencies again for sequences of `length`, if they depend on it.
     fn scale_for(&mut self, length: f64) {
         if !matches!(self.scaling, Scaling::Dynamic { .. }) {
             return;
@@ -158,12 +159,12 @@ impl Rotary {
         }
     }
 
-    /// Bytes of the angles that it keeps.
+    /// The number of bytes of kept angles.
     pub fn bytes(&self) -> usize {
         (self.kept.capacity() + self.made.capacity() + self.rows.capacity()) * size_of::<f32>()
     }
 
-    /// Keeps the angles of positions below `end`, with room to grow.
+    /// Computes and keeps the angles of positions below `end`, with room to grow.
     fn keep(&mut self, end: usize) {
         let have = self.kept.len() / self.dim;
         if have < end {
@@ -180,8 +181,8 @@ impl Rotary {
     }
 }
 
-/// Rows of cosines and sines, in f64, rounded once: within `2^-25 + position * 2^-51` of the exact ones of frequencies
-/// below 1, before the attention factor.
+/// Rows of cosines and sines, computed in f64 and rounded once. Before the attention factor, they are within
+/// `2^-25 + position * 2^-51` of the exact values for frequencies below 1.
 fn fill(frequencies: &Frequencies, position: impl Fn(usize) -> f64 + Sync, table: &mut [f32]) {
     let half = frequencies.radians.len();
     parallel_rows(table, 2 * half, 2 * half * COST, |rows, table| {
@@ -196,7 +197,7 @@ fn fill(frequencies: &Frequencies, position: impl Fn(usize) -> f64 + Sync, table
     });
 }
 
-/// Positions that are not negative.
+/// The positions, after checking that none is negative.
 fn whole(positions: IdSlice<'_>) -> Result<Vec<u64>> {
     let mut values = with_room(positions.len());
     let mut wrong = None;

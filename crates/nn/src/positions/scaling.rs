@@ -1,63 +1,63 @@
 //! The frequencies of a rotation, and how they are changed for contexts longer than a model was trained with.
 //!
-//! All in f64, by `libm`: the same on every machine.
+//! Everything is computed in f64 by `libm`, so the result is the same on every machine.
 
 use std::f64::consts::PI;
 use tokenbed_memory::Gather;
 
-/// How frequencies are changed. `original`: the context that the model was trained with.
+/// How frequencies are changed. `original` is the context length that the model was trained with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scaling {
-    /// Not at all (Su et al. 2021).
+    /// Frequencies stay as they are (Su et al. 2021).
     None,
-    /// All divided by `factor` (Chen et al. 2023; kaiokendev).
+    /// All frequencies are divided by `factor` (Chen et al. 2023; kaiokendev).
     Linear {
         /// How many times longer the context becomes.
         factor: f64,
     },
-    /// The base grows with the sequence, beyond `original` (NTK-aware, dynamic: bloc97, emozilla 2023).
+    /// The base grows with the sequence, once it is longer than `original` (NTK-aware, dynamic: bloc97, emozilla 2023).
     Dynamic {
-        /// How fast it grows.
+        /// How fast the base grows.
         factor: f64,
-        /// The trained context.
+        /// The trained context length.
         original: f64,
     },
-    /// High frequencies stay, low ones are divided, a ramp between; and all is multiplied by an attention factor (Peng
-    /// et al. 2023).
+    /// High frequencies stay, low ones are divided, with a ramp between; cosines and sines are multiplied by an
+    /// attention factor (Peng et al. 2023).
     Yarn {
         /// How many times longer the context becomes.
         factor: f64,
-        /// The trained context.
+        /// The trained context length.
         original: f64,
-        /// Turns within the context from which on frequencies stay.
+        /// Frequencies with at least this many turns within the context stay.
         beta_fast: f64,
-        /// Turns up to which they are divided.
+        /// Frequencies with at most this many turns are divided.
         beta_slow: f64,
-        /// What cosines and sines are multiplied by; none: `0.1 ln(factor) + 1`.
+        /// The factor of cosines and sines; None means `0.1 ln(factor) + 1`.
         attention: Option<f64>,
         /// Whether the ends of the ramp are rounded outwards to whole pairs.
         truncate: bool,
     },
-    /// Wavelengths up to `original / high` stay, those from `original / low` on are divided, a ramp between (Llama
-    /// 3.1).
+    /// Frequencies with wavelengths up to `original / high` stay, those from `original / low` on are divided, with a
+    /// ramp between (Llama 3.1).
     Llama3 {
         /// How many times longer the context becomes.
         factor: f64,
-        /// The trained context.
+        /// The trained context length.
         original: f64,
-        /// Of long wavelengths.
+        /// The bound for long wavelengths.
         low: f64,
-        /// Of short wavelengths.
+        /// The bound for short wavelengths.
         high: f64,
     },
 }
 
-/// What pairs turn by, for each position.
+/// The angles by which pairs turn per position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frequencies {
-    /// Radians a position, one for each pair.
+    /// Radians per position, one value for each pair.
     pub radians: Vec<f64>,
-    /// What cosines and sines are multiplied by.
+    /// The factor of cosines and sines.
     pub attention: f64,
 }
 
@@ -103,7 +103,7 @@ pub fn frequencies(dim: usize, base: f64, scaling: Scaling, length: f64) -> Freq
 
 /// YaRN's ramp over pairs: 0 where frequencies stay, 1 where they are divided.
 fn ramp(dim: usize, base: f64, original: f64, (fast, slow): (f64, f64), truncate: bool) -> impl Fn(usize) -> f64 {
-    // The pair that turns so often within the trained context.
+    // The pair that turns this often within the trained context.
     let pair = |turns: f64| dim as f64 * libm::log(original / (turns * 2.0 * PI)) / (2.0 * libm::log(base));
     let (low, high) = if truncate { (pair(fast).floor(), pair(slow).ceil()) } else { (pair(fast), pair(slow)) };
     let low = low.max(0.0);

@@ -4,11 +4,11 @@
 //! ```text
 //! row(i, j) = m + clip(offset + i - j, -m, m)                    of the table, (2 m + 1) x dim
 //! scores[b, h, i, j] = query[b, h, i] . table[row(i, j)]
-//!                    + key[b, h, j] . table[row(i, j)]           where keys take part
+//!                    + key[b, h, j] . table[row(i, j)]           if keys take part
 //! ```
 //!
-//! Every query is multiplied by every row of the table once, and the products are spread: not by a table of vectors for
-//! each pair.
+//! Every query is multiplied by every row of the table once, and the products are copied to where they belong. No table
+//! with a vector for each pair is made.
 
 use super::Matrix::{N, T};
 use super::{Scores, check_len, collect_heads, cut, each_head, product};
@@ -18,7 +18,7 @@ use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
-/// The table, and what it is applied to.
+/// The table, and the inputs.
 #[derive(Clone, Copy, Debug)]
 pub struct Shaw<'a> {
     /// Sizes.
@@ -27,12 +27,12 @@ pub struct Shaw<'a> {
     pub weight: &'a [f32],
     /// (batch, heads, queries, dim).
     pub query: &'a [f32],
-    /// (batch, heads, keys, dim), where keys take part.
+    /// (batch, heads, keys, dim), if keys take part.
     pub key: Option<&'a [f32]>,
 }
 
 impl Shaw<'_> {
-    /// The largest distance of its own; the table checked.
+    /// The largest distance that has its own vector, after checking the table's size.
     fn clip(&self) -> Result<i64> {
         let rows = self.weight.len().checked_div(self.scores.dim).unwrap_or(0);
         check_len("the table", self.weight.len(), &[rows, self.scores.dim])?;
@@ -42,7 +42,7 @@ impl Shaw<'_> {
         Ok((rows / 2) as i64)
     }
 
-    /// The rows of the table that occur, and where in them the row of distance 0 is.
+    /// The rows of the table that occur, and the index among them of the row for distance 0.
     fn used(&self, clip: i64) -> (Range<usize>, i64) {
         let Scores { queries, keys, offset, .. } = self.scores;
         let (offset, queries, keys) = (offset as i64, queries as i64, keys as i64);
@@ -51,7 +51,7 @@ impl Shaw<'_> {
         ((clip + low) as usize..(clip + high) as usize + 1, -low)
     }
 
-    /// Where the row of query i and key j is among those that occur.
+    /// The index, among the rows that occur, of the row for query i and key j.
     fn row(&self, clip: i64, zero: i64, i: usize, j: usize) -> usize {
         ((self.scores.offset + i) as i64 - j as i64).clamp(-clip, clip).wrapping_add(zero) as usize
     }
@@ -91,8 +91,9 @@ impl Shaw<'_> {
         Ok(())
     }
 
-    /// The gradients of query, key (where it takes part) and table, of that of the scores. The same bits at any number
-    /// of threads: a head's are summed in order of the batch, the table's then in order of the heads.
+    /// The gradients of query, key (if it takes part) and table, given the gradient of the scores. The bits are the
+    /// same on any number of threads: a head's gradient is summed in the order of the batch, then the table's in the
+    /// order of the heads.
     ///
     /// # Errors
     /// [`Error::Shape`] for slices of other sizes.
@@ -160,7 +161,7 @@ impl Shaw<'_> {
     }
 }
 
-/// Sums over a clipped end may have many terms: they are f64, rounded once.
+/// Rounds sums to f32. They are f64 because a clipped end may have many terms.
 fn rounded(sums: &[f64]) -> Vec<f32> {
     sums.iter().map(|&sum| sum as f32).into_list()
 }

@@ -5,25 +5,25 @@ use tokenbed_core::{Error, Result};
 use tokenbed_memory::Gather;
 use tokenbed_threads::parallel_rows;
 
-/// Where sines and cosines stand in a row.
+/// The order of sines and cosines in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// Sine and cosine of a frequency beside each other.
+    /// The sine and cosine of each frequency are adjacent.
     Interleaved,
-    /// All sines, then all cosines.
+    /// All sines come first, then all cosines.
     Half,
 }
 
 impl Layout {
-    /// All, in the order of their codes.
+    /// All layouts, in the order of their codes.
     pub const ALL: [Layout; 2] = [Layout::Interleaved, Layout::Half];
 }
 
-/// What computing an element costs, in bytes that could be written meanwhile.
+/// The cost of computing an element, as the number of bytes that could be written in the same time.
 const COST: usize = 64;
 
-/// `out` (rows x dim): of row i, whose position is `position(i)`, the sine and cosine of
-/// `position / wavelength^(2p / dim)` for each p below `dim / 2`. In f64, rounded once.
+/// `out` (rows x dim): row i, whose position is `position(i)`, holds the sine and cosine of
+/// `position / wavelength^(2p / dim)` for each p below `dim / 2`. They are computed in f64 and rounded once.
 ///
 /// # Errors
 /// [`Error::Shape`] for an odd dim, and for an `out` that is not whole rows.

@@ -1,13 +1,13 @@
 //! Transformer-XL's scores (Dai et al. 2019): content and relative position, with learned biases u and v.
 //!
 //! ```text
-//! r(d) = W sinusoid(d)                                           of head h: dim rows of W
+//! r(d) = W sinusoid(d)                                           for head h: dim rows of W
 //! scores[b, h, i, j] = (query[b, h, i] + u[h]) . key[b, h, j]
 //!                    + (query[b, h, i] + v[h]) . r(offset + i - j)[h]
 //! ```
 //!
-//! The second products are computed for every query and distance, of which a row of scores is a window (the relative
-//! shift). Distances are negative for keys that come later, as in XLNet.
+//! The second products are computed for every query and distance; each row of scores is a window of them (the relative
+//! shift). Distances are negative for keys that come after the query, as in XLNet.
 
 use super::Matrix::{N, T};
 use super::{Scores, check_len, collect_heads, cut, each_head, product, with_row};
@@ -16,7 +16,7 @@ use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::zeroed;
 use tokenbed_threads::parallel_rows;
 
-/// What is learned, and what it is applied to.
+/// The parameters, and the inputs.
 #[derive(Clone, Copy, Debug)]
 pub struct TransformerXl<'a> {
     /// Sizes.
@@ -25,9 +25,9 @@ pub struct TransformerXl<'a> {
     pub u: &'a [f32],
     /// (heads, dim).
     pub v: &'a [f32],
-    /// (heads * dim, model): what makes keys of sinusoids.
+    /// (heads * dim, model): the matrix that turns sinusoids into keys.
     pub weight: &'a [f32],
-    /// (queries + keys - 1, model): row t of distance `offset + queries - 1 - t`.
+    /// (queries + keys - 1, model): row t belongs to distance `offset + queries - 1 - t`.
     pub sinusoids: &'a [f32],
     /// (batch, heads, queries, dim).
     pub query: &'a [f32],
@@ -35,7 +35,7 @@ pub struct TransformerXl<'a> {
     pub key: &'a [f32],
 }
 
-/// Where gradients go, each in the shape of what it is of.
+/// The buffers for gradients, each in the shape of its tensor.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct Gradients<'a> {
@@ -51,7 +51,7 @@ impl TransformerXl<'_> {
         self.scores.queries + self.scores.keys - 1
     }
 
-    /// Elements of a sinusoid; all sizes checked.
+    /// The number of elements in a sinusoid, after checking all sizes.
     fn check(&self, scores: &[f32]) -> Result<usize> {
         let Scores { heads, dim, .. } = self.scores;
         self.scores.check(self.query, Some(self.key), scores)?;
@@ -65,14 +65,14 @@ impl TransformerXl<'_> {
         if model == 0 { Err(Error::Shape("sinusoids of no elements".into())) } else { Ok(model) }
     }
 
-    /// The keys of the distances of a head: (distances, dim).
+    /// The keys of a head's distances: (distances, dim).
     fn positions(&self, kernels: Kernels, model: usize, head: usize) -> Vec<f32> {
         let Scores { dim, .. } = self.scores;
         let weight = &self.weight[head * dim * model..][..dim * model];
         product(kernels, self.distances(), model, dim, N(self.sinusoids), T(weight))
     }
 
-    /// `out` = the scores, (batch, heads, queries, keys), not scaled.
+    /// `out` = the scores, (batch, heads, queries, keys), without scaling.
     ///
     /// # Errors
     /// [`Error::Shape`] for slices of other sizes.
@@ -105,7 +105,8 @@ impl TransformerXl<'_> {
         Ok(())
     }
 
-    /// The gradients of all that is read, of that of the scores. The same bits at any number of threads.
+    /// The gradients of all inputs and parameters, given the gradient of the scores. The bits are the same on any
+    /// number of threads.
     ///
     /// # Errors
     /// [`Error::Shape`] for slices of other sizes.
@@ -166,7 +167,7 @@ impl TransformerXl<'_> {
     }
 }
 
-/// Adds the rows of `x` to sums.
+/// Adds each row of `x` to the sums.
 fn add_rows(sums: &mut [f64], x: &[f32]) {
     for row in x.chunks_exact(sums.len()) {
         sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));

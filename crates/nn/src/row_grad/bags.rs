@@ -1,4 +1,4 @@
-//! The way back through bags: which bag each id's gradient comes from, and what it is multiplied by.
+//! The backward pass of bags: which bag each id's gradient comes from, and what the gradient is multiplied by.
 
 use super::{Order, OrderOut, OrderScratch};
 use crate::bag::{Ranges, Request, Scratch, places};
@@ -10,11 +10,11 @@ use tokenbed_kernels::rows::format::{OutFormat, RowTable};
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
-/// In the place of a bag's largest where there is none.
+/// The winner of a bag that has none.
 const NONE: u32 = u32::MAX;
-/// Rows of a table that are brought to f32 at a time.
+/// Rows of a table that are converted to f32 at a time.
 const BLOCK: usize = 16;
-/// Elements of a product's sum that are summed apart from each other.
+/// The number of independent partial sums in a dot product.
 const LANES: usize = 32;
 
 /// Values that a kernel wrote as bytes.
@@ -22,12 +22,12 @@ fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
     bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_ne_bytes(*bytes))
 }
 
-/// Sorts the ids of bags: places are bags, one for each occurrence. `coefficients` stand beside them: the weight, over
-/// the id's number of occurrences where `by_frequency`, over the bag's where the mode is the mean, in f64, rounded
-/// once. How many ids and places there are.
+/// Sorts the ids of bags. Places are the numbers of bags, one for each occurrence. Each place gets a coefficient: the
+/// weight, divided by how often the id occurs if `by_frequency` is set, and by the size of the bag if the mode is the
+/// mean. Coefficients are computed in f64 and rounded once. Returns the numbers of ids and of places.
 ///
 /// # Errors
-/// Those of [`crate::bag::forward`], and [`Error::Shape`] where `out` or coefficients are of other sizes.
+/// As for [`crate::bag::forward`], and [`Error::Shape`] if `out` or the coefficients have the wrong size.
 pub fn bag_order(
     kernels: Kernels,
     rows: usize,
@@ -74,11 +74,11 @@ fn bag_of(bags: Ranges<'_>, n: usize) -> Vec<u32> {
     bag_of
 }
 
-/// Where the bags' largest are: for each bag and column the place among all ids of the first that is largest, as
-/// [`crate::bag::forward`] has it; [`u32::MAX`] of none.
+/// Finds the winners of bags: for each bag and column, the index among all ids of the first id with the largest value,
+/// as [`crate::bag::forward`] chooses it; [`u32::MAX`] if there is none.
 ///
 /// # Errors
-/// Those of [`crate::bag::forward`].
+/// As for [`crate::bag::forward`].
 pub fn winners(
     kernels: Kernels,
     table: RowTable<'_>,
@@ -114,8 +114,9 @@ pub fn winners(
     Ok(())
 }
 
-/// What the largest of bags give back, summed by row (ids x dim of the order, whose places are those of all ids): to a
-/// row of the table comes, in each column, the gradient of the bags whose largest was its. In the order of the bags.
+/// The gradient that the maxima of bags give back, summed by row (ids x dim of the order, whose places are those of all
+/// ids). In each column, a row of the table receives the gradients of those bags whose maximum was its element, in the
+/// order of the bags.
 ///
 /// # Errors
 /// [`Error::Shape`] for sizes that do not fit.
@@ -154,11 +155,11 @@ pub fn largest_rows(
     Ok(())
 }
 
-/// The gradient of the weights of a bag's ids: the product of its row of the gradient and the id's row of the table; 0
-/// of padding. Products are summed in 32 lanes, which are then halved until one is left.
+/// The gradient of the weights of a bag's ids: the dot product of the bag's row of the gradient and the id's row of the
+/// table; 0 for padding. Products are summed in 32 lanes, which are then halved until one is left.
 ///
 /// # Errors
-/// Those of [`crate::bag::forward`], and [`Error::Shape`] where sizes do not fit.
+/// As for [`crate::bag::forward`], and [`Error::Shape`] if sizes do not fit.
 pub fn weights_grad(
     kernels: Kernels,
     table: RowTable<'_>,
@@ -190,7 +191,7 @@ pub fn weights_grad(
     Ok(())
 }
 
-/// The product of two rows.
+/// The dot product of two rows.
 fn product(grad: &[f32], row: &[u8]) -> f32 {
     let mut lanes = [0.0f32; LANES];
     for (grad, row) in grad.chunks(LANES).zip(row.chunks(LANES * size_of::<f32>())) {

@@ -1,15 +1,15 @@
-//! The gradient of a table, as rows: the rows that a batch named, each with one owner, summed in the order of the ids.
+//! The gradient of a table as rows: those that a batch named, each with one owner, summed in the order of the ids.
 //!
 //! ```text
-//! ids    = the ids of the batch, each once, ascending                   (those that count for nothing left out)
-//! row(i) = 0.0 + g[p0] + g[p1] ...      of the places p0 < p1 < ... at which the batch has ids[i]
-//!          fma(g[p], c[p], sum) instead, where places have coefficients (a scale, a frequency, weights of a bag)
+//! ids    = the distinct ids of the batch, ascending                     (without the padding row)
+//! row(i) = 0.0 + g[p0] + g[p1] ...      over the places p0 < p1 < ... at which the batch has ids[i]
+//!          fma(g[p], c[p], sum) instead, if places have coefficients (a scale, a frequency, weights of a bag)
 //! ```
 //!
-//! A row is kept as places in the gradient of the output until it is asked for ([`Pending`]), or in memory of its own
-//! ([`Rows`], from [`sum_rows`]); whoever reads ([`GradRows`]) gets the same bits. Work is divided by what rows cost
-//! ([`shares`]), and a row that is hot by columns: never by occurrence, so that sums are the same at any number of
-//! threads.
+//! A row is kept as places in the gradient of the output until it is needed ([`Pending`]), or in memory of its own
+//! ([`Rows`], from [`sum_rows`]). Readers ([`GradRows`]) get the same bits from both. Work is divided by the cost of
+//! rows ([`shares`]), and a hot row is divided by columns. It is never divided by occurrence, so the sums are the same
+//! on any number of threads.
 
 pub mod bags;
 mod order;
@@ -28,21 +28,22 @@ use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 use tokenbed_kernels::rows::format::OutFormat;
 
-/// Rows of a table's gradient: unique ids ascending; each row is summed in occurrence order when it is asked for.
+/// Rows of a table's gradient. Their ids ascend, each once; each row is summed in the order of occurrence when it is
+/// read.
 pub trait GradRows: Sync {
-    /// Which rows of the table, ascending, each once.
+    /// The ids of the rows, ascending, each once.
     fn ids(&self) -> &[u32];
-    /// Elements of a row.
+    /// The number of elements in a row.
     fn dim(&self) -> usize;
-    /// How many rows of the output's gradient are summed into row `i`: what it costs.
+    /// The number of rows of the output's gradient that are summed into row `i`, which is its cost.
     fn occurrences(&self, i: usize) -> usize;
-    /// Row `i` over `columns`: in memory of its own, or summed into `scratch`, which is of as many elements.
+    /// Row `i` over `columns`: borrowed in place, or summed into `scratch`, which has the same length as `columns`.
     fn row<'a>(&'a self, i: usize, columns: Range<usize>, scratch: &'a mut [f32]) -> &'a [f32];
-    /// Asks for the memory that row `i` begins with, which is wanted soon. Advice alone.
+    /// Prefetches the memory that row `i` begins with, because it is needed soon. This is only advice.
     fn prefetch(&self, _i: usize, _columns: &Range<usize>) {}
 }
 
-/// Rows that are summed already, one after the other.
+/// Rows that are already summed, end to end.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     ids: &'a [u32],
@@ -51,10 +52,10 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Over ids and a row of `dim` elements for each.
+    /// Ids, and a row of `dim` elements for each.
     ///
     /// # Errors
-    /// [`Error::Shape`] where rows are of another size, or ids do not ascend.
+    /// [`Error::Shape`] if the rows have another size, or ids do not ascend.
     pub fn new(ids: &'a [u32], rows: &'a [f32], dim: usize) -> Result<Self> {
         if ids.len().checked_mul(dim) != Some(rows.len()) {
             return Err(Error::Shape(format!("{} elements are not {} rows of {dim}", rows.len(), ids.len())));
@@ -63,10 +64,11 @@ impl<'a> Rows<'a> {
         Ok(Self { ids, rows, dim })
     }
 
-    /// The same as rows to be summed, one each. `numbers` are 0, 1, 2 ... up to the number of rows.
+    /// The same rows in the form of rows to be summed, each from one row. `numbers` are 0, 1, 2 ... up to the number of
+    /// rows.
     ///
     /// # Errors
-    /// [`Error::Shape`] where they are not.
+    /// [`Error::Shape`] if `numbers` are not.
     pub fn pending(&self, kernels: Kernels, numbers: &'a [u32]) -> Result<Pending<'a>> {
         let places = &numbers[..self.ids.len().min(numbers.len())];
         Pending::new(kernels, Order::new(self.ids, numbers, places)?, self.rows, self.dim, None)
@@ -96,7 +98,7 @@ impl GradRows for Rows<'_> {
     }
 }
 
-/// Rounds values to a type; a zero has no sign then, as zeros of sums have none.
+/// Rounds values to a type. A zero loses its sign, as zeros of sums have none.
 fn round(format: OutFormat, values: &mut [f32]) {
     match format {
         OutFormat::Float32 => {}

@@ -1,4 +1,5 @@
-//! The order of a batch by id: which ids, and where each occurs. Stable always: places of an id ascend.
+//! The order of a batch by id: its distinct ids, and the places at which each occurs. It is stable: the places of an id
+//! ascend.
 
 use super::check_ascending;
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
@@ -6,15 +7,15 @@ use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::List;
 
-/// Up to so many ids are sorted as they are: counting would touch more memory than there are ids.
+/// Up to this many ids are sorted by comparison: counting would touch more memory than there are ids.
 const SMALL: usize = 256;
-/// Rows of a table for each id of the batch up to which ids are counted: above, clearing and reading the counts of rows
-/// that do not occur costs more than sorting.
+/// Ids are counted if the table has at most this many rows for each id of the batch. Above that, clearing and reading
+/// the counts of rows that do not occur costs more than sorting.
 const COUNTED_ROWS_PER_ID: usize = 16;
-/// Bits of a digit when sorting by digits.
+/// The number of bits in a digit of the radix sort.
 const DIGIT: u32 = 11;
 
-/// Where ids occur: the places of `ids[i]` are `places[starts[i] .. starts[i + 1]]`.
+/// The places of ids: `ids[i]` occurs at `places[starts[i] .. starts[i + 1]]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
     ids: &'a [u32],
@@ -23,10 +24,10 @@ pub struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
-    /// Over its parts.
+    /// An order from its parts.
     ///
     /// # Errors
-    /// [`Error::Shape`] where ids do not ascend, or starts do not divide the places.
+    /// [`Error::Shape`] if ids do not ascend, or starts do not divide the places.
     pub fn new(ids: &'a [u32], starts: &'a [u32], places: &'a [u32]) -> Result<Self> {
         check_ascending(ids)?;
         let whole = starts.len() == ids.len() + 1
@@ -39,10 +40,10 @@ impl<'a> Order<'a> {
         Ok(Self { ids, starts, places })
     }
 
-    /// What was written in a block for `n` ids, of which there are `count` different ones.
+    /// The order that was written in a block for `n` ids, of which `count` are distinct.
     ///
     /// # Errors
-    /// Those of [`Order::new`], and [`Error::Shape`] for a block of another size.
+    /// As for [`Order::new`], and [`Error::Shape`] for a block of another size.
     pub fn in_block(block: &'a [u32], n: usize, count: usize) -> Result<Self> {
         check_block(block, n)?;
         let (ids, rest) = block.split_at(n);
@@ -59,23 +60,23 @@ impl<'a> Order<'a> {
         self.ids
     }
 
-    /// Where the places of each begin, and where the last end.
+    /// Where the places of each id begin, and where the last end.
     pub fn starts(&self) -> &'a [u32] {
         self.starts
     }
 
-    /// The places, id by id.
+    /// The places, grouped by id.
     pub fn places(&self) -> &'a [u32] {
         self.places
     }
 
-    /// How often id `i` occurs.
+    /// How often the id at index `i` occurs.
     pub fn count(&self, i: usize) -> usize {
         (self.starts[i + 1] - self.starts[i]) as usize
     }
 }
 
-/// Room to sort in, kept between calls.
+/// Buffers for sorting, reused between calls.
 #[derive(Debug, Default)]
 pub struct OrderScratch {
     counts: Vec<u32>,
@@ -83,7 +84,7 @@ pub struct OrderScratch {
     other: Vec<u64>,
 }
 
-/// What an order is written into, each of as many elements as there are ids, starts of one more.
+/// The output buffers of an order. Each has as many elements as there are ids; starts has one more.
 pub struct OrderOut<'a> {
     /// The ids.
     pub ids: &'a mut [u32],
@@ -94,10 +95,10 @@ pub struct OrderOut<'a> {
 }
 
 impl<'a> OrderOut<'a> {
-    /// In one block: ids, starts, places, for `n` ids.
+    /// The buffers in one block for `n` ids: ids, starts, places.
     ///
     /// # Errors
-    /// [`Error::Shape`] where it is of another size.
+    /// [`Error::Shape`] if the block has another size.
     pub fn in_block(block: &'a mut [u32], n: usize) -> Result<Self> {
         check_block(block, n)?;
         let (ids, rest) = block.split_at_mut(n);
@@ -113,20 +114,20 @@ fn check_block(block: &[u32], n: usize) -> Result<()> {
     Err(Error::Shape(format!("{} elements are no room for the order of {n} ids", block.len())))
 }
 
-/// What the rows of a gradient are multiplied by before they are summed.
+/// The factors of a gradient's rows, applied before they are summed.
 #[derive(Clone, Copy, Debug)]
 pub struct Factors {
-    /// Each by this.
+    /// The factor of every row.
     pub scale: f32,
-    /// And by one over the number of occurrences of its id, in f64, rounded once.
+    /// Whether rows are also divided by how often their id occurs, in f64 and rounded once.
     pub by_frequency: bool,
 }
 
-/// The order of ids as a lookup had them: `padding` counts for nothing. `coefficients`, where there are some, stand
-/// beside the places then. `scratch` serves ids that are not 32 bits wide. How many ids there are.
+/// The order of a lookup's ids, without those equal to `padding`. If `coefficients` are given, one is written for each
+/// place. `scratch` is a buffer for ids that are not 32 bits wide. Returns the number of distinct ids.
 ///
 /// # Errors
-/// Those of [`resolve`], and [`Error::Shape`] where `out` or coefficients are of other sizes.
+/// As for [`resolve`], and [`Error::Shape`] if `out` or the coefficients have the wrong size.
 pub fn row_order(
     kernels: Kernels,
     (ids, bad): (IdSlice<'_>, BadIds),
@@ -150,10 +151,11 @@ pub fn row_order(
 }
 
 impl OrderScratch {
-    /// Sorts ids, each below `rows`; `skipped` is one that counts for nothing. How many there are, and how many places.
+    /// Sorts ids, each below `rows`; ids equal to `skipped` are left out. Returns the numbers of distinct ids and of
+    /// places.
     ///
     /// # Errors
-    /// [`Error::Shape`] where `out` is of other sizes, or there are more than 2^32 - 1 ids.
+    /// [`Error::Shape`] if `out` has the wrong size, or there are more than 2^32 - 1 ids.
     pub fn sort(
         &mut self,
         ids: &[u32],
@@ -165,7 +167,7 @@ impl OrderScratch {
         if out.ids.len() != n || out.places.len() != n || out.starts.len() != n + 1 || u32::try_from(n).is_err() {
             return Err(Error::Shape(format!("no room for the order of {n} ids")));
         }
-        // No id is u32::MAX: a table has fewer rows.
+        // No id is u32::MAX, because a table has fewer rows.
         let skipped = skipped.unwrap_or(u32::MAX);
         if n > SMALL && rows / COUNTED_ROWS_PER_ID <= n {
             return Ok(self.count(ids, rows, skipped, out));
@@ -174,7 +176,7 @@ impl OrderScratch {
         let kept = ids.iter().enumerate().filter(|&(_, &id)| id != skipped);
         self.pairs.put_all(kept.map(|(place, &id)| u64::from(id) << 32 | place as u64));
         if n <= SMALL {
-            // Places make all pairs different: no two change their order.
+            // The places make all pairs distinct, so an unstable sort keeps their order.
             self.pairs.sort_unstable();
         } else {
             self.by_digits(rows);
@@ -198,7 +200,7 @@ impl OrderScratch {
                 out.starts[unique] = places;
                 unique += 1;
                 let next = places + *count;
-                // From here on: where the next place of the id goes.
+                // From here on, this is where the next place of the id goes.
                 *count = places;
                 places = next;
             }
@@ -214,7 +216,7 @@ impl OrderScratch {
         (unique, places as usize)
     }
 
-    /// Sorts pairs by id, digit by digit from the last: each pass keeps the order of the one before.
+    /// Sorts pairs by id with a radix sort from the last digit: each pass keeps the order of the one before.
     fn by_digits(&mut self, rows: usize) {
         let bits = usize::BITS - rows.saturating_sub(1).leading_zeros();
         self.other.clear();
@@ -241,7 +243,7 @@ impl OrderScratch {
     }
 }
 
-/// Writes what sorted pairs say.
+/// Writes the order that sorted pairs describe.
 fn divided(pairs: &[u64], out: &mut OrderOut<'_>) -> (usize, usize) {
     let mut unique = 0;
     let mut before = None;

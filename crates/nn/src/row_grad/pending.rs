@@ -1,4 +1,4 @@
-//! Rows that are not summed yet: the order of the ids, and the gradient of the output.
+//! Rows that are not yet summed: the order of the ids, and the gradient of the output.
 
 use super::{GradRows, Order, round};
 use std::ops::Range;
@@ -9,7 +9,7 @@ use tokenbed_kernels::ops::learn::optim::prefetch;
 use tokenbed_kernels::ops::learn::row_sum::RowSum;
 use tokenbed_kernels::rows::format::OutFormat;
 
-/// A gradient as places in that of the output.
+/// A table's gradient, as places in the gradient of the output.
 #[derive(Clone, Copy, Debug)]
 pub struct Pending<'a> {
     pub(super) kernels: Kernels,
@@ -19,11 +19,11 @@ pub struct Pending<'a> {
 }
 
 impl<'a> Pending<'a> {
-    /// Over the rows of `grad`, of `dim` elements, that the order's places name. `coefficients` stand beside the
-    /// places.
+    /// The gradient over those rows of `grad`, of `dim` elements, that the order's places name. `coefficients` hold one
+    /// factor per place.
     ///
     /// # Errors
-    /// [`Error::Shape`] for a place that is none, and for other sizes that do not fit.
+    /// [`Error::Shape`] for a place out of range, and for other sizes that do not fit.
     pub fn new(
         kernels: Kernels,
         order: Order<'a>,
@@ -46,12 +46,12 @@ impl<'a> Pending<'a> {
         Ok(Self { kernels, order, sum, format: OutFormat::Float32 })
     }
 
-    /// The same for a table of another type: each sum is rounded to it, once.
+    /// The same gradient for a table of another type, to which each sum is rounded once.
     pub fn of_type(self, format: OutFormat) -> Self {
         Self { format, ..self }
     }
 
-    /// Where ids occur.
+    /// The order of the ids.
     pub fn order(&self) -> Order<'a> {
         self.order
     }
@@ -71,7 +71,7 @@ impl GradRows for Pending<'_> {
     }
 
     fn prefetch(&self, i: usize, columns: &Range<usize>) {
-        /// Most rows have no more; of hot ones the others are asked for as they are summed.
+        /// Most rows have no more than this; the other places of hot rows are prefetched as they are summed.
         const FIRST: usize = 4;
         let (start, end) = (self.order.starts()[i] as usize, self.order.starts()[i + 1] as usize);
         for &place in &self.order.places()[start..end.min(start + FIRST)] {

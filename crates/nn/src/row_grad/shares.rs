@@ -1,49 +1,49 @@
-//! Work on rows, divided by what they cost: ranges of rows, and of a hot row ranges of its columns.
+//! Divides work on rows by its cost: into ranges of rows and, for a hot row, into ranges of its columns.
 
 use super::GradRows;
 use std::ops::Range;
 use tokenbed_memory::{Gather, List, with_room};
 use tokenbed_threads::{num_threads, parallel_rows};
 
-/// Shares a thread: whoever is done takes the next, so that all end together.
+/// The number of shares per thread: a thread that is done takes the next share, so that all end at about the same time.
 const SHARES_A_THREAD: usize = 8;
-/// Columns of a hot row are divided in whole cache lines of f32.
+/// The columns of a hot row are divided at whole cache lines of f32.
 const COLUMNS: usize = 16;
-/// Bytes below which work is not divided at all: helpers would come too late.
+/// Work of fewer bytes is not divided: worker threads would start too late.
 const DIVIDED_FROM: usize = tokenbed_threads::ranges::PARALLEL_FROM_AWAKE;
 
-/// A part of the work: all columns of some rows, or some columns of one.
+/// A part of the work: all columns of some rows, or some columns of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Share {
-    /// Which rows, by their place among the ids.
+    /// The rows, by their index among the ids.
     pub rows: Range<usize>,
-    /// Which columns. Not all only where there is one row.
+    /// The columns. They are only a part if there is one row.
     pub columns: Range<usize>,
 }
 
 impl Share {
-    /// Where row `i` begins in the share's part of a table ([`parts`]) whose rows are `dim` elements apart.
+    /// The offset of row `i` in the share's part of a table ([`parts`]) with rows of `dim` elements.
     pub fn at(&self, ids: &[u32], i: usize, dim: usize) -> usize {
         (ids[i] - ids[self.rows.start]) as usize * dim
     }
 }
 
-/// What is done with a row that costs more than a share.
+/// What to do with a row that costs more than a share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hot {
     /// Its columns are divided.
     Split,
-    /// It is a share of its own: for work that needs whole rows.
+    /// The row is a share of its own, for work that needs whole rows.
     Whole,
 }
 
-/// Shares of the rows, ascending and disjoint, of about the same cost: a row costs its occurrences, which are read, and
-/// itself, which is written. One share where dividing is not worth it.
+/// Shares of the rows, ascending and disjoint, of about the same cost. A row costs one read per occurrence and one
+/// write. There is a single share if dividing is not worth it.
 pub fn shares<G: GradRows + ?Sized>(grad: &G, hot: Hot) -> Vec<Share> {
     shares_of(grad, shares_for(bytes(grad)), hot)
 }
 
-/// How many shares so many bytes of work are worth.
+/// The number of shares that this many bytes of work are worth.
 pub(super) fn shares_for(bytes: usize) -> usize {
     match num_threads().unwrap_or(1) {
         1 => 1,
@@ -52,17 +52,17 @@ pub(super) fn shares_for(bytes: usize) -> usize {
     }
 }
 
-/// Bytes that are read and written when every row is summed and stored once: what [`for_each_share`] asks for.
+/// The bytes that are read and written when every row is summed and stored once, as [`for_each_share`] needs them.
 pub fn bytes<G: GradRows + ?Sized>(grad: &G) -> usize {
     cost(grad).saturating_mul(grad.dim()).saturating_mul(size_of::<f32>())
 }
 
-/// Rows that are read and written.
+/// The number of rows that are read and written.
 fn cost<G: GradRows + ?Sized>(grad: &G) -> usize {
     (0..grad.ids().len()).map(|i| 1 + grad.occurrences(i)).sum()
 }
 
-/// [`shares`], about so many.
+/// Does the same as [`shares`], with about this many shares.
 pub fn shares_of<G: GradRows + ?Sized>(grad: &G, wanted: usize, hot: Hot) -> Vec<Share> {
     let (rows, dim) = (grad.ids().len(), grad.dim());
     if wanted <= 1 {
@@ -94,17 +94,18 @@ pub fn shares_of<G: GradRows + ?Sized>(grad: &G, wanted: usize, hot: Hot) -> Vec
     shares
 }
 
-/// Columns in about so many pieces.
+/// The columns in about this many pieces.
 pub(super) fn columns(dim: usize, pieces: usize) -> impl Iterator<Item = Range<usize>> {
     let step = if pieces <= 1 { dim } else { dim.div_ceil(pieces).next_multiple_of(COLUMNS) };
     (0..dim).step_by(step.max(1)).map(move |at| at..dim.min(at + step))
 }
 
-/// The part of a table that is each share's alone: from its first row and column to its last, rows between that have no
-/// gradient included. `table` has rows of `dim` elements, as the gradient has; [`Share::at`] says where a row is.
+/// Cuts a table into the part that belongs to each share alone: from its first row and column to its last, including
+/// the rows without a gradient between them. `table` has rows of `dim` elements, like the gradient; [`Share::at`] gives
+/// the offset of a row.
 ///
 /// # Panics
-/// If the table has not all rows that the ids name.
+/// If the table lacks a row that the ids name.
 pub fn parts<'t, T>(shares: &[Share], ids: &[u32], dim: usize, table: &'t mut [T]) -> Vec<&'t mut [T]> {
     let bounds = |share: &Share| {
         let (first, last) = (ids[share.rows.start] as usize, ids[share.rows.end - 1] as usize);
@@ -113,11 +114,11 @@ pub fn parts<'t, T>(shares: &[Share], ids: &[u32], dim: usize, table: &'t mut [T
     cut(shares.iter().map(bounds), table)
 }
 
-/// As [`parts`], of a table of `width` elements for each row whatever the gradient's columns are: for what is kept once
-/// a row. The shares are of whole rows ([`Hot::Whole`]).
+/// Does the same as [`parts`] for a table with `width` elements per row, whatever the gradient's columns are: for state
+/// that is kept per row. The shares must be of whole rows ([`Hot::Whole`]).
 ///
 /// # Panics
-/// If the table has not all rows that the ids name, or a row is divided.
+/// If the table lacks a row that the ids name, or a row is divided.
 pub fn parts_by_row<'t, T>(shares: &[Share], ids: &[u32], width: usize, table: &'t mut [T]) -> Vec<&'t mut [T]> {
     let bounds = |share: &Share| {
         let (first, last) = (ids[share.rows.start] as usize, ids[share.rows.end - 1] as usize);
@@ -139,10 +140,10 @@ pub(super) fn cut<T>(bounds: impl Iterator<Item = Range<usize>>, table: &mut [T]
     bounds.map(&mut part).into_list()
 }
 
-/// Calls `run` with each share and what goes with it, each once, on as many threads as `bytes` of work are worth.
+/// Calls `run` once for each share and its element of `with`, on as many threads as `bytes` of work are worth.
 ///
 /// # Panics
-/// If `run` does, and if there are not as many shares as there is with them.
+/// If `run` does, and if the lengths of `shares` and `with` differ.
 pub fn for_each_share<P: Send>(shares: &[Share], with: Vec<P>, bytes: usize, run: impl Fn(&Share, P) + Sync) {
     assert!(shares.len() == with.len(), "shares: of another number");
     let mut work: Vec<_> = shares.iter().zip(with.into_iter().map(Some)).into_list();

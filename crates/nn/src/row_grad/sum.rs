@@ -1,4 +1,4 @@
-//! Rows summed once for all: those of the ids, or the whole of a table's gradient.
+//! Sums all rows of a gradient: only those of the ids, or the whole gradient of a table.
 
 use super::shares::{Share, cut, shares_for};
 use super::{GradRows, Hot, Pending, Rows, bytes, for_each_share, parts, round, shares};
@@ -11,14 +11,14 @@ use tokenbed_kernels::rows::store::Store;
 use tokenbed_memory::{Gather, List, zeroed};
 use tokenbed_threads::parallel_rows;
 
-/// Rows of a table for each that has a sum from which on all are filled with zeros first: the machine fills memory with
-/// them at twice the speed of anything else.
+/// If a table has at least this many rows for each row with a sum, all rows are filled with zeros first: the machine
+/// fills memory with zeros twice as fast as with anything else.
 const FILLED_FROM: usize = 8;
 
 /// Writes the rows (ids x dim).
 ///
 /// # Errors
-/// [`Error::Shape`] where `out` is of another size.
+/// [`Error::Shape`] if `out` has another size.
 pub fn sum_rows(grad: &Pending<'_>, out: &mut [f32]) -> Result<()> {
     let dim = grad.dim();
     check(grad.ids().len(), dim, out)?;
@@ -31,10 +31,10 @@ pub fn sum_rows(grad: &Pending<'_>, out: &mut [f32]) -> Result<()> {
     Ok(())
 }
 
-/// Writes the whole gradient (rows x dim) of a table once: sums where ids have rows, else zeros.
+/// Writes the whole gradient (rows x dim) of a table once: sums for rows with ids, and zeros for the others.
 ///
 /// # Errors
-/// [`Error::Shape`] where `out` is not whole rows, or lacks one that the ids name.
+/// [`Error::Shape`] if `out` is not whole rows, or lacks one that the ids name.
 pub fn sum_dense(grad: &Pending<'_>, rows: usize, out: &mut [f32]) -> Result<()> {
     let dim = grad.dim();
     check(rows, dim, out)?;
@@ -71,7 +71,7 @@ fn check_ids(ids: &[u32], rows: usize) -> Result<()> {
     }
 }
 
-/// The sums of a share; `first`: the row of the table that `out` begins with, where it is a table's.
+/// Writes the sums of a share. `first` is the row of the table that `out` begins with, if `out` is part of a table.
 fn write(grad: &Pending<'_>, store: Store, share: &Share, first: Option<usize>, out: &mut [f32]) {
     let Range { start, end } = share.rows;
     let order = grad.order();
@@ -85,7 +85,8 @@ fn write(grad: &Pending<'_>, store: Store, share: &Share, first: Option<usize>, 
     round(grad.format, out);
 }
 
-/// The sums of a share of whole rows, among zeros; `first` is the row of the table that `out` begins with.
+/// Writes the sums of a share of whole rows, with zeros between. `first` is the row of the table that `out` begins
+/// with.
 fn write_among_zeros(grad: &Pending<'_>, share: &Share, first: usize, out: &mut [f32]) {
     out.fill(0.0);
     let dim = grad.dim();
@@ -95,14 +96,14 @@ fn write_among_zeros(grad: &Pending<'_>, share: &Share, first: usize, out: &mut 
     }
 }
 
-/// A share, and the rows of the table that are its own: those of ids and those between.
+/// A share, and the rows of the table that belong to it: those of its ids and those between.
 #[derive(Debug)]
 pub(super) struct Dense {
     pub(super) share: Share,
     pub(super) table: Range<usize>,
 }
 
-/// About so many shares of a whole table: a row costs its occurrences and itself.
+/// Divides a whole table into about `wanted` shares: a row costs its occurrences and one write.
 pub(super) fn dense_shares<G: GradRows + ?Sized>(grad: &G, rows: usize, wanted: usize) -> Vec<Dense> {
     let (ids, dim) = (grad.ids(), grad.dim());
     let occurrences: usize = (0..ids.len()).map(|i| grad.occurrences(i)).sum();
@@ -128,18 +129,18 @@ pub(super) fn dense_shares<G: GradRows + ?Sized>(grad: &G, rows: usize, wanted: 
     cutter.shares
 }
 
-/// Closes shares when they cost enough.
+/// Ends a share when it costs enough.
 struct Cutter {
     shares: Vec<Dense>,
     target: usize,
     dim: usize,
-    /// Where the open share begins: the table's row, and the place among the ids.
+    /// Where the open share begins: the row of the table, and the index among the ids.
     first: (usize, usize),
     cost: usize,
 }
 
 impl Cutter {
-    /// What costs so much reaches to here.
+    /// Adds a cost that reaches up to here.
     fn add(&mut self, cost: usize, row: usize, id: usize) {
         self.cost += cost;
         if self.cost >= self.target {
@@ -147,7 +148,7 @@ impl Cutter {
         }
     }
 
-    /// Rows without a gradient, up to one.
+    /// Adds the rows without a gradient, up to row `to`.
     fn zeros(&mut self, at: &mut usize, to: usize, id: usize) {
         while *at < to {
             let some = (to - *at).min(self.target - self.cost);
@@ -169,7 +170,7 @@ impl Cutter {
 /// Adds the rows to a whole gradient (rows x dim) of the table.
 ///
 /// # Errors
-/// [`Error::Shape`] where `out` is not whole rows, or lacks one that the ids name.
+/// [`Error::Shape`] if `out` is not whole rows, or lacks one that the ids name.
 pub fn add_rows<G: GradRows + ?Sized>(grad: &G, rows: usize, out: &mut [f32]) -> Result<()> {
     let dim = grad.dim();
     check(rows, dim, out)?;
@@ -187,7 +188,8 @@ pub fn add_rows<G: GradRows + ?Sized>(grad: &G, rows: usize, out: &mut [f32]) ->
     Ok(())
 }
 
-/// The ids of two gradients, each once, ascending: how many were written to `out`, which has room for all.
+/// Writes the union of the ids of two gradients to `out`, ascending. `out` has room for all of both. Returns the number
+/// of ids.
 pub fn merged_ids(a: &[u32], b: &[u32], out: &mut [u32]) -> Result<usize> {
     if out.len() < a.len() + b.len() {
         return Err(Error::Shape(format!("no room for {} ids", a.len() + b.len())));
@@ -200,7 +202,7 @@ pub fn merged_ids(a: &[u32], b: &[u32], out: &mut [u32]) -> Result<usize> {
     Ok(count)
 }
 
-/// Ids of two ascending lists, each with its places in them.
+/// The ids of two ascending lists, each with its index in both lists.
 fn merged<'a>(a: &'a [u32], b: &'a [u32]) -> impl Iterator<Item = (u32, Option<usize>, Option<usize>)> + 'a {
     let (mut i, mut j) = (0, 0);
     std::iter::from_fn(move || {
@@ -217,11 +219,11 @@ fn merged<'a>(a: &'a [u32], b: &'a [u32]) -> impl Iterator<Item = (u32, Option<u
     })
 }
 
-/// Writes the sums of two gradients' rows (merged ids x dim), rounded to a type: what the sum of two whole gradients
-/// has there, a row that only one has added to zeros.
+/// Writes the sums of two gradients' rows (merged ids x dim), rounded to a type. They equal the rows of the sum of both
+/// dense gradients; a row that only one gradient has is added to zeros.
 ///
 /// # Errors
-/// [`Error::Shape`] where rows have other lengths, or `out` is of another size.
+/// [`Error::Shape`] if the rows differ in length, or `out` has another size.
 pub fn merge_rows(a: Rows<'_>, b: Rows<'_>, format: OutFormat, out: &mut [f32]) -> Result<()> {
     let dim = a.dim();
     let pairs: Vec<_> = merged(a.ids(), b.ids()).into_list();

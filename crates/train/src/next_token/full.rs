@@ -1,11 +1,12 @@
 //! The softmax over the whole vocabulary, in three passes over chunks of it.
 //!
-//! 1. Logits of a chunk, at once replaced by their exponentials, with the largest and the sum of each position.
-//! 2. With the sums of all chunks: the gradient by the positions' vectors, for blocks of positions.
-//! 3. The gradient by the head, chunk by chunk, and its update.
+//! 1. The logits of a chunk are computed and at once replaced by their exponentials, with the maximum and the sum for
+//!    each position.
+//! 2. With the sums of all chunks, the gradient of the positions' vectors is computed, for blocks of positions.
+//! 3. The gradient of the head is computed chunk by chunk, and the head is updated.
 //!
-//! What is kept of the logits are the exponentials alone: factors that make them probabilities are applied to the small
-//! matrix of the product. Positions beyond what memory is meant for come in tiles.
+//! Only the exponentials are kept of the logits; the factors that make them probabilities are applied to the small
+//! matrix of the product. If the positions exceed the memory limit, they are processed in tiles.
 
 use super::parameter::{CHUNK, Parameter, Source, row_of, values_of};
 use super::{Batch, dot};
@@ -17,32 +18,33 @@ use tokenbed_kernels::ops::products::matmul::Product;
 use tokenbed_memory::{List, Slice, filled, zeroed};
 use tokenbed_threads::parallel_rows;
 
-/// Exponentials that are kept at once: 256 MB.
+/// The number of exponentials that are kept at once: 256 MB.
 const MOST: usize = 64 << 20;
-/// Into how many blocks positions are divided in the second pass, and the least that one has.
+/// The number of blocks of positions in the second pass, and the minimal size of a block.
 const BLOCKS: usize = 8;
 const LEAST_BLOCK: usize = 64;
 
-/// What is kept from step to step, to be written over.
+/// Buffers that are reused from step to step.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     exponentials: Option<(usize, Floats)>,
 }
 
-/// Positions of a tile.
+/// The positions of a tile.
 struct Tile<'a> {
     hidden: &'a [f32],
     targets: &'a [u32],
     count: usize,
     dim: usize,
-    /// Of each chunk and position: what makes exponentials probabilities, divided by all positions of the batch.
+    /// For each chunk and position: the factor that makes exponentials probabilities, divided by the number of
+    /// positions in the batch.
     factors: Vec<f32>,
-    /// 1 / all positions of the batch.
+    /// 1 / the number of positions in the batch.
     share: f32,
 }
 
 impl Buffers {
-    /// The sum of the losses; the batch's gradient is filled, the head updated.
+    /// Fills the batch's gradient and updates the head. Returns the sum of the losses.
     pub(super) fn run(&mut self, batch: &mut Batch, head: &mut Parameter, by: &Update<f32>, tied: bool) -> Result<f64> {
         let (dim, count, chunks) = (head.dim, batch.ids.len(), head.chunks());
         let tile = (MOST / (chunks * CHUNK)).clamp(1, count);
@@ -78,7 +80,7 @@ impl Buffers {
 }
 
 impl Tile<'_> {
-    /// Elements of a chunk's exponentials, before the largest and the sums.
+    /// The number of exponentials in a chunk; the maxima and sums follow them.
     fn matrix(&self) -> usize {
         self.count * CHUNK
     }
@@ -105,14 +107,14 @@ impl Tile<'_> {
         });
     }
 
-    /// The sum of the losses; fills the factors.
+    /// Fills the factors. Returns the sum of the losses.
     fn losses(&mut self, head: &mut Parameter, blocks: &[f32]) -> f64 {
         let (chunks, width, block) = (head.chunks(), head.chunks().next_multiple_of(16), self.block());
         let largest_and_sum = |chunk: usize, position: usize| {
             let at = chunk * block + self.matrix() + 2 * position;
             (blocks[at], blocks[at + 1])
         };
-        // The largest of each chunk, as a softmax of their own.
+        // The maxima of the chunks are combined like a softmax of their own.
         let mut scales = filled(f32::NEG_INFINITY, self.count * width);
         for (position, row) in scales.chunks_exact_mut(width).enumerate() {
             row[..chunks].iter_mut().enumerate().for_each(|(i, x)| *x = largest_and_sum(i, position).0);
@@ -137,7 +139,7 @@ impl Tile<'_> {
         loss
     }
 
-    /// The gradient by the positions' vectors.
+    /// Computes the gradient of the positions' vectors.
     fn by_hidden(&self, head: &mut Parameter, blocks: &[f32], gradient: &mut [f32]) {
         let (kernels, dim, rows, chunks) = (head.kernels, self.dim, head.rows, head.chunks());
         let (all, part) = (head.all(), CHUNK * dim);
@@ -172,7 +174,8 @@ impl Tile<'_> {
         in_blocks(gradient, dim, positions, run);
     }
 
-    /// The gradient by the head; with the last tile, the other sources of it and the step.
+    /// Computes the gradient of the head. With the last tile it also adds the other sources of that gradient, and does
+    /// the step.
     fn by_head(
         &self,
         head: &mut Parameter,

@@ -1,12 +1,13 @@
-//! The next token of each position: token + position vectors, a linear head over the vocabulary, softmax, AdamW.
+//! Predicts the next token of each position: token + position vectors, a linear head over the vocabulary, softmax,
+//! AdamW.
 //!
 //! ```text
 //! h = token[id] + position[place];  logits = h * head^T;  loss = mean over the batch of -log softmax(logits)[next]
 //! ```
 //!
 //! The head may be the token table itself (`tied`). The softmax is over the whole vocabulary, or over the next token
-//! and a sample of others ([`Softmax::Sampled`]). The gradient is that of PyTorch's `cross_entropy`, the optimizer its
-//! `AdamW`.
+//! and a sample of others ([`Softmax::Sampled`]). The gradient is that of PyTorch's `cross_entropy`, and the optimizer
+//! is its `AdamW`.
 
 mod full;
 mod parameter;
@@ -26,13 +27,13 @@ use tokenbed_nn::options::{ANY_NUMBER, FLAG, Kind, NOT_NEGATIVE, Options, Settin
 use tokenbed_rng::Generator;
 use windows::Windows;
 
-/// Over what the probabilities of a position sum to 1.
+/// The tokens over which the probabilities of a position sum to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Softmax {
     /// All tokens.
     Full,
-    /// The next token and so many others, drawn anew for each batch by frequency to a power; logits are corrected by
-    /// how often a token is drawn (Jean et al. 2015).
+    /// The next token and a number of others, drawn for each batch by frequency raised to a power. Logits are corrected
+    /// by how often a token is drawn (Jean et al. 2015).
     Sampled(SampleOptions),
 }
 
@@ -46,7 +47,7 @@ tokenbed_nn::options! {
     }
 }
 
-/// How users write [`Softmax::Full`].
+/// The word by which users choose [`Softmax::Full`].
 const FULL: &str = "full";
 
 impl Setting for Softmax {
@@ -89,7 +90,7 @@ pub struct NextToken {
     unigram: Option<Unigram>,
     token: Parameter,
     position: Parameter,
-    /// Unless tied.
+    /// Absent if the head is tied.
     head: Option<Parameter>,
     windows: Windows,
     full: full::Buffers,
@@ -103,16 +104,17 @@ struct Batch {
     ids: Vec<u32>,
     places: Vec<u32>,
     targets: Vec<u32>,
-    /// Their vectors, (positions, dim), and the gradient of the loss by them.
+    /// The vectors of the positions, (positions, dim), and the gradient of the loss with respect to them.
     hidden: Vec<f32>,
     gradient: Vec<f32>,
 }
 
 impl NextToken {
-    /// Tables drawn from N(0, initStd) as PyTorch draws them: tokens, positions, and the head where it is not tied.
+    /// Draws the tables from N(0, initStd) as PyTorch does: tokens, positions, and the head unless it is tied.
     ///
     /// # Errors
-    /// [`Error::Usage`] for options without sense, and for a text that is shorter than a window; [`Error::Memory`].
+    /// [`Error::Usage`] for invalid options, and for a text that is shorter than a window; [`Error::Memory`] if memory
+    /// runs out.
     pub fn new(options: NextTokenOptions, corpus: impl Into<Text>) -> Result<Self> {
         let corpus = corpus.into();
         let NextTokenOptions { run, context_length, stride, batch_size, init_std, .. } = options;
@@ -160,7 +162,7 @@ impl NextToken {
         lr + (final_lr - lr) * self.windows.done() as f64 / self.windows.total() as f64
     }
 
-    /// AdamW's next step.
+    /// The rule of AdamW's next step.
     fn adam(&self) -> Update<f32> {
         AdamW { lr: self.lr(), ..self.options.adamw }.update(self.steps + 1)
     }
@@ -256,7 +258,7 @@ impl Model for NextToken {
 }
 
 impl Batch {
-    /// token[id] + position[place].
+    /// Writes token[id] + position[place].
     fn embed(&mut self, token: &mut Parameter, position: &mut Parameter, dim: usize) {
         self.hidden = zeroed(self.ids.len() * dim);
         for (row, &id) in self.hidden.chunks_exact_mut(dim).zip(&self.ids) {
@@ -268,7 +270,7 @@ impl Batch {
     }
 }
 
-/// The product of two rows: eight sums, so that the compiler's vectors do not wait for each other.
+/// The dot product of two rows. It uses eight sums, so that vector additions do not wait for each other.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 8;
     let mut lanes = [0.0f32; LANES];

@@ -1,5 +1,5 @@
-//! A table with the moments of its optimizer, in chunks of rows that a thread computes and updates while they are in
-//! its cache: each chunk is values, first moments, second moments, gradient.
+//! A table with the moments of its optimizer, in chunks of rows. A thread computes and updates a chunk while it is in
+//! its cache. Each chunk holds values, first moments, second moments and gradient.
 
 use crate::model::Array;
 use crate::table::{Floats, WORTH};
@@ -9,9 +9,9 @@ use tokenbed_kernels::ops::learn::optim::{Slots, Update};
 use tokenbed_memory::{Gather, Slice};
 use tokenbed_threads::parallel_rows;
 
-/// Rows of a chunk: a multiple of 16.
+/// Rows per chunk; a multiple of 16.
 pub(super) const CHUNK: usize = 128;
-/// What a chunk holds for each row.
+/// The number of values that a chunk holds for each element.
 const KINDS: usize = 4;
 
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Parameter {
     pub(super) dim: usize,
 }
 
-/// Rows that are added to a gradient: `rows[order[i]]` gets the part of `values` that has its number, in order.
+/// Rows that are added to a gradient: row `a` of the table gets row `b` of `values` for each pair (a, b) in `order`.
 pub(super) struct Source<'a> {
     values: &'a [f32],
     /// (row of the table, row of the values), ascending.
@@ -36,7 +36,7 @@ impl<'a> Source<'a> {
         Self { values, order }
     }
 
-    /// Adds what rows from `first` on get.
+    /// Adds to the rows of a chunk, which begins with row `first`.
     pub(super) fn add(&self, first: usize, dim: usize, gradient: &mut [f32]) {
         let end = first + gradient.len() / dim;
         let from = self.order.partition_point(|&(row, _)| (row as usize) < first);
@@ -48,7 +48,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A chunk, taken apart.
+/// A chunk, split into its parts.
 pub(super) struct Chunk<'a> {
     kernels: Kernels,
     /// The number of its first row.
@@ -60,7 +60,7 @@ pub(super) struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    /// Moves the values by the gradient.
+    /// Updates the values by the gradient.
     pub(super) fn update(&mut self, by: &Update<f32>) {
         let slots = Slots { param: self.values, grad: self.gradient, first: self.m, second: self.v };
         self.kernels.update(by, slots);
@@ -73,7 +73,7 @@ impl Parameter {
         Ok(Self { kernels: dispatch::active(), chunks: Floats::zeroed(size)?, rows, dim })
     }
 
-    /// Elements of a chunk of one kind.
+    /// The number of elements in one part of a chunk.
     fn part(&self) -> usize {
         CHUNK * self.dim
     }
@@ -82,7 +82,7 @@ impl Parameter {
         self.rows.div_ceil(CHUNK)
     }
 
-    /// All memory, for [`values_of`].
+    /// The memory of all chunks, for [`values_of`].
     pub(super) fn all(&mut self) -> &[f32] {
         self.chunks.all()
     }
@@ -109,7 +109,7 @@ impl Parameter {
         Array { name, shape: [rows, dim], values }
     }
 
-    /// Runs over all chunks, on all threads.
+    /// Calls `run` with every chunk, on all threads.
     pub(super) fn each(&mut self, run: impl Fn(Chunk<'_>) + Sync) {
         let (kernels, part, rows, dim) = (self.kernels, self.part(), self.rows, self.dim);
         parallel_rows(self.chunks.all(), part * KINDS, WORTH, |range, chunks| {
@@ -124,7 +124,7 @@ impl Parameter {
         });
     }
 
-    /// A step over all rows, whose gradient is what the sources add to them.
+    /// Does a step on all rows; their gradient is the sum of what the sources add.
     pub(super) fn step(&mut self, by: &Update<f32>, sources: &[Source<'_>]) {
         let dim = self.dim;
         self.each(|mut chunk| {
@@ -135,12 +135,12 @@ impl Parameter {
     }
 }
 
-/// The values of the i-th chunk in all memory of a parameter.
+/// The values of the i-th chunk, in the memory of a parameter.
 pub(super) fn values_of(all: &[f32], i: usize, rows: usize, dim: usize) -> &[f32] {
     &all[i * CHUNK * KINDS * dim..][..rows * dim]
 }
 
-/// A row in all memory of a parameter.
+/// One row, in the memory of a parameter.
 pub(super) fn row_of(all: &[f32], row: u32, dim: usize, part: usize) -> &[f32] {
     let row = row as usize;
     &all[row / CHUNK * part * KINDS + row % CHUNK * dim..][..dim]

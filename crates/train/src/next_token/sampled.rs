@@ -1,6 +1,6 @@
-//! The softmax over the next token and a sample: logits are those of the full one less the logarithm of how often a
-//! token is expected in the sample, so that the gradient is in the mean that of the full one as the sample grows. A
-//! sample that is the next token itself is left out.
+//! The softmax over the next token and a sample. The logits are those of the full softmax minus the logarithm of how
+//! often a token is expected in the sample, so that the mean gradient approaches the full one as the sample grows. A
+//! sample that equals the next token is left out.
 
 use super::parameter::{CHUNK, Parameter, Source, row_of};
 use super::{Batch, dot};
@@ -13,22 +13,22 @@ use tokenbed_kernels::ops::products::gemm::{View, gemm};
 use tokenbed_kernels::ops::products::matmul::Product;
 use tokenbed_memory::{Gather, List, Slice, filled, zeroed};
 
-/// Positions that are computed at once.
+/// Positions that are computed together.
 const BLOCK: usize = 64;
-/// Columns before those of the samples: the first is the next token's.
+/// Columns in front of those of the samples; the first holds the next token.
 const BEFORE: usize = 16;
 
-/// What is kept from step to step, to be written over.
+/// Buffers that are reused from step to step.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     /// The vectors of the sample.
     weights: Vec<f32>,
-    /// Of each position: the gradients of its logits, and at the end its loss.
+    /// For each position: the gradients of its logits, followed by its loss.
     gradients: Vec<f32>,
 }
 
 impl Buffers {
-    /// The sum of the losses; the batch's gradient is filled, the head updated.
+    /// Fills the batch's gradient and updates the head. Returns the sum of the losses.
     pub(super) fn run(
         &mut self,
         batch: &mut Batch,
@@ -51,7 +51,7 @@ impl Buffers {
 
         let share = 1.0 / count as f32;
         let (weights, batch_ref) = (&self.weights, &*batch);
-        // Logits, probabilities, their gradients.
+        // Computes the logits, then their probabilities, then the gradients of the logits.
         let logits = |first: usize, gradients: &mut [f32]| {
             let count = gradients.len() / row;
             let hidden = &batch_ref.hidden[first * dim..][..count * dim];
@@ -94,7 +94,7 @@ impl Buffers {
         let gradients = &self.gradients;
         let loss = gradients.chunks_exact(row).map(|row| f64::from(row[width])).sum();
 
-        // By the positions' vectors.
+        // The gradient of the positions' vectors.
         let mut by_hidden = std::mem::take(&mut batch.gradient);
         let targets = &batch.targets;
         in_blocks(&mut by_hidden, dim, BLOCK, |first, to| {
@@ -109,7 +109,7 @@ impl Buffers {
         });
         batch.gradient = by_hidden;
 
-        // By the vectors of the sample and of the next tokens.
+        // The gradients of the vectors of the sample, and of the next tokens.
         let mut by_sample = zeroed(samples * dim);
         let hidden = View { values: &batch.hidden, row: dim, column: 1 };
         in_blocks(&mut by_sample, dim, BLOCK, |first, to| {

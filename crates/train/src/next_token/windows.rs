@@ -1,4 +1,4 @@
-//! Windows of the text in the order of an epoch.
+//! Windows of the text, in the order of an epoch.
 
 use super::{Batch, NextTokenOptions};
 use crate::corpus::Text;
@@ -8,8 +8,8 @@ use tokenbed_core::{Error, Result};
 use tokenbed_memory::{List, zeroed};
 use tokenbed_rng::{Generator, randperm};
 
-/// Windows start at `0, stride, 2 * stride, ... < n - context`; targets are one further. Each epoch has an order of its
-/// own.
+/// Windows start at `0, stride, 2 * stride, ... < n - context`; targets begin one token later. Each epoch has its own
+/// order.
 #[derive(Debug)]
 pub(super) struct Windows {
     context: usize,
@@ -48,7 +48,7 @@ impl Windows {
         &self.order[self.next..self.order.len().min(self.next + self.batch)]
     }
 
-    /// The positions of the next batch.
+    /// Fills the positions of the next batch.
     pub(super) fn fill(&self, text: &Text, batch: &mut Batch) -> Result<()> {
         let mut ids = zeroed(self.context + 1);
         for &window in self.here() {
@@ -60,7 +60,7 @@ impl Windows {
         Ok(())
     }
 
-    /// Goes past that batch.
+    /// Moves on to the batch after that.
     pub(super) fn advance(&mut self) -> Result<()> {
         self.next += self.here().len();
         if self.next == self.order.len() {
@@ -74,12 +74,12 @@ impl Windows {
         self.epoch
     }
 
-    /// Windows that were learned from.
+    /// The number of windows learned from so far.
     pub(super) fn done(&self) -> u64 {
         self.epoch * self.order.len() as u64 + self.next as u64
     }
 
-    /// Windows there will have been.
+    /// The number of windows at the end of the run.
     pub(super) fn total(&self) -> u64 {
         self.epochs * self.order.len() as u64
     }
@@ -95,7 +95,7 @@ impl Windows {
     pub(super) fn go_to(&mut self, place: &[u64]) {
         let [epoch, next] = place else { return };
         (self.epoch, self.next) = (*epoch, (*next as usize).min(self.order.len()));
-        // It was shuffled once, of the same length.
+        // This cannot fail: the same number of windows was shuffled before.
         let _ = self.shuffle();
     }
 }

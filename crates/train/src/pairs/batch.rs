@@ -1,4 +1,4 @@
-//! The next centers of the text, with what stands around them.
+//! The next centers of the text, with the words around them.
 
 use super::PairOptions;
 use crate::corpus::Corpus;
@@ -6,15 +6,15 @@ use crate::draws::Draws;
 use crate::unigram::Unigram;
 use tokenbed_memory::{Gather, List};
 
-/// A word whose neighbours are looked at.
+/// A word whose neighbours are used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Center {
-    /// Its place in the words of the batch.
+    /// Its index among the words of the batch.
     pub(super) at: u32,
-    /// Its neighbours lie within these places.
+    /// The range of indices in which its neighbours lie.
     pub(super) from: u32,
     pub(super) to: u32,
-    /// Its place in the text, from which its draws follow.
+    /// Its place in the text, which determines its draws.
     pub(super) epoch: u64,
     pub(super) place: u64,
 }
@@ -26,16 +26,17 @@ pub(super) struct Batch {
     pub(super) centers: Vec<Center>,
 }
 
-/// How often the row that changes most often may change in a batch at a learning rate of 1: its changes are added up
-/// unseen by each other, and too many overshoot. A quarter as many gave vectors as good on a text of two million words.
+/// How often the row that changes most often may change in a batch, at a learning rate of 1. Its changes do not see
+/// each other when they are added up, so too many of them overshoot. A quarter as many gave vectors of the same quality
+/// on a text of two million words.
 const MOST_CHANGES: f64 = 2.4;
-/// A batch has at most so many centers for each word of the vocabulary, frequent words counting for more: where there
-/// are few, changes all go the same way.
+/// The maximal number of centers in a batch for each word of the vocabulary, with more weight on frequent words. In a
+/// small vocabulary all changes have the same direction.
 const CENTERS_A_WORD: f64 = 0.5;
-/// The most centers of a batch: nothing is gained beyond.
+/// The maximal number of centers in a batch: larger batches gain nothing.
 const MOST_CENTERS: f64 = 512.0;
 
-/// How many centers a batch has: it follows from corpus and options alone.
+/// The number of centers in a batch, which depends only on the corpus and the options.
 pub(super) fn longest(corpus: &Corpus, unigram: &Unigram, options: &PairOptions) -> usize {
     let kept: Vec<f64> =
         (0..).zip(corpus.counts()).map(|(id, &n)| n as f64 * keeps(corpus, options.sample, id)).into_list();
@@ -52,23 +53,23 @@ pub(super) fn longest(corpus: &Corpus, unigram: &Unigram, options: &PairOptions)
     (MOST_CHANGES / hottest).min(words * CENTERS_A_WORD).clamp(1.0, MOST_CENTERS) as usize
 }
 
-/// With what probability a word is kept: gensim's.
+/// The probability of keeping a word, by gensim's formula.
 fn keeps(corpus: &Corpus, sample: f64, id: u32) -> f64 {
     let count = corpus.counts()[id as usize] as f64;
     let threshold = sample * corpus.ids().len() as f64;
     if sample <= 0.0 || count == 0.0 { 1.0 } else { ((count / threshold).sqrt() + 1.0) * threshold / count }.min(1.0)
 }
 
-/// Goes through the text, sentence by sentence, without the words that are left out this time.
+/// Reads the text sentence by sentence, without the words that are left out this time.
 #[derive(Debug)]
 pub(super) struct Reader {
-    /// Of each word: below which of 2^32 draws it is kept.
+    /// For each word, the threshold among 2^32 draws below which it is kept.
     keep: Vec<u32>,
     epoch: u64,
     sentence: usize,
-    /// The words of the sentence that are kept, and their places in the text.
+    /// The words of the sentence that are kept, with their places in the text.
     line: Vec<(u32, u64)>,
-    /// The next of them.
+    /// The index of the next word among them.
     next: usize,
 }
 
@@ -81,13 +82,13 @@ impl Reader {
         reader
     }
 
-    /// Words of the text that are behind it, over all epochs.
+    /// The number of words of the text already read, over all epochs.
     pub(super) fn done(&self, text: usize) -> u64 {
         let here = self.line.get(self.next).map_or(0, |&(_, place)| place);
         self.epoch * text as u64 + here
     }
 
-    /// Sentences that are behind it, over all epochs, with the part of this one.
+    /// The number of sentences already read, over all epochs, including the fraction of this one.
     pub(super) fn sentences(&self, corpus: &Corpus) -> f64 {
         let range = corpus.sentence(self.sentence);
         let part = self
@@ -97,7 +98,7 @@ impl Reader {
         (self.epoch * corpus.sentences() as u64 + self.sentence as u64) as f64 + part
     }
 
-    /// Where it is, for a checkpoint.
+    /// Its place, for a checkpoint.
     pub(super) fn place(&self) -> [u64; 3] {
         [self.epoch, self.sentence as u64, self.next as u64]
     }
@@ -109,7 +110,7 @@ impl Reader {
         self.next = (*next as usize).min(self.line.len());
     }
 
-    /// Reads the sentence, or the next of which a word is left.
+    /// Reads the sentence, or the next one in which a word is kept.
     fn read(&mut self, corpus: &Corpus, options: &PairOptions) {
         self.line.clear();
         self.next = 0;
@@ -128,7 +129,7 @@ impl Reader {
         }
     }
 
-    /// Goes to the next sentence.
+    /// Moves on to the next sentence.
     fn skip(&mut self, corpus: &Corpus) {
         self.sentence += 1;
         if self.sentence == corpus.sentences() {
@@ -136,7 +137,7 @@ impl Reader {
         }
     }
 
-    /// The next centers, `most` where so many are left.
+    /// Fills the batch with the next centers, `most` of them if that many are left.
     pub(super) fn fill(&mut self, corpus: &Corpus, options: &PairOptions, most: usize, batch: &mut Batch) {
         batch.words.clear();
         batch.centers.clear();

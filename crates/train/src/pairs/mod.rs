@@ -1,9 +1,9 @@
-//! Skip-gram and CBOW with negative sampling: Mikolov et al. 2013, under gensim's names and defaults.
+//! Skip-gram and CBOW with negative sampling (Mikolov et al. 2013), with gensim's names and defaults.
 //!
-//! A batch of centers is computed against the tables as they stand, on as many threads as there are; then the changes
-//! are added, each row's in the order of the text. So the bits are those of one thread. Batches are short enough that
-//! the row that comes most often changes a few times a batch. The negative samples of a center are drawn once and
-//! shared by its window (Ji et al. 2016), so that products are of several rows by several rows.
+//! A batch of centers is computed with the tables as they are, on all threads. Then the changes are added, each row's
+//! in the order of the text, so the bits are those of one thread. Batches are short enough that even the most frequent
+//! row changes only a few times per batch. The negative samples of a center are drawn once and shared by its window (Ji
+//! et al. 2016), so that the products are of several rows by several rows.
 
 mod batch;
 mod rows;
@@ -56,12 +56,12 @@ tokenbed_nn::options! {
     }
 }
 
-/// What predicts a center.
+/// What predicts a center word.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Method {
-    /// Each of its neighbours.
+    /// Each of its neighbours, separately.
     SkipGram,
-    /// Its neighbours together.
+    /// The sum or mean of its neighbours.
     Cbow(CbowOptions),
 }
 
@@ -78,7 +78,7 @@ impl Method {
 impl Options for Method {
     const ABOUT: &'static str = CbowOptions::ABOUT;
 
-    /// None that all methods have.
+    /// Methods share no options of their own.
     fn fields() -> Vec<Field> {
         Vec::new()
     }
@@ -91,7 +91,7 @@ impl Options for Method {
     }
 }
 
-/// Two tables, one of words as neighbours (what is kept), one of words as centers.
+/// Two tables: words as neighbours (the result), and words as centers.
 #[derive(Debug)]
 pub struct Pairs {
     options: PairOptions,
@@ -102,22 +102,22 @@ pub struct Pairs {
     rows: Rows,
     reader: Reader,
     batch: Batch,
-    /// The most centers of a batch.
+    /// The maximal number of centers in a batch.
     longest: usize,
     works: Vec<Work>,
     steps: u64,
 }
 
-/// Centers that one thread computes one after the other. Their changes lie together, by the part of the rows they
-/// change: whoever changes a part looks at nothing else.
+/// Centers that one thread computes in sequence. Their changes are grouped by the part of the rows that they change, so
+/// that the thread that changes a part reads nothing else.
 const CENTERS: usize = 8;
 
-/// What some centers come to: rows that change, and by what.
+/// The changes that some centers cause: the rows, and what is added to them.
 #[derive(Debug, Default)]
 struct Work {
-    /// Of each part of the rows: which change, in the order of the text.
+    /// For each part of the rows, the changes to it in the order of the text.
     entries: Vec<Vec<Entry>>,
-    /// Rows, of which so many are taken.
+    /// The changes as rows, of which the first `taken` are in use.
     changes: Vec<f32>,
     taken: usize,
     loss: f64,
@@ -125,24 +125,24 @@ struct Work {
     scratch: Scratch,
 }
 
-/// A row that changes.
+/// A change to a row.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// Where it is.
+    /// The place of the row.
     place: u32,
-    /// Which of the changes is its.
+    /// The index of the change.
     change: u32,
 }
 
-/// What a center needs while it is computed.
+/// Buffers for computing one center.
 #[derive(Debug, Default)]
 struct Scratch {
-    /// Where the rows of its neighbours are.
+    /// The places of its neighbours' rows.
     inputs: Vec<u32>,
-    /// Where those of itself and of the negative samples are.
+    /// The places of its own row and of those of the negative samples.
     outputs: Vec<u32>,
     scores: Vec<f32>,
-    /// Of CBOW: the sum of the neighbours.
+    /// The sum of the neighbours, for CBOW.
     hidden: Vec<f32>,
 }
 
@@ -159,10 +159,11 @@ struct Shared<'a> {
 }
 
 impl Pairs {
-    /// Tables over a corpus: of neighbours drawn as gensim has it, uniformly within `1 / dim`, of centers zero.
+    /// Makes tables over a corpus. As in gensim, the neighbours' table is drawn uniformly within `1 / dim`, and the
+    /// centers' table is zero.
     ///
     /// # Errors
-    /// [`Error::Usage`] for options without sense; [`Error::Memory`].
+    /// [`Error::Usage`] for invalid options; [`Error::Memory`] if memory runs out.
     pub fn new(options: PairOptions, corpus: Corpus) -> Result<Self> {
         let PairOptions { run: RunOptions { dim, epochs, seed, .. }, window, negative, .. } = options;
         if dim == 0 || window == 0 || negative == 0 || epochs == 0 {
@@ -210,12 +211,12 @@ impl Pairs {
         self.options.run.epochs * self.corpus.ids().len() as u64
     }
 
-    /// Tokens of the text that were read.
+    /// The number of tokens of the text that were read.
     fn done(&self) -> u64 {
         self.reader.done(self.corpus.ids().len())
     }
 
-    /// Falls from sentence to sentence, however long they are, as gensim's does.
+    /// The learning rate. It falls from sentence to sentence, whatever their lengths, as in gensim.
     fn alpha(&self) -> f64 {
         let PairOptions { run: RunOptions { epochs, .. }, alpha, min_alpha, .. } = self.options;
         alpha
@@ -309,11 +310,11 @@ impl Work {
 }
 
 impl Shared<'_> {
-    /// What a center comes to.
+    /// Computes one center.
     fn center(&self, center: Center, work: &mut Work) {
         let (options, layout) = (self.options, self.layout);
         let mut draws = Draws::at(options.run.seed, center.epoch, center.place);
-        // The first bits said whether the word is left out.
+        // The first bits decided whether the word is left out.
         let _ = draws.bits();
         let window = options.window as u32;
         let reach = if options.shrink_windows { window - draws.below(window) } else { window };
@@ -325,7 +326,7 @@ impl Shared<'_> {
         }
         let Work { entries, changes, taken, scratch, .. } = work;
         let Scratch { inputs, outputs, .. } = &mut *scratch;
-        // The row takes the center's change of this number. Returns the row's place among the entries.
+        // Adds the change with this number to the row's entries. Returns the place of the row.
         let mut changes_by = |row: u32, change: usize| {
             let place = layout.place(row);
             entries[layout.part(row)].put(Entry { place, change: (*taken + change) as u32 });
@@ -354,8 +355,8 @@ impl Shared<'_> {
         work.losses += losses;
     }
 
-    /// Every neighbour with the center and with every negative sample: the changes of the inputs, then of the outputs;
-    /// the loss, and of how many.
+    /// Pairs every neighbour with the center and with every negative sample. Writes the changes of the inputs, then of
+    /// the outputs. Returns the sum of the losses and their number.
     fn grid(&self, scratch: &mut Scratch, changes: &mut [f32]) -> (f64, u64) {
         let Scratch { inputs, outputs, scores, .. } = scratch;
         let (kernels, values, stride) = (self.kernels, self.values, self.layout.stride);
@@ -372,8 +373,8 @@ impl Shared<'_> {
         (loss, across as u64)
     }
 
-    /// The neighbours together with the center and with every negative sample: the change of the inputs, then those of
-    /// the outputs; the loss, of one.
+    /// Pairs the neighbours together with the center and with every negative sample. Writes the change of the inputs,
+    /// then those of the outputs. Returns one loss, and the number 1.
     fn bag(&self, scratch: &mut Scratch, changes: &mut [f32]) -> (f64, u64) {
         let Scratch { inputs, outputs, scores, hidden } = scratch;
         let (kernels, values, stride) = (self.kernels, self.values, self.layout.stride);
@@ -390,14 +391,14 @@ impl Shared<'_> {
         let by = |values| Coefficients { values, across: 1, down: 1 };
         kernels.row_mix(by(scores), picked(outputs), stride, input_change);
         if !self.options.method.takes_mean() {
-            // gensim's: the error of a sum is divided among what was summed.
+            // As in gensim, the error of a sum is divided among its terms.
             input_change.iter_mut().for_each(|x| *x *= share);
         }
         kernels.row_mix(by(scores), alone, stride, output_changes);
         (loss, 1)
     }
 
-    /// Scores, the center's first, become coefficients; the loss.
+    /// Turns scores, the center's first, into coefficients. Returns the loss.
     fn gradients(&self, scores: &mut [f32]) -> f64 {
         let mut sum = 0.0;
         for (i, score) in scores.iter_mut().enumerate() {

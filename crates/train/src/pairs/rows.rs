@@ -1,4 +1,4 @@
-//! Where the rows of both tables lie: in parts, of which each thread that changes rows has its own.
+//! The layout of both tables: rows are grouped in parts, and each thread that changes rows has its own part.
 
 use crate::table::{Floats, WORTH};
 use std::ops::Range;
@@ -6,22 +6,21 @@ use tokenbed_core::Result;
 use tokenbed_memory::Gather;
 use tokenbed_threads::{parallel_rows, setting};
 
-/// A row of every `parts` lies in the same part. Words are numbered by frequency, so that parts have much the same
-/// work.
+/// Every `parts`-th row lies in the same part. Words are numbered by frequency, so the parts have about the same work.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
-    /// Rows of both tables: the words as neighbours, then as centers.
+    /// The number of rows in both tables: the words as neighbours, then as centers.
     pub(super) rows: u32,
-    /// Elements from row to row: whole blocks of 16, the last padded with zeros.
+    /// The distance between rows in elements: whole blocks of 16, the last padded with zeros.
     pub(super) stride: usize,
-    /// Rows of a part.
+    /// The number of rows in a part.
     each: u32,
-    /// Parts are `1 << shift`.
+    /// There are `1 << shift` parts.
     shift: u32,
 }
 
 impl Layout {
-    /// Where a row lies, in rows.
+    /// The place of a row, counted in rows.
     #[inline(always)]
     pub(super) fn place(self, row: u32) -> u32 {
         (row & ((1 << self.shift) - 1)) * self.each + (row >> self.shift)
@@ -50,7 +49,7 @@ impl Rows {
     pub(super) fn new(vocabulary: usize, dim: usize) -> Result<Self> {
         let too_many = |_| tokenbed_core::Error::Usage(format!("{vocabulary} words are too many"));
         let rows = u32::try_from(vocabulary * 2).map_err(too_many)?;
-        // One part for a thread: which thread changes a row changes no bit of it.
+        // There is one part per thread. Which thread changes a row does not change its bits.
         let threads = setting::num_threads().unwrap_or(1) as u32;
         let shift = threads.min(64).next_power_of_two().trailing_zeros();
         let each = rows.div_ceil(1 << shift);
@@ -72,7 +71,7 @@ impl Rows {
         self.all()[at..at + values.len()].copy_from_slice(values);
     }
 
-    /// Rows, one after the other without padding.
+    /// A range of rows, end to end without padding.
     pub(super) fn dense(&mut self, rows: Range<usize>) -> Vec<f32> {
         let (layout, dim) = (self.layout, self.dim);
         let all = self.all();
@@ -80,7 +79,7 @@ impl Rows {
         rows.flat_map(row).copied().into_list()
     }
 
-    /// Goes through the parts, on all threads: `walk` gets the number of a part and the part.
+    /// Calls `walk` with the number of each part and the part itself, on all threads.
     pub(super) fn in_parts(&mut self, walk: impl Fn(usize, &mut Part<'_>) + Sync) {
         let Layout { stride, each, .. } = self.layout;
         let part = each as usize * stride;
@@ -100,7 +99,7 @@ pub(super) struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Adds to a row, by the place where it lies.
+    /// Adds to the row at this place.
     #[inline(always)]
     pub(super) fn add(&mut self, place: u32, change: &[f32]) {
         let at = (place - self.first) as usize * self.stride;

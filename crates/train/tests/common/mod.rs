@@ -15,7 +15,7 @@ use tokenbed_train::objective::RunOptions;
 use tokenbed_train::pairs::{CbowOptions, Method, PairOptions, Pairs};
 use tokenbed_train::{Array, Corpus, Report, Trainer, checkpoint};
 
-/// A text of `len` ids below `vocabulary`, some far more frequent than others, in sentences.
+/// A text of `len` ids below `vocabulary` in sentences. Some ids are far more frequent than others.
 pub fn corpus(len: usize, vocabulary: u32) -> Corpus {
     let ids = (0..len as u64).map(|i| {
         let mut draws = Draws::at(5, 0, i);
@@ -69,7 +69,7 @@ pub fn examples(vocabulary: u32) -> Examples {
     examples
 }
 
-/// Makes a trainer, each time the same.
+/// Makes the same trainer each time.
 pub type Make = Box<dyn Fn() -> Trainer>;
 
 /// A trainer of every objective, by name.
@@ -89,7 +89,7 @@ pub fn all() -> Vec<(&'static str, Make)> {
     ]
 }
 
-/// Trains so many steps.
+/// Trains for this many steps.
 pub fn train(trainer: &mut Trainer, steps: u64) -> Report {
     trainer.run(Duration::from_secs(600), steps, &|| true).unwrap()
 }

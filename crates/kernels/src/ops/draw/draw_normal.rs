@@ -10,9 +10,9 @@
 //!         out[j + 8] = fma(r * sin(t), std, mean)
 //! ```
 //!
-//! `normal_fill` and `NormalFill16<float>` of PyTorch's AVX2 build. log, sin and cos are the single precision
-//! polynomials of Cephes that it takes (`avx_mathfun.h`), with multiplications and additions contracted as its compiler
-//! does; `log` and `sin_cos` spell each rounding out, and the vectors repeat them.
+//! This is `normal_fill` and `NormalFill16<float>` of PyTorch's AVX2 build. log, sin and cos are the single precision
+//! polynomials of Cephes that it uses (`avx_mathfun.h`), with multiplications and additions contracted as its compiler
+//! does. `log` and `sin_cos` spell out each rounding, and the vectors repeat them.
 
 use super::draw_uniform::{MANTISSA, STEP, temper, temper_lanes};
 use super::mt19937::{MT_WORDS, twisted};
@@ -20,11 +20,11 @@ use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 use crate::probe::{Framed, Probe, Results};
 
-/// Elements of a block: 8 radii and 8 angles.
+/// The elements of a block: 8 radii and 8 angles.
 pub const NORMAL_BLOCK: usize = 16;
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::draw_normal`]: `words` points at `len` words, `out` at
-/// `len` elements that do not overlap them; `len` is a multiple of [`NORMAL_BLOCK`].
+/// The raw arguments of the op. Their contract, which [`Kernels::draw_normal`] checks: `words` points at `len` words,
+/// `out` at `len` elements that do not overlap them; `len` is a multiple of [`NORMAL_BLOCK`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawDrawNormal {
     pub(crate) words: *const u32,
@@ -37,10 +37,10 @@ pub(crate) struct RawDrawNormal {
 arms!(DRAW_NORMAL: fn(op: RawDrawNormal), body<L>, reference);
 
 impl Kernels {
-    /// `out` = normal values of whole blocks of untempered words.
+    /// `out` = normal values from whole blocks of untempered words.
     ///
     /// # Panics
-    /// If the slices differ in length or are no whole blocks: the caller's bug, not its user's.
+    /// If the slices differ in length or are not whole blocks, which is a bug in the caller.
     pub fn draw_normal(self, words: &[u32], mean: f32, std: f32, out: &mut [f32]) {
         assert!(words.len() == out.len(), "draw_normal: out of another size");
         assert!(words.len().is_multiple_of(NORMAL_BLOCK), "draw_normal: no whole blocks");
@@ -58,10 +58,10 @@ const SQRT_HALF_BITS: u32 = 0x3f35_04f3;
 
 use cephes::*;
 
-/// The constants with the digits that Cephes gives them.
+/// The constants, with the digits given in Cephes.
 #[allow(clippy::excessive_precision, reason = "the published digits are easier to check than the rounded ones")]
 mod cephes {
-    /// ln 2 in two parts: the first has few bits, so that its products with small integers are exact.
+    /// ln 2 in two parts. The first has few bits, so that its products with small integers are exact.
     pub(super) const LN2_HIGH: f32 = 0.693359375;
     pub(super) const LN2_LOW: f32 = -2.12194440e-4;
     pub(super) const LOG_POLYNOMIAL: [f32; 9] = [
@@ -105,7 +105,7 @@ fn log(x: f32) -> f32 {
 
 /// Sine and cosine of t in [0, 2 pi].
 fn sin_cos(t: f32) -> (f32, f32) {
-    // The octant, rounded up to an even one, so that the rest lies in [-pi/4, pi/4].
+    // The octant, rounded up to an even one, so that the remainder lies in [-pi/4, pi/4].
     let octant = ((t * FOUR_OVER_PI) as u32 + 1) & !1;
     let quotient = octant as f32;
     let mut x = t;
@@ -127,7 +127,7 @@ fn sin_cos(t: f32) -> (f32, f32) {
     (f32::from_bits(sin.to_bits() ^ sin_sign), f32::from_bits(cos.to_bits() ^ cos_sign))
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawDrawNormal) {
     // SAFETY: the contract of `RawDrawNormal`: whole blocks of both.
     let uniform = |i: usize| (temper(unsafe { *op.words.add(i) }) & MANTISSA) as f32 * STEP;
@@ -148,13 +148,13 @@ unsafe fn reference(op: RawDrawNormal) {
 /// The contract of [`RawDrawNormal`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: MathLanes>(op: RawDrawNormal) {
-    // The blocks that two vectors of halves hold: one, or two of lanes wider than a half.
+    // The blocks that two vectors of halves hold: one, or two if the lanes are wider than a half.
     let span = (2 * L::WIDTH).max(NORMAL_BLOCK);
     // SAFETY: the contract of `RawDrawNormal`; a last block that does not fill the span is computed on copies.
     unsafe {
         let mut at = 0;
         while at + span <= op.len {
-            // A constant count, so that no loop is left of it.
+            // The count is a constant, so that the loop disappears.
             for part in 0..(NORMAL_BLOCK / 2).div_ceil(L::WIDTH) {
                 let lane = at + part * L::WIDTH;
                 halves::<L>(&op, op.words.add(lane), op.out.add(lane));
@@ -173,7 +173,8 @@ unsafe fn body<L: MathLanes>(op: RawDrawNormal) {
 
 #[inline(always)]
 unsafe fn halves<L: MathLanes>(op: &RawDrawNormal, words: *const u32, out: *mut f32) {
-    // SAFETY: the caller's: the blocks that `load_halves` reads and `store_halves` writes are inside the slices.
+    // SAFETY: the caller promises that the blocks that `load_halves` reads and `store_halves` writes are inside the
+    // slices.
     unsafe {
         let (first, second) = L::load_halves(words);
         let radius = L::splat(-2.0).mul(log_lanes::<L>(first)).sqrt();
@@ -183,21 +184,21 @@ unsafe fn halves<L: MathLanes>(op: &RawDrawNormal, words: *const u32, out: *mut 
     }
 }
 
-/// The integer of 24 bits that the uniform value of a word is made of.
+/// The integer of 24 bits from which the uniform value of a word is made.
 #[inline(always)]
 unsafe fn count<L: MathLanes>(words: L::Ints) -> L::Ints {
-    // SAFETY: the caller's: the instruction set is here.
+    // SAFETY: the caller promises the instruction set.
     unsafe { L::and(temper_lanes::<L>(words), L::splat_int(MANTISSA)) }
 }
 
-/// `log(1 - u)` of the uniform values of words. What is exact is done where it is cheapest, on integers: the
-/// subtraction from 1, and taking apart the mantissa (as it lies around 1, between the roots of 1/2 and of 2) and the
-/// exponent. The roundings are those of [`log`].
+/// `log(1 - u)` for the uniform values u of words. Exact operations are done on integers, where they are cheapest: the
+/// subtraction from 1, and splitting off the mantissa (between the roots of 1/2 and of 2) and the exponent. The
+/// roundings are those of [`log`].
 #[inline(always)]
 unsafe fn log_lanes<L: MathLanes>(words: L::Ints) -> L {
-    // SAFETY: the caller's: the instruction set is here.
+    // SAFETY: the caller promises the instruction set.
     unsafe {
-        // (1 - u) * 2^24, and the bias of an exponent that takes the 24 off again.
+        // (1 - u) * 2^24, and an exponent bias that removes the 24 again.
         let x = L::from_signed(L::sub_ints(L::splat_int(1 << 24), count::<L>(words)));
         const BIAS: u32 = (127 + 24) << 23;
         let moved = L::add_ints(x.to_bits(), L::splat_int((ONE_BITS - SQRT_HALF_BITS).wrapping_sub(BIAS)));
@@ -216,16 +217,16 @@ unsafe fn log_lanes<L: MathLanes>(words: L::Ints) -> L {
     }
 }
 
-/// [`sin_cos`] of the uniform values of words, times 2 pi. The quarter of the turn is read off the integer: that it is
-/// half of the octant that [`sin_cos`] finds by rounding is tested for each of the 2^24 values.
+/// [`sin_cos`] of the uniform values of words, times 2 pi. The quarter turn is read from the integer. A test checks for
+/// all 2^24 values that it is half of the octant that [`sin_cos`] finds by rounding.
 #[inline(always)]
 unsafe fn sin_cos_lanes<L: MathLanes>(words: L::Ints) -> (L, L) {
-    // SAFETY: the caller's: the instruction set is here.
+    // SAFETY: the caller promises the instruction set.
     unsafe {
         let count = count::<L>(words);
         let quarter = L::shift_right::<22>(L::add_ints(count, L::splat_int(1 << 21)));
         let quotient = L::from_signed(quarter);
-        // Scaling by a power of two is exact, wherever it is done.
+        // Scaling by a power of two is exact, so its order does not matter.
         let mut x = L::from_signed(count).mul(L::splat(TWO_PI * STEP));
         for part in PI_OVER_FOUR {
             x = quotient.mul_add(L::splat(2.0 * part), x);

@@ -8,22 +8,22 @@
 //!     out[i] = low if x == high else x
 //! ```
 //!
-//! `at::uniform_real_distribution<float>` and the clamp of `uniform_kernel` in PyTorch, with the multiplication and the
-//! addition contracted as its AVX2 build has them. The integer fits f32 exactly: one rounding, the same bits
-//! everywhere.
+//! This is `at::uniform_real_distribution<float>` and the clamp of `uniform_kernel` in PyTorch, with the multiplication
+//! and the addition contracted as in its AVX2 build. The integer fits f32 exactly, so there is one rounding, and the
+//! same bits everywhere.
 
 use super::mt19937::{MT_WORDS, twisted};
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 use crate::probe::{Framed, Probe, Results};
 
-/// The bits of a word that a float in [0, 1) takes.
+/// The bits of a word that make a float in [0, 1).
 pub(crate) const MANTISSA: u32 = 0x00ff_ffff;
-/// 2^-24: what the last of them counts.
+/// 2^-24, the value of the last of these bits.
 pub(crate) const STEP: f32 = 1.0 / 16_777_216.0;
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::draw_uniform`]: `words` points at `len` words, `out` at
-/// `len` elements that do not overlap them.
+/// The raw arguments of the op. Their contract, which [`Kernels::draw_uniform`] checks: `words` points at `len` words,
+/// `out` at `len` elements that do not overlap them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawDrawUniform {
     pub(crate) words: *const u32,
@@ -36,10 +36,10 @@ pub(crate) struct RawDrawUniform {
 arms!(DRAW_UNIFORM: fn(op: RawDrawUniform), body<L>, reference);
 
 impl Kernels {
-    /// `out` = uniform values in [low, high) of untempered words.
+    /// `out` = uniform values in [low, high) from untempered words.
     ///
     /// # Panics
-    /// If the slices differ in length: the caller's bug, not its user's.
+    /// If the slices differ in length, which is a bug in the caller.
     pub fn draw_uniform(self, words: &[u32], low: f32, high: f32, out: &mut [f32]) {
         assert!(words.len() == out.len(), "draw_uniform: out of another size");
         let op = RawDrawUniform { words: words.as_ptr(), len: words.len(), low, high, out: out.as_mut_ptr() };
@@ -49,7 +49,7 @@ impl Kernels {
     }
 }
 
-/// The tempering of a word: what the engine gives as its draw.
+/// Tempers a word: the engine's draw is the tempered word.
 #[inline(always)]
 pub fn temper(word: u32) -> u32 {
     let mut y = word;
@@ -65,7 +65,7 @@ fn element(word: u32, low: f32, high: f32) -> f32 {
     if x == high { low } else { x }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawDrawUniform) {
     for i in 0..op.len {
         // SAFETY: the contract of `RawDrawUniform`.
@@ -85,7 +85,7 @@ unsafe fn body<L: MathLanes>(op: RawDrawUniform) {
             at += L::WIDTH;
         }
         if at < op.len && op.len >= L::WIDTH {
-            // The last vector overlaps the one before: words are only read.
+            // The last vector overlaps the one before it, which is fine because words are only read.
             vector::<L>(&op, op.len - L::WIDTH);
         } else {
             while at < op.len {
@@ -98,7 +98,7 @@ unsafe fn body<L: MathLanes>(op: RawDrawUniform) {
 
 #[inline(always)]
 unsafe fn vector<L: MathLanes>(op: &RawDrawUniform, at: usize) {
-    // SAFETY: the caller's: `WIDTH` elements from `at` on are inside the slices.
+    // SAFETY: the caller promises that `WIDTH` elements from `at` on are inside the slices.
     unsafe {
         let y = temper_lanes::<L>(L::load_ints(op.words.add(at)));
         let bits = L::and(y, L::splat_int(MANTISSA));
@@ -109,10 +109,10 @@ unsafe fn vector<L: MathLanes>(op: &RawDrawUniform, at: usize) {
     }
 }
 
-/// [`temper`].
+/// [`temper`] for a vector.
 #[inline(always)]
 pub(crate) unsafe fn temper_lanes<L: MathLanes>(words: L::Ints) -> L::Ints {
-    // SAFETY: the caller's: the instruction set is here.
+    // SAFETY: the caller promises the instruction set.
     unsafe {
         let mut y = words;
         y = L::xor(y, L::shift_right::<11>(y));

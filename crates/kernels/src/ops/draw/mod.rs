@@ -1,4 +1,4 @@
-//! Random numbers: the engine and what is drawn from it.
+//! Random numbers: the engine, and the distributions drawn from it.
 
 pub mod draw_normal;
 pub mod draw_uniform;

@@ -6,22 +6,22 @@
 //!     words[i] = words[(i + 397) mod 624] ^ (mixed >> 1) ^ (0x9908b0df if mixed is odd else 0)
 //! ```
 //!
-//! `at::mt19937_engine::next_state` of PyTorch; the algorithm is Matsumoto and Nishimura's. Integers only: the same
-//! words on every instruction set.
+//! This is `at::mt19937_engine::next_state` of PyTorch; the algorithm is by Matsumoto and Nishimura. It uses only
+//! integers, so the words are the same on every instruction set.
 
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 use crate::probe::{Probe, Results, words};
 
-/// Words of a state.
+/// The number of words in a state.
 pub const MT_WORDS: usize = 624;
-/// How far ahead the word stands that is mixed in.
+/// The distance to the word that is mixed in.
 const AHEAD: usize = 397;
-/// The widest vector, in words: what may be read past the end of the words.
+/// The width of the widest vector, in words, which is how far reads may go past the end.
 const MARGIN: usize = 16;
 
-/// The words of an engine, with room behind them in which the twist continues the circle, so that no vector of it
-/// wraps around.
+/// The words of an engine, followed by a margin in which the twist repeats the first words, so that no vector wraps
+/// around.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub struct MtState {
@@ -30,12 +30,12 @@ pub struct MtState {
 }
 
 impl MtState {
-    /// A state of these words.
+    /// A state with these words.
     pub fn new(words: [u32; MT_WORDS]) -> Self {
         Self { words, margin: [0; MARGIN] }
     }
 
-    /// The words, not tempered.
+    /// The untempered words.
     pub fn words(&self) -> &[u32; MT_WORDS] {
         &self.words
     }
@@ -51,7 +51,7 @@ impl Kernels {
     }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(state: &mut MtState) {
     let words = &mut state.words;
     for i in 0..MT_WORDS {
@@ -69,17 +69,17 @@ const WRAPS_FROM: usize = (MT_WORDS - AHEAD).next_multiple_of(MARGIN);
 #[inline(always)]
 unsafe fn body<L: MathLanes>(state: &mut MtState) {
     const { assert!(MARGIN.is_multiple_of(L::WIDTH) && WRAPS_FROM - 1 + AHEAD < MT_WORDS + MARGIN) };
-    // One pointer to words and margin: they lie behind each other in a `repr(C)` struct of u32.
+    // One pointer serves words and margin: they are adjacent in a `repr(C)` struct of u32.
     let at: *mut u32 = std::ptr::from_mut(state).cast();
-    // SAFETY: reads end at word `WRAPS_FROM - 1 + AHEAD` of the first two loops and at word `MT_WORDS` of the last, all
-    // inside words and margin; writes end at `MT_WORDS - 1` and, of the copy, at the end of the margin.
+    // SAFETY: reads end at word `WRAPS_FROM - 1 + AHEAD` in the first two loops and at word `MT_WORDS` in the last, all
+    // inside words and margin. Writes end at `MT_WORDS - 1`; those of the copy end with the margin.
     unsafe {
         let mut i = 0;
         while i < MARGIN {
             step::<L>(at.add(i), at.add(i + AHEAD));
             i += L::WIDTH;
         }
-        // The first new words continue the circle, for the vectors below that reach past the end.
+        // The first new words are repeated in the margin, for the vectors below that reach past the end.
         std::ptr::copy_nonoverlapping(at, at.add(MT_WORDS), MARGIN);
         while i < WRAPS_FROM {
             step::<L>(at.add(i), at.add(i + AHEAD));
@@ -92,16 +92,16 @@ unsafe fn body<L: MathLanes>(state: &mut MtState) {
     }
 }
 
-/// One vector of the twist, in place: a word is read by those before it only until it is replaced.
+/// One vector of the twist, in place: after a word is replaced, no later vector reads its old value.
 #[inline(always)]
 unsafe fn step<L: MathLanes>(at: *mut u32, ahead: *const u32) {
-    // SAFETY: the caller's: `WIDTH + 1` words may be read at `at`, `WIDTH` at `ahead`; `WIDTH` are written.
+    // SAFETY: the caller promises that `WIDTH + 1` words may be read at `at`, `WIDTH` at `ahead`; `WIDTH` are written.
     unsafe {
         let this = L::load_ints(at);
         let next = L::load_ints(at.add(1));
-        // The upper bit of one and the lower bits of the other, as (this ^ next) & upper ^ next.
+        // The upper bit of one and the lower bits of the other: ((this ^ next) & upper) ^ next.
         let mixed = L::xor(L::and(L::xor(this, next), L::splat_int(0x8000_0000)), next);
-        // All ones where the last bit is set.
+        // All bits are ones in lanes whose last bit is set.
         let odd = L::shift_right_signed::<31>(L::shift_left::<31>(next));
         let odd = L::and(odd, L::splat_int(0x9908_b0df));
         let word = L::xor(L::xor(L::load_ints(ahead), L::shift_right::<1>(mixed)), odd);
@@ -115,7 +115,7 @@ fn probe(kernels: Kernels, _: usize, results: &mut Results) {
     results.put(&twisted(kernels));
 }
 
-/// Words that no seed begins with, for probes.
+/// Words that are not the start of any seed, for probes.
 pub(super) fn twisted(kernels: Kernels) -> [u32; MT_WORDS] {
     let mut start = [0; MT_WORDS];
     start.copy_from_slice(&words(MT_WORDS, 47));

@@ -9,7 +9,7 @@
 //! cross-entropy of a row: ln(sum) + max - x[target];  dx[i] = (exp(x[i] - (max + ln(sum))) - (i == target)) * scale
 //! ```
 //!
-//! All in f64, and rounded once. A NaN makes its whole row NaN, as in PyTorch.
+//! Everything is computed in f64 and rounded once. A NaN makes its whole row NaN, as in PyTorch.
 
 use super::pass::pass;
 use crate::dispatch::Kernels;
@@ -38,14 +38,14 @@ pub struct SoftmaxBack<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// In the place of a target that counts for nothing.
+/// The target of rows that do not count.
 pub const IGNORED: u32 = u32::MAX;
 
-/// What [`Entropy`] learns of a row: the logarithm of the sum of the exponentials, and that less the target's logit.
-/// Both are 0 of a row that is ignored.
+/// What [`Entropy`] computes for a row: the logarithm of the sum of the exponentials, and the same minus the target's
+/// logit. Both are 0 if the row is ignored.
 pub type RowEntropy = [f64; 2];
 
-/// Rows of `n` logits, each with the index of what was right or [`IGNORED`]: `out` has one for each.
+/// Rows of `n` logits, each with the index of its target or [`IGNORED`]. `out` has one element for each row.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct Entropy<'a, T> {
@@ -55,7 +55,7 @@ pub struct Entropy<'a, T> {
     pub out: &'a mut [RowEntropy],
 }
 
-/// The gradient of the logits: `scale` of each row, or one for all.
+/// The gradient of the logits, with a `scale` for each row, or one for all.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct EntropyBack<'a, T> {
@@ -67,7 +67,7 @@ pub struct EntropyBack<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// What the gradient of a row is multiplied by.
+/// The factor of a row's gradient.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub enum Scale<'a, T> {
@@ -75,7 +75,7 @@ pub enum Scale<'a, T> {
     Each(&'a [T]),
 }
 
-/// The largest element; a NaN may be missed, since the sum keeps it.
+/// The largest element. It may miss a NaN, but the sum keeps it.
 #[inline(always)]
 fn largest<T: Real>(row: &[T]) -> f64 {
     let mut lanes = [row[0]; SUM_LANES];
@@ -154,7 +154,7 @@ fn sum_and_product<T: Real>(a: &[T], b: &[T]) -> (f64, f64) {
 }
 
 pass!(
-    /// The way back through it.
+    /// The backward pass of softmax.
     softmax_back: SoftmaxBack, softmax_back
 );
 
@@ -193,7 +193,7 @@ fn entropy<T: Real>(Entropy { n, logits, targets, out }: Entropy<'_, T>) {
 }
 
 pass!(
-    /// The way back through it.
+    /// The backward pass of cross-entropy.
     entropy_back: EntropyBack, entropy_back
 );
 
@@ -222,7 +222,7 @@ pub(crate) const SOFTMAX: Probe = Probe { name: "softmax", line: "softmax", size
 pub(crate) const SOFTMAX_BACK: Probe =
     Probe { name: "softmax_back", line: "gradients", sizes: &DIMS, run: probe_softmax_back };
 
-/// Forward and backward.
+/// The forward and the backward pass.
 pub(crate) const ENTROPY: Probe = Probe { name: "entropy", line: "gradients", sizes: &DIMS, run: probe_entropy };
 
 fn probe_softmax(kernels: Kernels, n: usize, results: &mut Results) {

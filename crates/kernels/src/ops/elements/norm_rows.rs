@@ -1,7 +1,7 @@
 //! Layer normalization of rows, and its derivative. Ba, Kiros, Hinton 2016.
 //!
-//! Forward is what [`crate::ops::lookup::layer_norm`] defines, to the bit: an input layer with its normalization inside
-//! gives the same as one with it behind. Where there is no weight it is 1, where there is no bias 0.
+//! Forward has the bits of [`crate::ops::lookup::layer_norm`], so an input layer that normalizes gives the same as one
+//! followed by a normalization. A missing weight counts as 1, a missing bias as 0.
 //!
 //! ```text
 //! u[d] = ((x[d] - high) - low) * rstd                 the moments are computed again: cheaper than keeping them
@@ -16,10 +16,10 @@ use crate::probe::{DIMS, Framed, Probe, ROWS, Results, numbers};
 use crate::real::Real;
 use crate::rows::total::{SUM_LANES, halved};
 
-/// Lanes of the sums of a row, as in [`crate::ops::lookup::layer_norm`].
+/// The lanes of a row's sums, as in [`crate::ops::lookup::layer_norm`].
 const LANES: usize = 32;
 
-/// Rows of `dim` elements: `out` = the rows normalized.
+/// Rows of `dim` elements: `out` = the normalized rows.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct NormRows<'a, T> {
@@ -31,7 +31,7 @@ pub struct NormRows<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// The gradient of rows; `sums` takes those of weight and bias up, `dim` elements each.
+/// The gradient of the rows. Those of weight and bias are added to `sums`, `dim` elements each.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct NormBack<'a, T> {
@@ -44,7 +44,7 @@ pub struct NormBack<'a, T> {
     pub sums: &'a mut [f64],
 }
 
-/// What a row is normalized by.
+/// The moments by which a row is normalized.
 #[derive(Clone, Copy)]
 struct Moments<T> {
     high: T,
@@ -127,7 +127,7 @@ fn norm_rows<T: Real>(NormRows { dim, eps, weight, bias, x, out }: NormRows<'_, 
     }
 }
 
-/// What a gradient is multiplied by before it goes through the normalization. A trait, as closures do not inherit the
+/// The factor of a gradient before it goes through the normalization. It is a trait because closures do not inherit the
 /// instruction set.
 trait Weighted<T>: Copy {
     /// The part `from .. from + length`.
@@ -156,7 +156,7 @@ impl<T: Real> Weighted<T> for () {
 }
 
 pass!(
-    /// The way back through it.
+    /// The backward pass of the normalization.
     norm_back: NormBack, norm_back
 );
 
@@ -197,7 +197,7 @@ fn row_back<T: Real, W: Weighted<T>>(
     }
 }
 
-/// The means of `grad * weight` and of that times the normalized row.
+/// The mean of `grad * weight`, and the mean of the same times the normalized row.
 #[inline(always)]
 fn means<T: Real, W: Weighted<T>>(moments: Moments<T>, row: &[T], grad: &[T], weight: W) -> (f64, f64) {
     let share = 1.0 / row.len() as f64;
@@ -248,13 +248,13 @@ mod tests {
     use super::*;
     use crate::ops::lookup::layer_norm::{RawNorm, reference};
 
-    /// Uneven numbers far from zero.
+    /// Irregular numbers far from zero.
     fn numbers(n: usize) -> Vec<f32> {
         (0..n).map(|i| ((i * 7919 + 13) % 1009) as f32 / 97.0 + 100.0).collect()
     }
 
     #[test]
-    fn forward_is_the_normalization_of_input_layers_to_the_bit() {
+    fn forward_has_the_bits_of_the_input_layers_normalization() {
         for dim in [1, 2, 31, 32, 33, 63, 64, 85, 163, 768] {
             let (x, weight, bias) = (numbers(3 * dim), numbers(dim), numbers(dim));
             let mut wanted = x.clone();

@@ -1,9 +1,9 @@
-//! How a pass over rows or elements becomes an op: what tensors compute, forward and backward.
+//! Turns a pass over rows or elements into an op. Tensors compute with passes, forward and backward.
 //!
-//! A pass is plain Rust, whose results define themselves: its body is one, compiled once for each instruction set, and
-//! compilers make vectors of its loops. Nothing in it is reordered or contracted by them, so the bits are the same on
-//! all. In f64 it is not compiled for instruction sets. Operands of other sizes than a pass says end it early or panic:
-//! the caller's bug, not its user's.
+//! A pass is plain Rust that defines its own result. It has one body, which is compiled for each instruction set, and
+//! the compiler makes vectors of its loops. Compilers neither reorder nor contract its operations, so the bits are the
+//! same on all. For f64 it is compiled only once. Operands of other sizes than the pass requires end it early or panic;
+//! that is a bug in the caller.
 
 /// Makes the method of [`crate::dispatch::Kernels`] that runs a pass, and its functions for f32:
 /// `pass!(/** What it does. */ unary: Unary, body)`, where `Unary<'_, T>` holds the operands.

@@ -1,4 +1,4 @@
-//! Element by element: functions of one operand and their derivatives, arithmetic of two, dropout.
+//! Elementwise operations: functions of one operand and their derivatives, arithmetic on two operands, and dropout.
 
 use super::pass::pass;
 use crate::dispatch::Kernels;
@@ -8,7 +8,7 @@ use crate::real::Real;
 /// A function of one operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Function {
-    /// `max(x, 0)`; NaN stays. `torch.relu`.
+    /// `max(x, 0)`; NaN stays NaN. `torch.relu`.
     Relu,
     /// `x * Phi(x)`, exact (erf), as `torch.nn.functional.gelu` without `approximate`. Hendrycks and Gimpel 2016.
     Gelu,
@@ -21,11 +21,11 @@ pub enum Function {
 }
 
 impl Function {
-    /// All, in the order of their codes.
+    /// All functions, in the order of their codes.
     pub const ALL: [Function; 5] = [Function::Relu, Function::Gelu, Function::Tanh, Function::Sigmoid, Function::Sqrt];
 }
 
-/// `out = function(x)`, in f64 and rounded once.
+/// `out = function(x)`, computed in f64 and rounded once.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct Unary<'a, T> {
@@ -34,8 +34,8 @@ pub struct Unary<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// `out = grad * function'`, where the derivative is of what was `saved`: the operand of gelu, the results of the
-/// others.
+/// `out = grad * function'`. The derivative is computed from `saved`, which is the operand for gelu and the result for
+/// the others.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct UnaryBack<'a, T> {
@@ -45,8 +45,8 @@ pub struct UnaryBack<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// What an element becomes. A trait rather than closures: closures do not inherit the instruction set of the function
-/// they are inlined into when the compiler decides not to inline them.
+/// The function of an element. It is a trait because closures do not inherit the instruction set of the function they
+/// are inlined into, if the compiler decides not to inline them.
 trait Map {
     fn of<T: Real>(x: T) -> T;
     fn back<T: Real>(saved: T, grad: T) -> T;
@@ -60,7 +60,7 @@ impl Map for Relu {
     }
     #[inline(always)]
     fn back<T: Real>(y: T, grad: T) -> T {
-        // As PyTorch's: where NaN stood, the gradient passes.
+        // As in PyTorch, the gradient passes where the result is NaN.
         if y <= T::default() { T::default() } else { grad }
     }
 }
@@ -117,7 +117,7 @@ impl Map for Sqrt {
     }
     #[inline(always)]
     fn back<T: Real>(y: T, grad: T) -> T {
-        // 0.5 / sqrt(x), as PyTorch computes it: twice the result is exact, so this rounds once.
+        // 0.5 / sqrt(x), as PyTorch computes it: doubling the result is exact, so this rounds once.
         grad / (y + y)
     }
 }
@@ -137,7 +137,7 @@ fn map_back<T: Real, M: Map>(saved: &[T], grad: &[T], out: &mut [T]) {
 }
 
 pass!(
-    /// A function, element by element.
+    /// A function of each element.
     unary: Unary, unary
 );
 
@@ -153,7 +153,7 @@ fn unary<T: Real>(Unary { function, x, out }: Unary<'_, T>) {
 }
 
 pass!(
-    /// The way back through a function.
+    /// The backward pass of a function.
     unary_back: UnaryBack, unary_back
 );
 
@@ -168,7 +168,7 @@ fn unary_back<T: Real>(UnaryBack { function, saved, grad, out }: UnaryBack<'_, T
     }
 }
 
-/// Arithmetic of two operands.
+/// Arithmetic on two operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub enum Arithmetic {
@@ -179,11 +179,11 @@ pub enum Arithmetic {
 }
 
 impl Arithmetic {
-    /// All, in the order of their codes.
+    /// All operations, in the order of their codes.
     pub const ALL: [Arithmetic; 4] = [Arithmetic::Add, Arithmetic::Sub, Arithmetic::Mul, Arithmetic::Div];
 }
 
-/// An operand: as many elements as there are results, or one for all.
+/// An operand: as many elements as there are results, or a single one for all.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub enum Side<'a, T> {
@@ -201,7 +201,7 @@ pub struct Binary<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// As [`Map`], of two.
+/// [`Map`] for two operands.
 trait Two {
     fn of<T: Real>(a: T, b: T) -> T;
 }
@@ -242,7 +242,7 @@ fn zip<T: Real, F: Two>(a: Side<'_, T>, b: Side<'_, T>, out: &mut [T]) {
 }
 
 pass!(
-    /// Arithmetic of two operands.
+    /// Arithmetic on two operands.
     binary: Binary, binary
 );
 
@@ -267,7 +267,7 @@ pub struct Dropout<'a, T> {
 }
 
 pass!(
-    /// Keeps some elements, scaled, and makes zeros of the others.
+    /// Keeps and scales some elements, and multiplies the others by zero.
     dropout: Dropout, dropout
 );
 
@@ -275,7 +275,7 @@ pass!(
 fn dropout<T: Real>(Dropout { scale, kept, x, out }: Dropout<'_, T>) {
     for ((out, x), &bits) in out.chunks_mut(8).zip(x.chunks(8)).zip(kept) {
         for (i, (out, &x)) in out.iter_mut().zip(x).enumerate() {
-            // A product in both cases, as in PyTorch: what is not finite shows.
+            // Both cases are products, as in PyTorch, so that NaN and infinity remain visible.
             *out = x * if bits >> i & 1 == 1 { scale } else { T::default() };
         }
     }
@@ -291,7 +291,8 @@ pub(crate) const BINARY: Probe = Probe { name: "binary", line: "passes", sizes: 
 pub(crate) const DROPOUT: Probe = Probe { name: "dropout", line: "passes", sizes: &DIMS, run: probe_dropout };
 
 fn probe_unary(kernels: Kernels, len: usize, results: &mut Results) {
-    // From -8 to 8: past there they are flat. Roots of magnitudes alone, since processors differ in the sign of a NaN.
+    // Values from -8 to 8, beyond which the functions are flat. Square roots get magnitudes only, because processors
+    // differ in the sign of a NaN.
     let signed: Vec<f32> = numbers(len, 79).into_iter().map(|x| x * 8.0).collect();
     let magnitudes: Vec<f32> = signed.iter().map(|x| x.abs()).collect();
     for function in Function::ALL {

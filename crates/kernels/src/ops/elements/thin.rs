@@ -12,8 +12,8 @@ use crate::probe::{self, DIMS, Framed, Probe, Results, numbers};
 use crate::real::Real;
 use crate::rows::total::halved;
 
-/// A vector of `inner` elements, `apart` from each other, by a matrix of which rows (or columns, unless `rows`) are
-/// dense and `step` apart.
+/// A vector of `inner` elements with stride `apart`, times a matrix whose rows (or columns, unless `rows`) are dense
+/// and `step` apart.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct Thin<'a, T> {
@@ -23,14 +23,14 @@ pub struct Thin<'a, T> {
     pub matrix: &'a [T],
     pub rows: bool,
     pub step: usize,
-    /// Whether `out` is added to.
+    /// Whether the product is added to `out`.
     pub add: bool,
     pub out: &'a mut [T],
 }
 
-/// Rows that are taken at once, so that a result is read and written less often.
+/// Rows that are processed together, so that a result is read and written less often.
 const ROWS: usize = 4;
-/// Sums kept apart.
+/// The number of separate sums.
 const LANES: usize = 16;
 
 pass!(

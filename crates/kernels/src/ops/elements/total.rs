@@ -1,7 +1,7 @@
 //! The sum of elements, in f64.
 //!
 //! ```text
-//! element i belongs to lane i mod 16; a lane sums its elements in their order; lanes are then halved
+//! element i belongs to lane i mod 16; a lane sums its elements in order; lanes are then halved
 //! ```
 
 use super::pass::pass;

@@ -1,4 +1,4 @@
-//! layer_norm_grad: the gradient of a layer normalization, written over its input.
+//! layer_norm_grad: the backward pass of a layer normalization, in place of what was normalized.
 //!
 //! ```text
 //! for each row, with high, low, rstd of x as ops/layer_norm.rs has them, and its lanes for every sum over a row:
@@ -11,8 +11,8 @@
 //!     x[d] = fma(-unit[d], b, scaled[d] - a) * rstd
 //! ```
 //!
-//! This is the backward pass of `torch.nn.functional.layer_norm`. Lanes are summed as written, so the bits are the same
-//! on every instruction set.
+//! `torch.nn.functional.layer_norm`'s backward. Lanes are summed as written, so the bits are the same on every
+//! instruction set.
 
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
@@ -21,7 +21,7 @@ use crate::probe::{self, DIMS, Framed, Probe, ROWS, Results};
 use crate::rows::total::halved;
 use crate::rows::write::Plain;
 
-/// The operands of the op. [`Kernels::layer_norm_grad`] checks the lengths of the slices.
+/// The raw arguments of the op; [`Kernels::layer_norm_grad`] checks the lengths of the slices.
 #[derive(Debug)]
 pub(crate) struct RawLayerNormGrad<'a> {
     dim: usize,
@@ -36,11 +36,11 @@ pub(crate) struct RawLayerNormGrad<'a> {
 arms!(LAYER_NORM_GRAD: fn(op: RawLayerNormGrad<'_>), body<L>, reference);
 
 impl Kernels {
-    /// Replaces the input `x` (rows x dim) of a normalization by its gradient, given the gradient of the result, and
-    /// adds to the gradients of the weight and the bias.
+    /// Given the gradient of the result, replaces what was normalized, `x` (rows x dim), by its gradient, and adds to
+    /// the gradients of the weight and the bias.
     ///
     /// # Panics
-    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn layer_norm_grad(
         self,
         norm: &Norm<'_>,
@@ -61,7 +61,7 @@ impl Kernels {
     }
 }
 
-/// The sum over a row. `add` adds the element at an index to its lane.
+/// The sum over a row; `add` adds an element to its lane.
 fn sum(dim: usize, mut add: impl FnMut(&mut f32, usize)) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let whole = dim - dim % LANES;
@@ -78,7 +78,7 @@ fn sum(dim: usize, mut add: impl FnMut(&mut f32, usize)) -> f32 {
     halved(lanes)
 }
 
-/// The scalar definition of the result.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawLayerNormGrad<'_>) {
     let RawLayerNormGrad { dim, weight, norm, grad, x, weight_grad, bias_grad } = op;
     let (weight, weight_grad, bias_grad) = (&weight[..dim], &mut weight_grad[..dim], &mut bias_grad[..dim]);
@@ -104,7 +104,7 @@ unsafe fn reference(op: RawLayerNormGrad<'_>) {
     }
 }
 
-/// The lanes of vectors as an array.
+/// The lanes as an array.
 ///
 /// # Safety
 /// The machine has `L`'s instruction set.
@@ -121,7 +121,7 @@ unsafe fn numbers<L: MathLanes>(vectors: [L; VECTORS]) -> [f32; LANES] {
 }
 
 /// # Safety
-/// The slices are as long as [`Kernels::layer_norm_grad`] checks, on a machine that has `L`'s instruction set.
+/// The slices have the lengths that [`Kernels::layer_norm_grad`] checks, on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: MathLanes>(op: RawLayerNormGrad<'_>) {
     let RawLayerNormGrad { dim, weight, norm, grad, x, weight_grad, bias_grad } = op;

@@ -1,4 +1,4 @@
-//! Gradients of tables, and the steps of optimizers.
+//! The backward passes that lead to tables, and the steps of optimizers.
 
 pub mod layer_norm_grad;
 pub mod optim;

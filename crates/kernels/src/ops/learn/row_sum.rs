@@ -1,4 +1,4 @@
-//! row_sum: sums the rows of a gradient that belong to the same row of the table.
+//! row_sum: rows of a gradient, summed by the row of the table that they belong to.
 //!
 //! ```text
 //! sum(u)[d] = 0.0 + grad[places[starts[u]] * dim + d] + grad[places[starts[u] + 1] * dim + d] ...   in this order
@@ -8,12 +8,12 @@
 //! dense:  out[r] = sum(u) where first + r == ids[u], else 0.0        for r in 0..out rows
 //! ```
 //!
-//! This is the backward pass of `torch.nn.functional.embedding`. Each row has one owner, and nothing is reduced across
-//! lanes, so the bits are the same on every instruction set. Only `columns` of the gradient are read, and rows of `out`
-//! have that length: threads can share a row with many places by dividing its columns.
+//! `torch.nn.functional.embedding`'s backward. Each row has one owner and lanes are never reduced, so the bits are the
+//! same on every instruction set. Only `columns` of the gradient are read, and rows of `out` have that length: a hot
+//! row is divided among threads by columns.
 //!
-//! Rows with few places are summed in registers, while the rows of later places are prefetched. Rows with many places
-//! are summed in a scratch row that stays in the first-level cache, four at a time.
+//! Rows with few places are summed in registers while the rows of later places are prefetched. Rows with many are
+//! summed, four at a time, in a row of scratch that stays in the first-level cache.
 
 use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
@@ -25,36 +25,37 @@ use crate::rows::store::prefetch_distance;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
 use std::ops::Range;
 
-/// Rows of a gradient, with the information which of them belong to the same row of a table.
+/// Rows of a gradient, and which of them belong to the same row of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct RowSum<'a> {
     /// Rows of `dim` elements.
     pub grad: &'a [f32],
-    /// Elements of a row.
+    /// The number of elements in a row.
     pub dim: usize,
-    /// The rows to sum. Those of one sum are adjacent. They are checked against the rows of `grad`.
+    /// The rows that are summed, those of one sum next to each other; they were checked against the rows of `grad`.
     pub places: CheckedIds<'a>,
-    /// The factor of each of them.
+    /// The factor of each place.
     pub coefficients: Option<&'a [f32]>,
 }
 
-/// The sums to compute, and where they are written.
+/// Which sums are written, and where.
 #[derive(Clone, Copy, Debug)]
 pub struct Sums<'a> {
-    /// The start of each sum's places, followed by the end of the last.
+    /// Where the places of each sum begin, and where the last end.
     pub starts: &'a [u32],
-    /// The columns of the gradient to sum.
+    /// The columns of the gradient that are summed.
     pub columns: &'a Range<usize>,
-    /// For output in the rows of a table: the row of each sum, ascending, and the table's row with which `out` begins.
+    /// Set if the output is part of a table: the table row of each sum, ascending, and the table row that `out` begins
+    /// with.
     pub dense: Option<(&'a [u32], usize)>,
 }
 
-/// Number of rows that are summed in registers.
+/// The maximal number of rows that are summed in registers.
 const FEW: usize = 4;
 
-/// The raw operands of the op. The contract, checked by [`Kernels::row_sums`]: `starts` points at `sums + 1` numbers
-/// that do not descend, up to `end`, the number of `places` and, unless null, `coefficients`; each place is a row of
-/// `grad`, which is moved to the first of its columns; `ids` is null and `rows == sums`, or it points at `sums`
+/// The raw arguments of the op. Their contract, which [`Kernels::row_sums`] checks: `starts` points at `sums + 1`
+/// numbers that do not descend, up to `end`, the number of `places` and, unless null, `coefficients`; each place is a
+/// row of `grad`, which is moved to the first of its columns; `ids` is null and `rows == sums`, or it points at `sums`
 /// ascending ids from `first` on and below `first + rows`; `out` points at `rows * width` elements and `scratch` at
 /// `width`, which overlap nothing but, where `rows` is 1, each other whole.
 #[derive(Clone, Copy, Debug)]
@@ -78,16 +79,16 @@ pub(crate) struct RawRowSum {
 arms!(ROW_SUM: fn(op: RawRowSum), body<L>, reference);
 
 impl Kernels {
-    /// Writes the sum of some of the places to `out`, which has one element for each column.
+    /// Writes the sum of some of the places to `out`, which has one element for each of the columns.
     ///
     /// # Panics
-    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn row_sum(self, of: &RowSum<'_>, places: Range<usize>, columns: &Range<usize>, out: &mut [f32]) {
         of.check(columns);
         assert!(places.start <= places.end && places.end <= of.places.ids().len(), "row_sum: no such places");
         assert!(columns.len() == out.len(), "row_sum: out of another size");
         let starts = [places.start as u32, places.end as u32];
-        // Scratch and result are the same row, which is finally copied onto itself.
+        // Scratch and result are the same row, so the final write reads and writes the same place.
         let out = out.as_mut_ptr();
         let op = of.raw(columns, &starts, (std::ptr::null(), 0), 1, (out, out), Store::Cached);
         if op.width > 0 {
@@ -96,10 +97,10 @@ impl Kernels {
         }
     }
 
-    /// Writes sums to `out`, whose rows are as long as there are columns. `scratch` is at least one row.
+    /// Writes sums to `out`, whose rows are as long as there are columns; `scratch` holds at least one row.
     ///
     /// # Panics
-    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn row_sums(self, store: Store, of: &RowSum<'_>, to: Sums<'_>, scratch: &mut [f32], out: &mut [f32]) {
         let Sums { starts, columns, dense } = to;
         of.check(columns);
@@ -126,8 +127,8 @@ impl Kernels {
         };
         let to = (out.as_mut_ptr(), scratch.as_mut_ptr());
         let op = of.raw(columns, starts, (ids, first), rows, to, store);
-        // SAFETY: all was just checked, CheckedIds are below their rows, a `&mut` overlaps nothing, and
-        // `self` proves that its instruction set runs here.
+        // SAFETY: everything was just checked, CheckedIds are below their rows, a `&mut` overlaps nothing, and `self`
+        // proves that its instruction set runs here.
         unsafe { ROW_SUM.on(self)(op) }
     }
 }
@@ -141,7 +142,7 @@ impl RowSum<'_> {
         assert!(coefficients.is_none_or(|coefficients| coefficients.len() == len), "row_sum: other coefficients");
     }
 
-    /// The operands for the kernels. `to` is the result and the scratch.
+    /// The raw arguments; `to` is the result and the scratch.
     fn raw(
         &self,
         columns: &Range<usize>,
@@ -171,33 +172,33 @@ impl RowSum<'_> {
 }
 
 impl RawRowSum {
-    /// The row of a place, at its first column.
+    /// The address of a place's row, at the first column.
     #[inline(always)]
     unsafe fn row(&self, k: usize) -> *const f32 {
-        // SAFETY: by the contract; `k` is below `end`.
+        // SAFETY: the contract; `k` is below `end`.
         unsafe { self.grad.add(*self.places.add(k) as usize * self.dim) }
     }
 
-    /// The places of a sum.
+    /// The range of a sum's places.
     #[inline(always)]
     unsafe fn of(&self, sum: usize) -> Range<usize> {
-        // SAFETY: by the contract; `sum` is below `sums`.
+        // SAFETY: the contract; `sum` is below `sums`.
         unsafe { *self.starts.add(sum) as usize..*self.starts.add(sum + 1) as usize }
     }
 
-    /// Whether row `r` of `out` is a sum. `next` is the first sum that was not written yet.
+    /// Whether row `r` of `out` is a sum; `next` is the first sum not written yet.
     #[inline(always)]
     unsafe fn is_sum(&self, r: usize, next: usize) -> bool {
-        // SAFETY: by the contract; `next` was checked.
+        // SAFETY: the contract; `next` is tested.
         unsafe { self.ids.is_null() || (next < self.sums && *self.ids.add(next) as usize == self.first + r) }
     }
 }
 
-/// The scalar definition of the result.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawRowSum) {
     let mut next = 0;
     for r in 0..op.rows {
-        // SAFETY: by the contract of `RawRowSum`.
+        // SAFETY: the contract of `RawRowSum`.
         unsafe {
             let out = op.out.add(r * op.width);
             let mut places = 0..0;
@@ -233,12 +234,12 @@ unsafe fn body<L: MathLanes>(op: RawRowSum) {
     }
 }
 
-/// The rows of the result, in order.
+/// The rows of the result.
 struct AllSums<const WEIGHTED: bool> {
     op: RawRowSum,
-    /// The first sum that was not written yet.
+    /// The first sum not written yet.
     next: usize,
-    /// Number of places to look ahead.
+    /// The number of places to prefetch ahead.
     ahead: usize,
 }
 
@@ -249,7 +250,7 @@ impl<L: MathLanes, const WEIGHTED: bool> Rows<L> for AllSums<WEIGHTED> {
     unsafe fn row(&mut self, r: usize, _: usize) -> Self::Source {
         let op = &self.op;
         let nothing = std::ptr::null();
-        // SAFETY: by the contract of `RawRowSum`; later places are checked to exist.
+        // SAFETY: the contract of `RawRowSum`; later places are checked to exist.
         unsafe {
             let mut sum = Sum {
                 start: nothing,
@@ -284,7 +285,7 @@ impl<L: MathLanes, const WEIGHTED: bool> Rows<L> for AllSums<WEIGHTED> {
     }
 }
 
-/// Sums the rows of many places in the scratch.
+/// Sums rows of many places in the scratch.
 ///
 /// # Safety
 /// The contract of [`RawRowSum`]; `places` are below `end`.
@@ -328,16 +329,16 @@ unsafe fn many<L: MathLanes, const WEIGHTED: bool>(op: &RawRowSum, places: Range
     }
 }
 
-/// A row of the result: a sum of up to [`FEW`] rows, added to a starting row if there is one.
+/// A row of the result: a sum of up to [`FEW`] rows, added to a start row if there is one.
 #[derive(Clone, Copy)]
 pub(crate) struct Sum<L, const WEIGHTED: bool> {
-    /// Null stands for zeros.
+    /// The start row; null means zeros.
     start: *const f32,
     rows: [*const f32; FEW],
     coefficients: [L; FEW],
     plain: [f32; FEW],
     count: usize,
-    /// Rows that will be read later.
+    /// The rows to prefetch.
     later: [*const f32; FEW],
 }
 

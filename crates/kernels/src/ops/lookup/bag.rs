@@ -1,4 +1,4 @@
-//! bag: the sum, the mean, or the maximum per column of the rows that a bag of ids names.
+//! bag: the rows that a bag of ids names: their sum, their mean, or the maximum of each column.
 //!
 //! ```text
 //! for b in bags:
@@ -12,9 +12,9 @@
 //!     out[b * dim + d] = round(acc); 0.0 of no rows
 //! ```
 //!
-//! This is `torch.nn.functional.embedding_bag`. Without weights, all weights are 1. The biases of integers are added
-//! once for all rows, so a row only costs a conversion and a fused multiply-add. A bag of one row equals the row of
-//! gather_rows to the bit. Sums run in the order of the ids, so the bits are the same on every instruction set.
+//! `torch.nn.functional.embedding_bag`. Without weights all are 1. The biases of integers are added once for all rows,
+//! so that a row costs a conversion and a fused multiply-add. A bag of one row equals that row from gather_rows, to the
+//! bit. Sums run in the order of the ids, so the bits are the same on every instruction set.
 
 pub use super::bag_raw::Mode;
 use super::bag_raw::RawBag;
@@ -27,10 +27,10 @@ use crate::probe::{DIMS, Framed, OFFSETS, Probe, ROWS, Results, id_list, numbers
 use crate::rows::format::{OutFormat, RowFormat, RowTable};
 use std::ops::Range;
 
-/// The ranges of ids that form the bags.
+/// Where bags begin and end among the ids.
 #[derive(Clone, Copy, Debug)]
 pub enum Bags<'a> {
-    /// Each bag has this many ids.
+    /// Every bag has this many ids.
     Even(usize),
     /// Bag b is `offsets[b] .. offsets[b + 1]`.
     Ragged(&'a [usize]),
@@ -39,28 +39,27 @@ pub enum Bags<'a> {
 /// A batch of bags.
 #[derive(Clone, Copy, Debug)]
 pub struct Bag<'a> {
-    /// The table whose rows are used.
+    /// The table of the rows.
     pub table: RowTable<'a>,
-    /// The ids of all bags.
+    /// The ids of the rows.
     pub ids: CheckedIds<'a>,
-    /// The ranges of the bags.
+    /// How the ids are divided into bags.
     pub bags: Bags<'a>,
-    /// A factor for each id, which is only used for sums.
+    /// A factor for each id; only for sums.
     pub weights: Option<&'a [f32]>,
-    /// An id that is ignored.
+    /// The id that bags ignore.
     pub padding: Option<u32>,
-    /// How rows are combined.
+    /// How the rows are pooled.
     pub mode: Mode,
 }
 
 arms!(BAG: fn(op: RawBag), body<L>, reference);
 
 impl Kernels {
-    /// Computes the bags in `range`, as (bags x dim) elements of `out_format` in the bytes of `out`.
+    /// Writes the results of the bags in `range`, as (bags x dim) elements of `out_format`, to the bytes of `out`.
     ///
     /// # Panics
-    /// If slices are not of these sizes, or bags not inside the ids. That is a bug of the calling code, not of its
-    /// user.
+    /// If slices have other sizes, or bags are not inside the ids, which is a bug in the caller.
     pub fn bag(self, bag: &Bag<'_>, range: Range<usize>, out_format: OutFormat, out: &mut [u8]) {
         let Bag { table, ids, bags, weights, padding, mode } = *bag;
         let len = ids.ids().len();
@@ -102,16 +101,16 @@ impl Kernels {
             out: out.as_mut_ptr(),
             out_format,
         };
-        // SAFETY: all of the contract was just checked, CheckedIds are below its rows, a `&mut` overlaps
-        // nothing, and `self` proves that its instruction set runs here.
+        // SAFETY: the whole contract was just checked, CheckedIds are below its rows, a `&mut` overlaps nothing, and
+        // `self` proves that its instruction set runs here.
         unsafe { BAG.on(self)(op) }
     }
 }
 
-/// The scalar definition of the result.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawBag) {
     for b in 0..op.bags {
-        // SAFETY: by the contract of `RawBag`.
+        // SAFETY: the contract of `RawBag`.
         unsafe {
             let members = op.members(b);
             for column in 0..op.dim {

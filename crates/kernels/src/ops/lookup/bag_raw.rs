@@ -1,9 +1,8 @@
-//! The bags of [`super::bag`] in the form that kernels take: raw pointers, the members of each bag, and the definition
-//! of a column.
+//! The raw arguments of [`super::bag`]: where bags lie, which ids belong to each, and the definition of a column.
 
 use crate::rows::format::{OutFormat, RowFormat};
 
-/// How the rows of a bag are combined.
+/// How the rows of a bag are pooled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub enum Mode {
@@ -17,10 +16,10 @@ impl Mode {
     pub const ALL: [Mode; 3] = [Mode::Sum, Mode::Mean, Mode::Max];
 }
 
-/// The raw operands of the op. The contract, checked by [`crate::dispatch::Kernels::bag`]: bags `first .. first + bags`
-/// begin and end inside the ids, in order; each id is below the number of rows of `row_bytes` that `table` points at,
-/// laid out as `format` says; `weights` is null or points at as many factors as there are ids; `out` points at
-/// `bags * dim` elements of `out_format` that overlap none of them.
+/// The raw arguments of the op. Their contract, which [`crate::dispatch::Kernels::bag`] checks: bags
+/// `first .. first + bags` begin and end inside the ids, in order; each id is below the number of rows of `row_bytes`
+/// that `table` points at, laid out as `format` says; `weights` is null or points at as many factors as there are ids;
+/// `out` points at `bags * dim` elements of `out_format` that overlap none of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawBag {
     pub(crate) table: *const u8,
@@ -28,13 +27,13 @@ pub(crate) struct RawBag {
     pub(crate) row_bytes: usize,
     pub(crate) dim: usize,
     pub(crate) ids: *const u32,
-    /// Null if all bags have the same length.
+    /// Null if all bags have the same number of ids.
     pub(crate) offsets: *const usize,
     pub(crate) length: usize,
     pub(crate) first: usize,
     pub(crate) bags: usize,
     pub(crate) weights: *const f32,
-    /// `u32::MAX` stands for no padding, because no row has that number.
+    /// `u32::MAX`, which is not the number of any row, means no padding.
     pub(crate) padding: u32,
     pub(crate) mode: Mode,
     pub(crate) out: *mut u8,
@@ -53,7 +52,7 @@ pub(crate) struct Members {
 }
 
 impl RawBag {
-    /// The bounds of the b-th bag of the op.
+    /// The beginning and the end of the b-th bag of the op.
     ///
     /// # Safety
     /// The contract; `b` is below `bags`.
@@ -67,7 +66,7 @@ impl RawBag {
         unsafe { (*self.offsets.add(bag), *self.offsets.add(bag + 1)) }
     }
 
-    /// The members of the b-th bag of the op.
+    /// The b-th bag of the op.
     ///
     /// # Safety
     /// As for [`RawBag::bounds`].
@@ -118,7 +117,7 @@ impl RawBag {
         if self.weights.is_null() { 1.0 } else { unsafe { *self.weights.add(i) } }
     }
 
-    /// The address of the result of the b-th bag.
+    /// The address of the b-th bag's result.
     ///
     /// # Safety
     /// `b` is below `bags`.
@@ -128,7 +127,7 @@ impl RawBag {
         unsafe { self.out.add(b * self.dim * self.out_format.size()) }
     }
 
-    /// One column of a bag, as the definition says.
+    /// One column of a bag, by the definition.
     ///
     /// # Safety
     /// The members are those of a bag of the op; `column` is below `dim`.

@@ -1,23 +1,24 @@
-//! The body of [`super::bag`]: handles each bag in tiles of columns, whose sums stay in registers over all of its rows.
+//! The body of [`super::bag`]: each bag is computed in tiles of columns, whose sums stay in registers while its rows
+//! pass.
 //!
-//! A row is thus read in tiles. With each tile, the same tile of a row some ids later is prefetched, also across bags.
-//! What belongs to the next bag is then read a whole bag later, from the second-level cache. This is as fast as
-//! prefetching everything in the order of its use, which needs a separate loop. Counting cache lines in such a loop, or
-//! keeping its state, cost a third of the speed of f32: prefetching must be almost free.
+//! A row is thus read one tile at a time. With each row's tile, the same tile of a row some ids later is prefetched,
+//! also in the next bags. What belongs to the next bag is then read a whole bag later, from the second-level cache.
+//! This is just as fast, and avoids a separate walk that prefetches everything in the order of use. Counting lines in a
+//! loop, or keeping the state of such a walk, cost a third of the speed of f32: prefetching has to be almost free.
 
 use super::bag_raw::{Members, Mode, RawBag};
 use crate::lanes::narrow::NarrowLanes;
 use crate::rows::decode::{BFloat16, Float16, Float32, Format, Int4, Int8, Scale};
 use crate::rows::format::RowFormat;
 
-/// Number of bytes to look ahead. They arrive before the sums get there, and the first-level cache still holds them.
-/// Half as many cost int8 a third of its speed.
+/// Bytes to prefetch ahead: memory answers before the sums get there, and the first-level cache still holds them. Half
+/// as many cost int8 a third of its speed.
 const AHEAD_BYTES: usize = 16384;
-/// The maximum number of rows to look ahead.
+/// The maximal number of rows to prefetch ahead.
 const AHEAD_ROWS: usize = 64;
-/// The maximum number of bytes of a scale and a bias.
+/// The maximal size of a scale and a bias.
 const SCALE_BYTES: usize = 8;
-/// Bytes in a cache line.
+/// The bytes of a cache line.
 const LINE: usize = 64;
 
 /// # Safety
@@ -42,8 +43,8 @@ unsafe fn bags<L: NarrowLanes, F: Format<L, N>, const N: usize>(op: RawBag) {
     unsafe { if op.mode == Mode::Max { each::<L, F, N, true>(&op) } else { each::<L, F, N, false>(&op) } }
 }
 
-/// Repeats the body for each step of a tile, or for each of its lines, of which there are no more. The steps are
-/// written out, because the compiler leaves the sums in memory if it unrolls a loop late (measured: half the speed).
+/// Writes out the body for each step of a tile, or for each of its lines, of which there are no more. Loops that the
+/// compiler unrolls late leave the sums in memory (measured: half the speed).
 macro_rules! each_step {
     ($steps:expr, $step:ident => $body:block) => {
         each_step!($steps, $step, $body; 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23)
@@ -56,14 +57,14 @@ macro_rules! each_step {
     };
 }
 
-/// A tile: its first unit and its number of steps.
+/// A tile: its first unit, and its number of steps.
 #[derive(Clone, Copy)]
 struct Tile {
     start: usize,
     steps: usize,
 }
 
-/// The columns of all rows, in as few tiles as possible. The last tile may overlap the one before it.
+/// The columns of all rows, in as few tiles as possible; the last may overlap the one before it.
 #[derive(Clone, Copy)]
 struct Tiles {
     units: usize,
@@ -72,8 +73,8 @@ struct Tiles {
 }
 
 impl Tiles {
-    /// The tile that starts at `at`, the first unit that is not done, or before it. `at` is below `units`, which is at
-    /// least `width`.
+    /// The tile for the first unit not done, `at`. It begins there or before. `at` is below `units`, which is at least
+    /// `width`.
     #[inline(always)]
     fn at(self, at: usize) -> Tile {
         let Self { units, width, most } = self;
@@ -82,7 +83,7 @@ impl Tiles {
         let steps = if need >= most && most <= fits {
             most
         } else {
-            // The smallest size that covers the rest, or else the largest that fits in the row.
+            // The smallest size that covers the rest, or the largest that fits in the row.
             let enough = need.next_power_of_two();
             if enough <= fits && enough <= most { enough } else { (1 << fits.ilog2()).min(1 << most.ilog2()) }
         };
@@ -93,10 +94,10 @@ impl Tiles {
 #[inline(always)]
 unsafe fn each<L: NarrowLanes, F: Format<L, N>, const N: usize, const MAX: bool>(op: &RawBag) {
     let units = op.dim.div_ceil(N);
-    // Of two vectors, at least the first must be whole.
+    // If there are two vectors, at least the first must be whole.
     let in_vectors = units >= L::WIDTH && op.dim > L::WIDTH * (N - 1);
     let tiles = Tiles { units, width: L::WIDTH, most: L::SUMS / N };
-    // SAFETY: by the contract; bags are below `bags`, and tiles are inside the row.
+    // SAFETY: the contract; bags are below `bags` and tiles inside the row.
     unsafe {
         let any = op.bags > 0 && op.bounds(0).0 < op.bounds(op.bags - 1).1;
         if !in_vectors || !any {
@@ -132,7 +133,7 @@ unsafe fn each<L: NarrowLanes, F: Format<L, N>, const N: usize, const MAX: bool>
     }
 }
 
-/// A tile of a bag, and the address of its result.
+/// The bag and the tile to compute, and where its result goes.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     op: &'a RawBag,
@@ -202,7 +203,7 @@ unsafe fn tile<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usi
 /// Adds a tile of a row, times a factor, to the sums.
 ///
 /// # Safety
-/// This many elements can be read at `from`, and the machine has `L`'s instruction set.
+/// The tile may be read from `from` on, on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn add<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usize>(
     sums: &mut [[L; N]; STEPS],
@@ -221,7 +222,7 @@ unsafe fn add<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usiz
     });
 }
 
-/// Takes the maximum with a tile of a row, or the tile itself for the first row.
+/// Replaces the maxima by the larger elements of a row's tile; by all elements for the first row.
 ///
 /// # Safety
 /// As for [`add`].
@@ -250,20 +251,20 @@ unsafe fn largest<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: 
     });
 }
 
-/// The data to prefetch.
+/// What to prefetch, and how far ahead.
 #[derive(Clone, Copy)]
 struct Ahead<'a> {
     op: &'a RawBag,
     /// The number of ids to look ahead, and the last id of all.
     rows: usize,
     last: usize,
-    /// Whether rows end with a scale, and whether rows start at cache lines.
+    /// Whether rows end with a scale, and whether rows begin at cache lines.
     scaled: bool,
     in_lines: bool,
 }
 
 impl<'a> Ahead<'a> {
-    /// Prefetching for tiles of this many bytes.
+    /// For tiles of this many bytes.
     ///
     /// # Safety
     /// The contract; there is an id.
@@ -272,19 +273,19 @@ impl<'a> Ahead<'a> {
         // SAFETY: the caller promises that there is a bag.
         let (begin, end) = unsafe { (op.bounds(0).0, op.bounds(op.bags - 1).1) };
         let (by_tiles, by_rows) = (AHEAD_BYTES / tile, AHEAD_BYTES / op.row_bytes);
-        // With short bags, other tiles lie between, so fewer rows make the same number of bytes.
+        // With short bags other tiles are computed in between, so fewer rows make up as many bytes.
         let rows = by_tiles.min(by_rows.max((end - begin) / op.bags)).clamp(1, AHEAD_ROWS);
         let in_lines = (op.table as usize | op.row_bytes).is_multiple_of(LINE);
         Self { op, rows, last: end - 1, scaled, in_lines }
     }
 
-    /// The row to prefetch together with the row of the i-th id.
+    /// The row to prefetch together with the i-th id's.
     ///
     /// # Safety
     /// `i` is an id of one of the bags.
     #[inline(always)]
     unsafe fn row(self, i: usize) -> *const u8 {
-        // SAFETY: as the caller promises; all ids up to the last are there.
+        // SAFETY: as the caller promises; all ids up to the last exist.
         unsafe { self.op.row((i + self.rows).min(self.last)) }
     }
 
@@ -306,8 +307,8 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    /// Whether the end of the row is prefetched with this tile: the first tile needs the scale, which is at the end,
-    /// and the last tile may end in one more cache line.
+    /// Whether to prefetch the end of the row with the tile of these bytes: the first tile reads the scale, which is
+    /// there, and the last may end in one more line.
     #[inline(always)]
     fn with_end(self, from: usize, to: usize) -> bool {
         self.scaled && from == 0 || !self.in_lines && to + SCALE_BYTES >= self.op.row_bytes

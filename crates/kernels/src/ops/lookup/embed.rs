@@ -1,4 +1,4 @@
-//! embed: the input layer of a transformer in one pass. Scaled rows of a table, plus rows of other tables, normalized.
+//! embed: the input layer of a transformer in one pass: rows of a table, scaled, plus rows of other tables, normalized.
 //!
 //! ```text
 //! for i in 0..ids.len:
@@ -9,9 +9,9 @@
 //!     out[i * dim ..] = x, or its layer normalization (ops/layer_norm.rs)
 //! ```
 //!
-//! Each element is one rounded product and one rounded sum per table, in this order. These are the bits of models that
-//! scale their tokens before they add anything (Gemma, BART), and of BERT's (token + segment) + position. A scale of 1
-//! is skipped. The bits are the same on every instruction set.
+//! Each element takes one rounded product and one rounded sum per table, in this order. These are the bits of models
+//! that scale their tokens before they add anything (Gemma, BART), and of BERT's (token + segment) + position. A scale
+//! of 1 does nothing. The bits are the same on every instruction set.
 
 use super::layer_norm::{self, Norm, Normalized, RawNorm, normalized};
 use crate::dispatch::{Kernels, arms};
@@ -29,31 +29,31 @@ use std::ops::Range;
 pub struct Embed<'a> {
     /// The large table, rows x dim.
     pub table: &'a [f32],
-    /// Elements of a row of every table.
+    /// The number of elements in a row of every table.
     pub dim: usize,
     /// The ids.
     pub ids: CheckedIds<'a>,
     /// The factor of the table's rows, applied before anything is added.
     pub scale: f32,
-    /// The rows to add, in this order. If the first is None, so is the second.
+    /// The tables that are added, in this order; None is only followed by None.
     pub added: [Option<Added<'a>>; 2],
     /// The normalization of the sum.
     pub norm: Option<Norm<'a>>,
 }
 
 impl Embed<'_> {
-    /// The op for a range of the ids.
+    /// The same for a range of the ids.
     ///
     /// # Panics
-    /// If the range exceeds the ids.
+    /// If the range is outside the ids.
     pub fn part(&self, range: Range<usize>) -> Self {
         let added = self.added.map(|added| added.map(|added| added.part(range.clone())));
         Self { ids: self.ids.part(range), added, ..*self }
     }
 }
 
-/// The raw operands of the op. The contract, checked by [`Kernels::embed_with`]: that of gather; the first `count` of
-/// `added` fulfil theirs for `len` ids; the norm's row is there, or it is none.
+/// The raw arguments of the op. Their contract, which [`Kernels::embed_with`] checks: that of gather; the first `count`
+/// of `added` keep theirs for `len` ids; the norm's rows exist, or there is no norm.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawEmbed {
     pub(crate) table: *const f32,
@@ -71,15 +71,15 @@ pub(crate) struct RawEmbed {
 arms!(EMBED: fn(op: RawEmbed), body<L>, reference);
 
 impl Kernels {
-    /// Computes `out` (ids x dim) as the op says, with the best kind of store for its size.
+    /// Writes the result (ids x dim) to `out`, with the way of storing that suits its size.
     ///
     /// # Panics
-    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn embed(self, op: &Embed<'_>, out: &mut [f32]) {
         self.embed_with(Store::for_bytes(size_of_val(out)), op, out);
     }
 
-    /// [`Kernels::embed`] with an explicit kind of store, for parts of a result, tests and measurements.
+    /// [`Kernels::embed`] with an explicit way of storing, for parts of a result, tests and measurements.
     pub fn embed_with(self, store: Store, op: &Embed<'_>, out: &mut [f32]) {
         let Embed { table, dim, ids, scale, added: [first, second], norm } = *op;
         let len = ids.ids().len();
@@ -109,11 +109,11 @@ impl Kernels {
     }
 }
 
-/// The scalar definition of the result.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawEmbed) {
     let mut added = op.added;
     for i in 0..op.len {
-        // SAFETY: by the contract of `RawEmbed`.
+        // SAFETY: the contract of `RawEmbed`.
         unsafe {
             let (row, out) = (op.table.add(*op.ids.add(i) as usize * op.dim), op.out.add(i * op.dim));
             for d in 0..op.dim {
@@ -156,14 +156,14 @@ unsafe fn write<L: MathLanes, const SCALED: bool, const ADDED: usize>(op: RawEmb
     unsafe {
         let inputs = Inputs::<L, SCALED, ADDED> { scale: L::splat(op.scale), op };
         match op.norm {
-            // A row without elements has no mean.
+            // An empty row has no mean.
             Some(norm) if op.dim > 0 => write_rows::<L, _>(target, NormalizedInputs { inputs, norm }),
             _ => write_rows::<L, _>(target, inputs),
         }
     }
 }
 
-/// The rows of the result before normalization.
+/// The rows of the result before they are normalized.
 struct Inputs<L, const SCALED: bool, const ADDED: usize> {
     op: RawEmbed,
     scale: L,
@@ -175,7 +175,7 @@ impl<L: MathLanes, const SCALED: bool, const ADDED: usize> Rows<L> for Inputs<L,
     #[inline(always)]
     unsafe fn row(&mut self, i: usize, later: usize) -> Self::Source {
         let op = &mut self.op;
-        // SAFETY: by the contract of `RawEmbed`.
+        // SAFETY: the contract of `RawEmbed`.
         unsafe {
             let mut added = [std::ptr::null(); 2];
             let mut a = 0;
@@ -193,7 +193,7 @@ impl<L: MathLanes, const SCALED: bool, const ADDED: usize> Rows<L> for Inputs<L,
     }
 }
 
-/// A row of the table, its scale and the rows to add, and a row of the table that will be read later.
+/// A row of the table, its scale, the rows that are added to it, and the row of the table to prefetch.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms<L, const SCALED: bool, const ADDED: usize> {
     row: *const f32,
@@ -245,7 +245,7 @@ impl<L: MathLanes, const SCALED: bool, const ADDED: usize> RowSource<L> for Term
     }
 }
 
-/// The normalized rows of the result.
+/// The rows of the result, normalized.
 struct NormalizedInputs<L, const SCALED: bool, const ADDED: usize> {
     inputs: Inputs<L, SCALED, ADDED>,
     norm: RawNorm,

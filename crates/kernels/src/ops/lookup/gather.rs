@@ -1,11 +1,12 @@
-//! gather: copies rows of a table in the order of the ids.
+//! gather: rows of a table, copied in the order of the ids.
 //!
 //! ```text
 //! for i in 0..ids.len:
 //!     out[i * dim .. (i + 1) * dim] = table[ids[i] * dim .. (ids[i] + 1) * dim]
 //! ```
 //!
-//! This is `torch.nn.functional.embedding`. A copy has the same bits on every instruction set, including NaN payloads.
+//! `torch.nn.functional.embedding`. This is a copy, so the bits are the same on every instruction set, including NaN
+//! payloads.
 
 use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
@@ -14,8 +15,8 @@ use crate::probe::{DIMS, Framed, Probe, ROWS, Results, id_list, numbers};
 use crate::rows::store::Store;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
 
-/// The raw operands of the op. The contract, checked by [`Kernels::gather_with`]: `ids` points at `len` ids, each below
-/// the number of rows that `table` points at; `out` at `len * dim` elements that overlap neither.
+/// The raw arguments of the op. Their contract, which [`Kernels::gather_with`] checks: `ids` points at `len` ids, each
+/// below the number of rows that `table` points at; `out` at `len * dim` elements that overlap neither.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawGather {
     pub(crate) table: *const f32,
@@ -29,15 +30,15 @@ pub(crate) struct RawGather {
 arms!(GATHER: fn(op: RawGather), body<L>, reference);
 
 impl Kernels {
-    /// Copies rows `ids` of `table` (rows x dim) to `out` (ids x dim), with the best kind of store for its size.
+    /// Copies rows `ids` of `table` (rows x dim) to `out` (ids x dim), with the way of storing that suits its size.
     ///
     /// # Panics
-    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn gather(self, table: &[f32], dim: usize, ids: CheckedIds<'_>, out: &mut [f32]) {
         self.gather_with(Store::for_bytes(size_of_val(out)), table, dim, ids, out);
     }
 
-    /// [`Kernels::gather`] with an explicit kind of store, for tests and measurements.
+    /// [`Kernels::gather`] with an explicit way of storing, for tests and measurements.
     pub fn gather_with(self, store: Store, table: &[f32], dim: usize, ids: CheckedIds<'_>, out: &mut [f32]) {
         assert!(ids.rows().checked_mul(dim).is_some_and(|need| need <= table.len()), "gather: table too small");
         assert!(ids.ids().len().checked_mul(dim) == Some(out.len()), "gather: out of another size");
@@ -55,10 +56,10 @@ impl Kernels {
     }
 }
 
-/// The scalar definition of the result.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawGather) {
     for i in 0..op.len {
-        // SAFETY: by the contract of `RawGather`.
+        // SAFETY: the contract of `RawGather`.
         unsafe {
             let row = op.table.add(*op.ids.add(i) as usize * op.dim);
             std::ptr::copy_nonoverlapping(row, op.out.add(i * op.dim), op.dim);
@@ -80,7 +81,7 @@ impl<L: Lanes> Rows<L> for RawGather {
 
     #[inline(always)]
     unsafe fn row(&mut self, i: usize, later: usize) -> Copied {
-        // SAFETY: by the contract of `RawGather`.
+        // SAFETY: the contract of `RawGather`.
         unsafe {
             Copied {
                 row: self.table.add(*self.ids.add(i) as usize * self.dim),
@@ -90,7 +91,7 @@ impl<L: Lanes> Rows<L> for RawGather {
     }
 }
 
-/// A row of a table, and the row that will be read later.
+/// A row as it is in a table, and the row to prefetch.
 #[derive(Clone, Copy)]
 pub(crate) struct Copied {
     row: *const f32,

@@ -1,4 +1,4 @@
-//! gather_rows: decodes rows of a table of any layout, in the order of the ids.
+//! gather_rows: rows of a table of any layout, in the order of the ids, converted to the type of the result.
 //!
 //! ```text
 //! for i in 0..ids.len:
@@ -6,9 +6,9 @@
 //!         out[i * dim + d] = round(value(table[ids[i]], d))      value: stored, or fma(stored, scale, bias)
 //! ```
 //!
-//! If the result has the table's element type, bytes are copied, including NaN payloads. Otherwise every value takes
-//! exact conversions, at most one fused multiply-add, and one rounding, so the bits are the same on every instruction
-//! set.
+//! If the result has the element type of the table, bytes are copied, including NaN payloads. Otherwise every value
+//! takes exact conversions, at most one fused multiply-add and one rounding, so the bits are the same on every
+//! instruction set.
 
 use super::quantize::sample;
 use crate::dispatch::{Kernels, arms};
@@ -21,8 +21,8 @@ use crate::rows::store::Store;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
 use std::marker::PhantomData;
 
-/// The raw operands of the op. The contract, checked by [`Kernels::gather_rows_with`]: `ids` points at `len` ids, each
-/// below the number of rows of `row_bytes` that `table` points at, laid out as `format` says; `out` at `len * dim`
+/// The raw arguments of the op. Their contract, which [`Kernels::gather_rows_with`] checks: `ids` points at `len` ids,
+/// each below the number of rows of `row_bytes` that `table` points at, laid out as `format` says; `out` at `len * dim`
 /// elements of `out_format` that overlap neither.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawGatherRows {
@@ -40,16 +40,16 @@ pub(crate) struct RawGatherRows {
 arms!(GATHER_ROWS: fn(op: RawGatherRows), body<L>, reference);
 
 impl Kernels {
-    /// Decodes rows `ids` of `table` into (ids x dim) elements of `out_format` in the bytes of `out`, with the best
-    /// kind of store for its size.
+    /// Writes the values of rows `ids` of `table`, as (ids x dim) elements of `out_format`, to the bytes of `out`, with
+    /// the way of storing that suits its size.
     ///
     /// # Panics
-    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn gather_rows(self, table: RowTable<'_>, ids: CheckedIds<'_>, out_format: OutFormat, out: &mut [u8]) {
         self.gather_rows_with(Store::for_bytes(out.len()), table, ids, out_format, out);
     }
 
-    /// [`Kernels::gather_rows`] with an explicit kind of store, for parts of a result, tests and measurements.
+    /// [`Kernels::gather_rows`] with an explicit way of storing, for parts of a result, tests and measurements.
     pub fn gather_rows_with(
         self,
         store: Store,
@@ -82,27 +82,27 @@ impl Kernels {
 impl RawGatherRows {
     #[inline(always)]
     unsafe fn row(&self, i: usize) -> *const u8 {
-        // SAFETY: by the contract; `i` is below `len`.
+        // SAFETY: the contract; `i` is below `len`.
         unsafe { self.table.add(*self.ids.add(i) as usize * self.row_bytes) }
     }
 
     #[inline(always)]
     unsafe fn out(&self, i: usize) -> *mut u8 {
-        // SAFETY: by the contract; `i` is below `len`.
+        // SAFETY: the contract; `i` is below `len`.
         unsafe { self.out.add(i * self.dim * self.out_format.size()) }
     }
 
-    /// Whether results bypass the caches: only for f32, and for formats whose vectors may begin at any column, which
-    /// excludes int4.
+    /// Whether results go past the caches. That is only done for f32, from formats whose vectors may begin at any
+    /// column, which excludes int4.
     fn is_streamed(&self) -> bool {
         let aligned = self.out.cast::<f32>().is_aligned();
         self.store == Store::Streaming && self.out_format == OutFormat::Float32 && aligned
     }
 
-    /// Decodes the columns of row `i` from `from` on, one at a time.
+    /// Computes the columns of row `i` beginning at `from`, one at a time.
     #[inline(always)]
     unsafe fn columns(&self, i: usize, from: usize) {
-        // SAFETY: by the contract; `i` is below `len`.
+        // SAFETY: the contract; `i` is below `len`.
         unsafe {
             let (row, out) = (self.row(i), self.out(i));
             let scale = self.format.scale(row, self.dim);
@@ -113,10 +113,10 @@ impl RawGatherRows {
     }
 }
 
-/// The scalar definition of the result.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawGatherRows) {
     for i in 0..op.len {
-        // SAFETY: by the contract of `RawGatherRows`.
+        // SAFETY: the contract of `RawGatherRows`.
         unsafe {
             if op.out_format.is_of(op.format) {
                 std::ptr::copy_nonoverlapping(op.row(i), op.out(i), op.row_bytes);
@@ -148,7 +148,7 @@ unsafe fn body<L: NarrowLanes>(op: RawGatherRows) {
     }
 }
 
-/// The number of rows to look ahead: about 8 KB, at least two.
+/// The number of rows to prefetch ahead: about 8 KB, and at least two.
 #[inline(always)]
 fn distance(row_bytes: usize) -> usize {
     (8192 / row_bytes.max(1)).clamp(2, 32)
@@ -182,14 +182,14 @@ unsafe fn streamed<L: NarrowLanes, F: Format<L, 1>>(op: RawGatherRows) {
     unsafe { write_rows::<L, _>(target, Decoding::<F> { op, ahead, of: PhantomData }) }
 }
 
-/// Decodes the rows of the table in the order of the ids, as f32.
+/// The rows of the table in the order of the ids, as f32.
 struct Decoding<F> {
     op: RawGatherRows,
     ahead: usize,
     of: PhantomData<F>,
 }
 
-/// A row of a table, and the row that will be read later.
+/// A row of a table, and the row to prefetch.
 struct Decoded<F> {
     format: RowFormat,
     row: *const u8,
@@ -213,10 +213,10 @@ impl<L: NarrowLanes, F: Format<L, 1>> Rows<L> for Decoding<F> {
     #[inline(always)]
     unsafe fn row(&mut self, i: usize, _: usize) -> Decoded<F> {
         let op = &self.op;
-        // SAFETY: by the contract; both indices are below `len`; a prefetch never faults.
+        // SAFETY: the contract; both indices are below `len`; a prefetch never faults.
         unsafe {
             let (row, later) = (op.row(i), op.row((i + self.ahead).min(op.len - 1)));
-            // The place of the scale, if there is one.
+            // The scale, if there is one, is at the end of the row.
             L::prefetch(later.wrapping_add(op.row_bytes).wrapping_sub(1).cast());
             Decoded { format: op.format, row, later, scale: F::scale(row, op.dim), of: PhantomData }
         }
@@ -250,7 +250,7 @@ impl<L: NarrowLanes, F: Format<L, 1>> RowSource<L> for Decoded<F> {
 unsafe fn copies<L: NarrowLanes>(op: RawGatherRows) {
     let ahead = distance(op.row_bytes);
     for i in 0..op.len {
-        // SAFETY: by the contract; both indices are below `len`.
+        // SAFETY: the contract; both indices are below `len`.
         unsafe {
             prefetch::<L>(&op, (i + ahead).min(op.len - 1));
             std::ptr::copy_nonoverlapping(op.row(i), op.out(i), op.row_bytes);
@@ -263,7 +263,7 @@ unsafe fn rows<L: NarrowLanes, F: Format<L, N>, const N: usize>(op: RawGatherRow
     let ahead = distance(op.row_bytes);
     let units = op.dim.div_ceil(N);
     for i in 0..op.len {
-        // SAFETY: by the contract; both indices are below `len`, and units below the row's.
+        // SAFETY: the contract; both indices are below `len`, and units below the row's.
         unsafe {
             prefetch::<L>(&op, (i + ahead).min(op.len - 1));
             if units < L::WIDTH || op.dim <= L::WIDTH * (N - 1) {
@@ -275,7 +275,7 @@ unsafe fn rows<L: NarrowLanes, F: Format<L, N>, const N: usize>(op: RawGatherRow
             let (scale, bias) = (L::splat(of_row.scale), L::splat(of_row.bias));
             let mut at = 0;
             while at < units {
-                // The last step overlaps the one before it and writes the same values again.
+                // The last step overlaps the one before it, and writes the same values twice.
                 at = at.min(units - L::WIDTH);
                 let mut values = F::load(row.add(at * F::UNIT));
                 if F::SCALED {

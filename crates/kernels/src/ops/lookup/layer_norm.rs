@@ -10,18 +10,18 @@
 //! y[d] = fma(((x[d] - high) - low) * rstd, weight[d], bias[d])
 //! ```
 //!
-//! Lanes are summed as written, and everything after the sums is in f64, so the bits are the same on every instruction
-//! set. The mean is corrected (Chan, Golub, LeVeque 1983), so that a row far from zero only has the rounding errors of
-//! its own elements.
+//! The lanes are as written, and what follows the sums is in f64, so the bits are the same on every instruction set.
+//! The mean is corrected (Chan, Golub, LeVeque 1983), so that a row far from zero only loses what its own elements had
+//! lost.
 //!
-//! A row is computed three times. The first time brings its source into the cache, so no memory is needed for it, and
-//! its elements are written once.
+//! A row is computed three times, from rows that the first pass brings into the cache. This needs no memory, and each
+//! element is written once.
 
 use crate::lanes::math::MathLanes;
 use crate::rows::total::halved;
 use crate::rows::write::RowSource;
 
-/// The parameters of a normalization, and the number that avoids division by zero.
+/// The parameters of a normalization, and the number that keeps it from dividing by zero.
 #[derive(Clone, Copy, Debug)]
 pub struct Norm<'a> {
     /// A factor for each column.
@@ -32,7 +32,7 @@ pub struct Norm<'a> {
     pub eps: f64,
 }
 
-/// The operands for kernels. `weight` and `bias` point at a row each, and `share` is 1 divided by its length.
+/// The raw form for kernels: `weight` and `bias` each point at a row of as many elements as `share` divides one by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawNorm {
     pub(crate) weight: *const f32,
@@ -41,12 +41,12 @@ pub(crate) struct RawNorm {
     pub(crate) eps: f64,
 }
 
-/// Number of separate sums: two of the widest vectors, so that one sum does not wait for the other.
+/// The number of separate sums: two of the widest vectors, so that one sum does not wait for the other.
 pub(crate) const LANES: usize = 32;
-/// The maximum number of vectors that hold them.
+/// The maximal number of vectors that hold them.
 pub(crate) const VECTORS: usize = LANES / 4;
 
-/// The moments with which a row is normalized.
+/// The moments by which a row is normalized.
 #[derive(Clone, Copy)]
 pub(crate) struct Moments {
     pub(crate) high: f32,
@@ -55,12 +55,12 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    /// Moments from the sums of deviations from `high` and of their squares.
+    /// The moments from the sums of deviations from `high` and of their squares.
     #[inline(always)]
     pub(crate) fn new(norm: RawNorm, high: f32, deviations: f32, squares: f32) -> Self {
         let low = norm.mean(deviations);
         let variance = f64::from(squares) * norm.share - f64::from(low) * f64::from(low);
-        // A NaN stays NaN; `max` would return the other operand.
+        // NaN stays NaN, which `max` would replace by the other operand.
         let variance = if variance < 0.0 { 0.0 } else { variance };
         Self { high, low, rstd: (1.0 / (variance + norm.eps).sqrt()) as f32 }
     }
@@ -73,7 +73,7 @@ impl RawNorm {
     }
 }
 
-/// The definition: normalizes the row of `dim` elements at `row`, in place.
+/// The reference: normalizes the row of `dim` elements at `row`, in place.
 ///
 /// # Safety
 /// `row` may be read and written, and is neither the weight nor the bias.
@@ -99,10 +99,10 @@ pub(crate) unsafe fn reference(norm: RawNorm, row: *mut f32, dim: usize) {
     }
 }
 
-/// Normalizes the row of a source of `dim` elements, at least one.
+/// The normalized row of a source with `dim` elements, at least one.
 ///
 /// # Safety
-/// The source has this many elements, and the machine has `L`'s instruction set.
+/// The source has `dim` elements, and the machine has `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn normalized<L: MathLanes, S: RowSource<L>>(
     norm: RawNorm,
@@ -139,7 +139,7 @@ pub(crate) unsafe fn moments<L: MathLanes, S: RowSource<L>>(norm: RawNorm, sourc
             for at in whole..dim {
                 rest[at - whole] = source.element(at);
             }
-            // A sum that began with 0 is never -0, so more zeros do not change it.
+            // A sum that began with 0 is never -0, so further zeros leave it unchanged.
             let mut v = 0;
             while v * L::WIDTH < LANES {
                 sums[v] = sums[v].add(L::load(rest.as_ptr().add(v * L::WIDTH)));
@@ -177,7 +177,7 @@ pub(crate) unsafe fn moments<L: MathLanes, S: RowSource<L>>(norm: RawNorm, sourc
     }
 }
 
-/// The sum of the lanes in vectors, in the order of [`halved`].
+/// The sum of the lanes that vectors hold, by halving as in [`halved`].
 ///
 /// # Safety
 /// The machine has `L`'s instruction set.
@@ -197,7 +197,7 @@ pub(crate) unsafe fn sum<L: MathLanes>(mut vectors: [L; VECTORS]) -> f32 {
     unsafe { vectors[0].sum() }
 }
 
-/// A normalized source.
+/// A source whose elements are normalized.
 #[derive(Clone, Copy)]
 pub(crate) struct Normalized<L, S> {
     source: S,

@@ -1,4 +1,4 @@
-//! Rows of tables by id: copied, decoded, summed in bags, or embedded.
+//! Rows of tables by their ids: copied, decoded, pooled in bags, or embedded.
 
 pub mod bag;
 pub(crate) mod bag_raw;

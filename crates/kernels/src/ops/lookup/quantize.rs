@@ -1,5 +1,5 @@
-//! quantize: turns rows of f32 into rows of small integers, with the layouts ([`crate::rows::format`]) and the bytes of
-//! FBGEMM.
+//! quantize: converts rows of f32 to rows of small integers, with the layouts and the bytes of FBGEMM's fused rows
+//! ([`crate::rows::format`]).
 //!
 //! ```text
 //! Int8:  scale = (max - min) / 255;  bias = min
@@ -8,29 +8,29 @@
 //!        q = clamp(round((x - bias) * (1 / scale)), 0, 15)
 //! ```
 //!
-//! Everything is in f32, with rounding to nearest even. A bias of zero has the sign of the row's first zero.
+//! Everything is computed in f32, rounding to nearest even. A bias of zero has the sign of the row's first zero.
 
 use crate::half;
 use crate::probe::numbers;
 use crate::rows::format::RowFormat;
 
-/// The reason why a row cannot be quantized, and the place.
+/// The reason and the place why a row cannot be quantized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unquantizable {
     /// The column of the offending value.
     pub column: usize,
-    /// Whether the value is finite but too large for the layout's scale or bias, rather than NaN or infinite.
+    /// Whether the value is a number that the layout cannot hold, rather than NaN or infinite.
     pub too_large: bool,
 }
 
-/// Writes a row in the layout of `format`, which must be of integers.
+/// Writes a row in the layout of `format`, which must be one of the integer layouts.
 ///
 /// # Errors
-/// [`Unquantizable`] for NaN and infinite values, and for rows whose scale or bias the layout cannot hold. `to` is not
-/// written then.
+/// [`Unquantizable`] for NaN and infinite values, and for values whose scale or bias the layout cannot hold; `to` is
+/// not written in these cases.
 ///
 /// # Panics
-/// If `to` is of another length than such a row, or `format` is of floats. That is a bug of the calling code.
+/// If `to` does not have the length of such a row, or `format` is a float layout, which is a bug in the caller.
 pub fn quantize_row(format: RowFormat, row: &[f32], to: &mut [u8]) -> Result<(), Unquantizable> {
     assert!(format.row_bytes(row.len()) == Some(to.len()), "quantize_row: a row of another length");
     if let Some(column) = row.iter().position(|x| !x.is_finite()) {
@@ -53,14 +53,14 @@ pub fn quantize_row(format: RowFormat, row: &[f32], to: &mut [u8]) -> Result<(),
     Err(Unquantizable { column, too_large: true })
 }
 
-/// The minimum and the maximum; both are 0 for an empty row.
+/// The smallest and the largest element; 0 for an empty row.
 fn range(row: &[f32]) -> (f32, f32) {
     let Some(&first) = row.first() else { return (0.0, 0.0) };
-    // This does not use `f32::min`, which may return either of two zeros.
+    // `f32::min` is not used, because it may return either of two zeros.
     row.iter().fold((first, first), |(min, max), &x| (if x < min { x } else { min }, if x > max { x } else { max }))
 }
 
-/// Writes the row, and returns whether the layout can hold its scale and bias.
+/// Writes a row as int8. Returns whether the layout can hold it.
 fn int8(row: &[f32], min: f32, max: f32, to: &mut [u8]) -> bool {
     let range = max - min;
     if !range.is_finite() {
@@ -76,7 +76,7 @@ fn int8(row: &[f32], min: f32, max: f32, to: &mut [u8]) -> bool {
     true
 }
 
-/// Writes the row, and returns whether the layout can hold its scale and bias.
+/// Writes a row as int4. Returns whether the layout can hold it.
 fn int4(row: &[f32], min: f32, max: f32, to: &mut [u8]) -> bool {
     let bias = half::f32_to_f16(min);
     let min = half::f16_to_f32(bias);
@@ -108,7 +108,7 @@ pub(super) fn sample(format: RowFormat, rows: usize, dim: usize) -> Vec<u8> {
             RowFormat::BFloat16 => row.iter().flat_map(|&x| half::f32_to_bf16(x).to_le_bytes()).collect(),
             RowFormat::Int8 | RowFormat::Int4 => {
                 let mut packed = vec![0; format.row_bytes(dim).unwrap_or(0)];
-                // Finite numbers can always be quantized. For a row of zeros the result would be the same.
+                // Finite numbers can always be quantized, and if they could not, a row of zeros would do.
                 let _ = quantize_row(format, row, &mut packed);
                 packed
             }

@@ -1,4 +1,4 @@
-//! What positions add or turn.
+//! Ops for positions: rotation, and windows for biases by distance.
 
 pub mod rotate;
 pub mod windows;

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Two products and a sum, each rounded to f32, as PyTorch computes `x * cos + rotate_half(x) * sin`; 16-bit elements
-//! are widened exactly and rounded once at the end. `out` may be `x` itself. The same bits on every instruction set.
+//! are widened exactly and rounded once at the end. `out` may be `x` itself. The bits are the same on every instruction
+//! set.
 
 use crate::dispatch::{Kernels, arms};
 use crate::half;
@@ -24,55 +25,55 @@ use crate::rows::added::{Added, RawAdded};
 use crate::rows::format::OutFormat;
 use std::ops::Range;
 
-/// Which elements of a head make a pair.
+/// The elements of a head that form a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pairs {
-    /// Those that lie half of the rotated elements apart.
+    /// Elements that are half of the rotated elements apart.
     Half,
-    /// Neighbours.
+    /// Neighbouring elements.
     Interleaved,
 }
 
 impl Pairs {
-    /// All, in the order of their codes.
+    /// All pairings, in the order of their codes.
     pub const ALL: [Pairs; 2] = [Pairs::Half, Pairs::Interleaved];
 }
 
-/// What is computed for tokens.
+/// The rotation of a batch of tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Rotate<'a> {
-    /// Rows of `dim` elements, cosines and then sines, and which of them goes with which token.
+    /// Rows of `dim` elements, cosines and then sines, and which of them belongs to each token.
     pub angles: Added<'a>,
-    /// Heads of a token.
+    /// The number of heads per token.
     pub heads: usize,
-    /// Elements of a head.
+    /// The number of elements in a head.
     pub head_dim: usize,
-    /// How many of them, from the first on, are rotated; even.
+    /// The number of elements that are rotated, beginning with the first; even.
     pub dim: usize,
-    /// Which of them make a pair.
+    /// The elements that form a pair.
     pub pairs: Pairs,
-    /// Whether it is turned back: the transposed rotation.
+    /// Whether to rotate backwards, which is the transposed rotation.
     pub inverse: bool,
     /// The elements of `x` and `out`.
     pub format: OutFormat,
 }
 
 impl Rotate<'_> {
-    /// That of a range of the tokens.
+    /// The same for a range of the tokens.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If the range is outside the tokens.
     pub fn part(&self, range: Range<usize>) -> Self {
         Self { angles: self.angles.part(range), ..*self }
     }
 
-    /// Bytes of a token; nothing where no address space holds them.
+    /// The bytes of a token; None if that overflows.
     pub fn token_bytes(&self) -> Option<usize> {
         self.heads.checked_mul(self.head_dim)?.checked_mul(self.format.size())
     }
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::rotate`]: `x` and `out` point at
+/// The raw arguments of the op. Their contract, which [`Kernels::rotate`] checks: `x` and `out` point at
 /// `len * heads * head_dim` elements each, either the same or not overlapping; `angles` fulfil theirs for `len` tokens
 /// and rows of `dim`, which is even and at most `head_dim`.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +86,7 @@ pub(crate) struct RawRotate {
     head_dim: usize,
     dim: usize,
     pairs: Pairs,
-    /// What sines are multiplied by: 1, or -1 for the inverse.
+    /// The factor of the sines: 1, or -1 for the inverse.
     sign: f32,
     format: OutFormat,
 }
@@ -96,7 +97,7 @@ impl Kernels {
     /// `out` = `x` (tokens x heads x head_dim), rotated.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn rotate(self, op: &Rotate<'_>, x: &[u8], out: &mut [u8]) {
         assert!(x.len() == out.len(), "rotate: out of another size");
         let raw = raw(op, x.as_ptr(), out.as_mut_ptr(), out.len());
@@ -108,7 +109,7 @@ impl Kernels {
     /// [`Kernels::rotate`] in place.
     ///
     /// # Panics
-    /// If the slice is not of this size: the caller's bug, not its user's.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn rotate_in_place(self, op: &Rotate<'_>, x: &mut [u8]) {
         let out = x.as_mut_ptr();
         let raw = raw(op, out, out, x.len());
@@ -127,7 +128,7 @@ fn raw(op: &Rotate<'_>, x: *const u8, out: *mut u8, bytes: usize) -> RawRotate {
     RawRotate { x, out, angles: angles.raw(len, dim), len, heads, head_dim, dim, pairs, sign, format }
 }
 
-/// Elements of one type: how they are read and written, one or a vector of them.
+/// How elements of one type are read and written, singly or as a vector.
 trait Element {
     const SIZE: usize;
     unsafe fn get(from: *const u8) -> f32;
@@ -140,31 +141,32 @@ macro_rules! element {
     ($name:ident, $bits:ty, $get:expr, $put:expr, $load:expr, $store:expr) => {
         struct $name;
 
-        // All pointers: valid for what is read or written, at any alignment; vectors on a machine that has `L`'s set.
+        // All pointers are valid for what is read or written, at any alignment; vectors need a machine with `L`'s
+        // instruction set.
         impl Element for $name {
             const SIZE: usize = size_of::<$bits>();
 
             #[inline(always)]
             unsafe fn get(from: *const u8) -> f32 {
-                // SAFETY: the caller's.
+                // SAFETY: as the caller promises.
                 unsafe { $get(from.cast::<$bits>().read_unaligned()) }
             }
 
             #[inline(always)]
             unsafe fn put(to: *mut u8, value: f32) {
-                // SAFETY: the caller's.
+                // SAFETY: as the caller promises.
                 unsafe { to.cast::<$bits>().write_unaligned($put(value)) }
             }
 
             #[inline(always)]
             unsafe fn load<L: NarrowLanes>(from: *const u8) -> L {
-                // SAFETY: the caller's.
+                // SAFETY: as the caller promises.
                 unsafe { $load(from.cast()) }
             }
 
             #[inline(always)]
             unsafe fn store<L: NarrowLanes>(values: L, to: *mut u8) {
-                // SAFETY: the caller's.
+                // SAFETY: as the caller promises.
                 unsafe { $store(values, to.cast()) }
             }
         }
@@ -175,7 +177,7 @@ element!(Single, f32, std::convert::identity, std::convert::identity, L::load, L
 element!(Half, u16, half::f16_to_f32, half::f32_to_f16, L::load_f16, L::store_f16);
 element!(Brain, u16, half::bf16_to_f32, half::f32_to_bf16, L::load_bf16, L::store_bf16);
 
-/// Where the two of a pair are.
+/// The indices of the two elements of a pair.
 #[inline(always)]
 fn places(pairs: Pairs, half: usize, p: usize) -> (usize, usize) {
     match pairs {
@@ -184,7 +186,7 @@ fn places(pairs: Pairs, half: usize, p: usize) -> (usize, usize) {
     }
 }
 
-/// A head, one pair at a time.
+/// Rotates a head, one pair at a time.
 ///
 /// # Safety
 /// The contract of [`RawRotate`]: `angles` points at a row, `x` and `out` at a head.
@@ -193,7 +195,7 @@ unsafe fn pairs<E: Element>(op: &RawRotate, angles: *const f32, x: *const u8, ou
     let half = op.dim / 2;
     for p in 0..half {
         let (a, b) = places(op.pairs, half, p);
-        // SAFETY: the caller's; both places are below `dim`.
+        // SAFETY: as the caller promises; both places are below `dim`.
         unsafe {
             let (c, s) = (*angles.add(p), *angles.add(half + p) * op.sign);
             let (first, second) = (E::get(x.add(a * E::SIZE)), E::get(x.add(b * E::SIZE)));
@@ -203,7 +205,8 @@ unsafe fn pairs<E: Element>(op: &RawRotate, angles: *const f32, x: *const u8, ou
     }
 }
 
-/// Calls `$head` with `op`, the row of angles, `x` and `out` of each head, and copies what is not rotated.
+/// Calls `$head` with `op`, the row of angles, and `x` and `out` of each head, and copies the elements that are not
+/// rotated.
 macro_rules! each_head {
     ($op:ident, $size:expr, $head:expr) => {{
         let mut op = $op;
@@ -226,12 +229,12 @@ macro_rules! each_head {
     }};
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawRotate) {
     unsafe fn heads<E: Element>(op: RawRotate) {
         each_head!(op, E::SIZE, pairs::<E>)
     }
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         match op.format {
             OutFormat::Float32 => heads::<Single>(op),
@@ -245,7 +248,7 @@ unsafe fn reference(op: RawRotate) {
 /// The contract of [`RawRotate`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: NarrowLanes>(op: RawRotate) {
-    // SAFETY: the caller's; a machine that has an instruction set has those before it.
+    // SAFETY: as the caller promises; a machine that has an instruction set has those before it.
     unsafe {
         match (op.format, op.dim / 2 >= L::WIDTH) {
             (OutFormat::Float32, true) => heads::<L, Single>(op),
@@ -267,11 +270,11 @@ unsafe fn heads<L: NarrowLanes, E: Element>(op: RawRotate) {
     }
 }
 
-/// `WIDTH` pairs: where their vectors are, and how they are turned.
+/// How `WIDTH` pairs are read as vectors and rotated.
 trait Turn {
-    /// Where, in elements, the two vectors of pairs `p ..` begin.
+    /// The offsets, in elements, of the two vectors of the pairs beginning at `p`.
     fn vectors<L: NarrowLanes>(half: usize, p: usize) -> (usize, usize);
-    /// The two vectors, turned.
+    /// The two vectors, rotated.
     unsafe fn turned<L: NarrowLanes>(x: (L, L), c: L, s: L) -> (L, L);
 }
 
@@ -286,7 +289,7 @@ impl Turn for HalfApart {
 
     #[inline(always)]
     unsafe fn turned<L: NarrowLanes>((a, b): (L, L), c: L, s: L) -> (L, L) {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { (a.mul(c).sub(b.mul(s)), b.mul(c).add(a.mul(s))) }
     }
 }
@@ -299,8 +302,8 @@ impl Turn for Neighbours {
 
     #[inline(always)]
     unsafe fn turned<L: NarrowLanes>((first, second): (L, L), c: L, s: L) -> (L, L) {
-        // Of each pair (a, b): (a, b) * (c, c) + (b, a) * (-s, s).
-        // SAFETY: the caller's.
+        // For each pair (a, b): (a, b) * (c, c) + (b, a) * (-s, s).
+        // SAFETY: as the caller promises.
         unsafe {
             let [c0, c1] = L::interleave(c, c);
             let [s0, s1] = L::interleave(s.mul(L::splat(-1.0)), s);
@@ -309,17 +312,17 @@ impl Turn for Neighbours {
     }
 }
 
-/// One head of at least `WIDTH` pairs.
+/// Rotates a head of at least `WIDTH` pairs.
 ///
 /// # Safety
-/// As [`pairs`], on a machine that has `L`'s instruction set.
+/// As for [`pairs`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn head<L: NarrowLanes, E: Element, T: Turn>(op: &RawRotate, angles: *const f32, x: *const u8, out: *mut u8) {
     let half = op.dim / 2;
-    // SAFETY: the caller's; all pairs are below `half`.
+    // SAFETY: as the caller promises; all pairs are below `half`.
     unsafe {
         let sign = L::splat(op.sign);
-        // The last step overlaps the one before it: what it reads is read before that writes, as `out` may be `x`.
+        // The last step overlaps the one before it. It reads before that one writes, because `out` may be `x`.
         let last = half - L::WIDTH;
         let overlapping = step::<L, E, T>(half, angles, x, sign, last);
         let mut p = 0;
@@ -333,7 +336,7 @@ unsafe fn head<L: NarrowLanes, E: Element, T: Turn>(op: &RawRotate, angles: *con
     }
 }
 
-/// Pairs `p .. p + WIDTH` of a head, turned.
+/// Rotates the pairs `p .. p + WIDTH` of a head.
 #[inline(always)]
 unsafe fn step<L: NarrowLanes, E: Element, T: Turn>(
     half: usize,
@@ -343,7 +346,7 @@ unsafe fn step<L: NarrowLanes, E: Element, T: Turn>(
     p: usize,
 ) -> (L, L) {
     let (a, b) = T::vectors::<L>(half, p);
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let (c, s) = (L::load(angles.add(p)), L::load(angles.add(half + p)).mul(sign));
         T::turned::<L>((E::load(x.add(a * E::SIZE)), E::load(x.add(b * E::SIZE))), c, s)
@@ -353,18 +356,18 @@ unsafe fn step<L: NarrowLanes, E: Element, T: Turn>(
 #[inline(always)]
 unsafe fn put<L: NarrowLanes, E: Element, T: Turn>(half: usize, out: *mut u8, p: usize, (first, second): (L, L)) {
     let (a, b) = T::vectors::<L>(half, p);
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         E::store(first, out.add(a * E::SIZE));
         E::store(second, out.add(b * E::SIZE));
     }
 }
 
-/// The lengths of heads.
+/// The sizes are lengths of heads.
 pub(crate) const PROBE: Probe = Probe { name: "rotate", line: "rotate", sizes: &[2, 16, 64, 85], run: probe };
 
 fn probe(kernels: Kernels, head_dim: usize, results: &mut Results) {
-    // All of it in a short head and in one of whole vectors, else an even part.
+    // A short head and one of whole vectors are rotated completely, others in an even part.
     let dim = match head_dim {
         16 => 14,
         85 => 66,

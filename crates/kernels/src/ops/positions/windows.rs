@@ -1,5 +1,5 @@
-//! windows: rows that are windows of a line, each beginning one element before that of the row above: what depends on
-//! the distance of row and column alone (a Toeplitz matrix).
+//! windows: rows that are windows of a line, each beginning one element before the window of the row above. They form a
+//! matrix that depends only on the distance between row and column (a Toeplitz matrix).
 //!
 //! ```text
 //! line: groups x (rows + dim - 1)
@@ -8,7 +8,7 @@
 //!     out[i - first] = line[g][rows - 1 - r ..][.. dim]
 //! ```
 //!
-//! A copy: the same bits on every instruction set.
+//! This is a copy, so the bits are the same on every instruction set.
 
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::Lanes;
@@ -16,21 +16,21 @@ use crate::probe::{DIMS, Framed, Probe, Results, numbers};
 use crate::rows::store::Store;
 use crate::rows::write::{Plain, Rows, Target, write_rows};
 
-/// What is written.
+/// The rows to write.
 #[derive(Clone, Copy, Debug)]
 pub struct Windows<'a> {
-    /// A line for each group, `rows + dim - 1` elements each.
+    /// One line for each group, of `rows + dim - 1` elements.
     pub lines: &'a [f32],
-    /// Rows of a group.
+    /// The number of rows in a group.
     pub rows: usize,
-    /// Elements of a row.
+    /// The number of elements in a row.
     pub dim: usize,
-    /// The first row that is written, over all groups.
+    /// The first row to write, counted over all groups.
     pub first: usize,
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::windows`]: `lines` points at enough lines for rows
-/// `first .. first + len`, `out` at `len * dim` elements that do not overlap them; `rows` and `dim` are not 0.
+/// The raw arguments of the op. Their contract, which [`Kernels::windows`] checks: `lines` points at enough lines for
+/// rows `first .. first + len`, `out` at `len * dim` elements that do not overlap them; `rows` and `dim` are not 0.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawWindows {
     lines: *const f32,
@@ -45,10 +45,10 @@ pub(crate) struct RawWindows {
 arms!(WINDOWS: fn(op: RawWindows), body<L>, reference);
 
 impl Kernels {
-    /// `out` (rows x dim) as the op says, stored as `store` says.
+    /// Writes the rows (rows x dim) to `out`, with `store`'s way of storing.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn windows(self, store: Store, op: &Windows<'_>, out: &mut [f32]) {
         let Windows { lines, rows, dim, first } = *op;
         if out.is_empty() {
@@ -67,7 +67,7 @@ impl Kernels {
 }
 
 impl RawWindows {
-    /// Where row `i` of those that are written is.
+    /// The address of row `i` of those that are written.
     #[inline(always)]
     unsafe fn window(&self, i: usize) -> *const f32 {
         let (group, row) = ((self.first + i) / self.rows, (self.first + i) % self.rows);
@@ -76,7 +76,7 @@ impl RawWindows {
     }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawWindows) {
     for i in 0..op.len {
         // SAFETY: the contract of `RawWindows`.
@@ -89,7 +89,7 @@ unsafe fn reference(op: RawWindows) {
 #[inline(always)]
 unsafe fn body<L: Lanes>(op: RawWindows) {
     let target = Target { out: op.out, len: op.len, dim: op.dim, store: op.store };
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe { write_rows::<L, _>(target, op) }
 }
 

@@ -1,4 +1,4 @@
-//! exp_rows: the exponentials of rows, their largest elements taken off: what a softmax is made of.
+//! exp_rows: the exponentials of rows after subtracting their maxima, from which a softmax is made.
 //!
 //! ```text
 //! for each row x of `width` elements:
@@ -14,8 +14,8 @@
 //!     p = fma(p, r * r, r) + 1;  the exponent of p grows by n
 //! ```
 //!
-//! The exponential is Cephes' `expf`, within 2 ulp; fused multiply-adds as written: the same bits on every instruction
-//! set. Elements of minus infinity give 0, and one that is NaN makes its row's sum NaN.
+//! The exponential is Cephes' `expf`, within 2 ulp. Fused multiply-adds are as written, so the bits are the same on
+//! every instruction set. Elements of minus infinity give 0, and a NaN makes the sum of its row NaN.
 
 use super::row_dots::halved;
 use crate::dispatch::{Kernels, arms};
@@ -24,17 +24,17 @@ use crate::lanes::narrow::NarrowLanes;
 use crate::probe::{Framed, Probe, ROWS, Results, STRIDES, numbers};
 use crate::rows::total;
 
-/// Where exponentials end: below, f32 has hardly a number.
+/// The smallest argument of an exponential; f32 has hardly any numbers below its result.
 const LEAST: f32 = -87.0;
 const LOG2_E: f32 = std::f32::consts::LOG2_E;
-/// 1.5 * 2^23: what is added to a small float leaves its nearest integer in the low bits.
+/// 1.5 * 2^23. Adding it to a small float leaves the nearest integer in the low bits.
 const TO_INTEGER: f32 = 12_582_912.0;
 const LN_2_HIGH: f32 = -0.693_359_4;
 const LN_2_LOW: f32 = 2.121_944_4e-4;
 const POLYNOMIAL: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::exp_rows`]: `x` has `rows` rows of `width` elements, a
-/// multiple of 16; `out` has two elements for each and does not overlap them.
+/// The raw arguments of the op. Their contract, which [`Kernels::exp_rows`] checks: `x` has `rows` rows of `width`
+/// elements, a multiple of 16; `out` has two elements for each and does not overlap them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawExpRows {
     pub(crate) x: *mut f32,
@@ -46,10 +46,10 @@ pub(crate) struct RawExpRows {
 arms!(EXP_ROWS: fn(op: RawExpRows), body<L>, reference);
 
 impl Kernels {
-    /// Replaces rows of `width` elements by their exponentials; `out` is the largest element and the sum of each.
+    /// Replaces rows of `width` elements by their exponentials. `out` gets the maximum and the sum of each row.
     ///
     /// # Panics
-    /// If the width is no multiple of 16, or sizes differ: the caller's bug, not its user's.
+    /// If the width is not a multiple of 16, or sizes differ, which is a bug in the caller.
     pub fn exp_rows(self, x: &mut [f32], width: usize, out: &mut [f32]) {
         assert!(width > 0 && width.is_multiple_of(BLOCK), "exp_rows: rows are whole blocks of {BLOCK} elements");
         let rows = x.len() / width;
@@ -63,7 +63,7 @@ impl Kernels {
 
 /// `EXP` of the contract.
 fn exp(t: f32) -> f32 {
-    // Not `max`, which would take the other of a NaN.
+    // `max` is not used, because it would drop a NaN.
     let t = if LEAST > t { LEAST } else { t };
     if t == LEAST {
         return 0.0;
@@ -77,7 +77,7 @@ fn exp(t: f32) -> f32 {
     f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawExpRows) {
     for i in 0..op.rows {
         // SAFETY: the contract of `RawExpRows`.
@@ -101,7 +101,7 @@ unsafe fn reference(op: RawExpRows) {
 /// The contract of [`RawExpRows`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: NarrowLanes>(op: RawExpRows) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         for i in 0..op.rows {
             row::<L>(op.x.add(i * op.width), op.width, op.out.add(2 * i));
@@ -111,7 +111,7 @@ unsafe fn body<L: NarrowLanes>(op: RawExpRows) {
 
 #[inline(always)]
 unsafe fn row<L: NarrowLanes>(x: *mut f32, width: usize, out: *mut f32) {
-    // SAFETY: the caller's: every index stays below the width, a multiple of every vector's.
+    // SAFETY: the caller promises that every index stays below the width, a multiple of every vector's.
     unsafe {
         let mut most = [L::splat(f32::NEG_INFINITY); 4];
         let mut at = 0;
@@ -123,7 +123,7 @@ unsafe fn row<L: NarrowLanes>(x: *mut f32, width: usize, out: *mut f32) {
             }
             at += BLOCK;
         }
-        // A maximum has no order but for NaN and the sign of zero, neither of which the exponentials see.
+        // The order of a maximum only matters for NaN and for the sign of zero, and neither changes the exponentials.
         let mut lanes = [f32::NEG_INFINITY; BLOCK];
         let mut v = 0;
         while v * L::WIDTH < BLOCK {
@@ -151,10 +151,10 @@ unsafe fn row<L: NarrowLanes>(x: *mut f32, width: usize, out: *mut f32) {
     }
 }
 
-/// [`exp`].
+/// [`exp`] for a vector.
 #[inline(always)]
 unsafe fn exp_lanes<L: NarrowLanes>(t: L) -> L {
-    // SAFETY: the caller's: the instruction set is here.
+    // SAFETY: the caller promises the instruction set.
     unsafe {
         let least = L::splat(LEAST);
         let t = least.max(t);

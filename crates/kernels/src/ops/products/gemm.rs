@@ -1,17 +1,17 @@
-//! A product of matrices that lie in memory by strides: one tile of [`super::matmul`], its places checked. One thread,
-//! a fixed order of sums: the same bits however the work around it is divided.
+//! A product of strided matrices: one tile of [`super::matmul`], with checked bounds. It runs on one thread and sums in
+//! a fixed order, so the bits are the same however the surrounding work is divided.
 
 use super::matmul::{Factor, Part, Product};
 use crate::dispatch::Kernels;
 
-/// A matrix in a slice: element (r, c) is `values[r * row + c * column]`. One of the two is 1.
+/// A matrix in a slice: element (r, c) is `values[r * row + c * column]`. One of the two strides is 1.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     /// The elements.
     pub values: &'a [f32],
-    /// How far apart two rows are.
+    /// The distance between two rows.
     pub row: usize,
-    /// How far apart two columns are.
+    /// The distance between two columns.
     pub column: usize,
 }
 
@@ -29,10 +29,10 @@ fn fits(len: usize, rows: usize, columns: usize, row: usize, column: usize) -> b
     rows == 0 || columns == 0 || (rows - 1) * row + (columns - 1) * column < len
 }
 
-/// `out = a * b`, or `out += a * b`; rows of `out` lie `row` apart.
+/// `out = a * b`, or `out += a * b`; the rows of `out` are `row` apart.
 ///
 /// # Panics
-/// If a matrix does not lie in its slice, or rows of `out` overlap: the caller's bug, not its user's.
+/// If a matrix does not lie in its slice, or rows of `out` overlap, which is a bug in the caller.
 pub fn gemm(kernels: Kernels, sizes: Product, a: View<'_>, b: View<'_>, add: bool, out: &mut [f32], row: usize) {
     let Product { rows, inner, columns } = sizes;
     assert!(a.holds(rows, inner), "gemm: the first matrix does not lie in its slice");

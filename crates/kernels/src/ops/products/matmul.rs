@@ -4,9 +4,9 @@
 //! for i in 0..products: out[i] (rows x columns) = sum over t in 0..terms of A[a.of[i * terms + t]] * B[b.of[i * terms + t]]
 //! ```
 //!
-//! A tile is computed by the `matrixmultiply` crate, which chooses its instruction set itself, or where it is a row or
-//! a column by [`crate::ops::elements::thin`]; all terms of it one after the other. How the tiles are cut depends on
-//! the sizes alone: whoever computes them, the bits are the same.
+//! A tile is computed by the `matrixmultiply` crate, which chooses its instruction set itself. If the tile is a row or
+//! a column, [`crate::ops::elements::thin`] computes it. All terms of a tile are added in sequence. How the tiles are
+//! cut depends only on the sizes, so the bits are the same whichever thread computes them.
 
 use crate::dispatch::Kernels;
 use crate::ops::elements::thin::Thin;
@@ -23,31 +23,32 @@ pub struct Product {
     pub columns: usize,
 }
 
-/// Dense matrices one after the other, and which of them take part: `of` names one for each term of each product.
+/// Dense matrices, end to end, and which of them take part: `of` gives the index of one for each term of each product.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrices<'a, T> {
-    /// All of them.
+    /// The elements of all matrices.
     pub elements: &'a [T],
-    /// Which of them, in order; broadcast batches name one several times.
+    /// The indices of those that take part, in order; broadcast batches repeat some.
     pub of: &'a [usize],
-    /// Whether they are written down as their transposes.
+    /// Whether the matrices are stored as their transposes.
     pub transposed: bool,
 }
 
-/// Steps from an element to the one below and to the one beside it.
+/// The strides to the element below and to the next one in the row.
 #[derive(Clone, Copy, Debug)]
 struct Steps {
     down: usize,
     beside: usize,
 }
 
-/// A type that products run in.
+/// A type in which products are computed.
 pub trait Factor: Copy + Default + Send + Sync {
-    /// `out` (dense rows `step` apart) `= a * b`, or `+=` it; without an inner dimension, zeros.
+    /// `out = a * b`, or `out += a * b`; the rows of `out` are dense and `step` apart. Without an inner dimension, the
+    /// product is zeros.
     ///
     /// # Safety
-    /// `a` and `b` may be read at what [`Steps`] reach of the sizes, `out` may be written at its rows and read by
-    /// nobody else; no size is zero.
+    /// `a` and `b` may be read wherever their [`Steps`] lead within the sizes. `out` may be written at its rows, and
+    /// nobody else reads them. No size is zero.
     #[doc(hidden)]
     unsafe fn tile(
         kernels: Kernels,
@@ -87,14 +88,14 @@ macro_rules! float {
                 add: bool,
             ) {
                 let Product { rows, inner, columns } = sizes;
-                // SAFETY: the caller's.
+                // SAFETY: as the caller promises.
                 if unsafe { thin(kernels, sizes, a, b, out, step, add) } {
                     return;
                 }
                 let steps = |part: Part<$t>| (part.steps.down as isize, part.steps.beside as isize);
                 let ((a_down, a_beside), (b_down, b_beside)) = (steps(a), steps(b));
                 let (a, b, beta) = (a.start, b.start, if add { 1.0 } else { 0.0 });
-                // SAFETY: the caller's; with beta = 0 `out` is not read.
+                // SAFETY: as the caller promises; with beta = 0 `out` is not read.
                 unsafe {
                     $by(
                         rows,
@@ -120,14 +121,14 @@ macro_rules! float {
 float!(f32, matrixmultiply::sgemm);
 float!(f64, matrixmultiply::dgemm);
 
-/// Up to so many rows are computed one by one: `matrixmultiply` would copy the other factor for each tile, and compute
-/// rows that are not there.
+/// Up to this many rows are computed one by one. For these, `matrixmultiply` would copy the other factor for each tile,
+/// and compute rows that do not exist.
 const THIN: usize = 3;
 
-/// Computes a tile of few rows, or of one column; whether it was one.
+/// Computes a tile of few rows, or of one column. Returns whether the tile was one of these.
 ///
 /// # Safety
-/// As [`Factor::tile`].
+/// As for [`Factor::tile`].
 unsafe fn thin<T: Real>(
     kernels: Kernels,
     sizes: Product,
@@ -138,7 +139,7 @@ unsafe fn thin<T: Real>(
     add: bool,
 ) -> bool {
     let Product { rows, inner, columns } = sizes;
-    // SAFETY: the caller's: a column of `a` and `b` is as long as the matrix is wide or high.
+    // SAFETY: the caller promises that a column of `a` and `b` is as long as the matrix is wide or high.
     unsafe {
         if rows <= THIN {
             for row in 0..rows {
@@ -157,10 +158,10 @@ unsafe fn thin<T: Real>(
     }
 }
 
-/// A vector of `inner` elements, `apart` from each other, by a matrix with as many rows as it has elements.
+/// Multiplies a vector of `inner` elements with stride `apart` by a matrix with as many rows.
 ///
 /// # Safety
-/// All of the vector and of the matrix, as wide as `out`, may be read.
+/// The vector and the matrix, which is as wide as `out`, may be read completely.
 unsafe fn vector_by<T: Real>(
     kernels: Kernels,
     vector: *const T,
@@ -171,7 +172,7 @@ unsafe fn vector_by<T: Real>(
     add: bool,
 ) {
     let Steps { down, beside } = matrix.steps;
-    // SAFETY: the caller's: the slices end with the last element that the loops below reach.
+    // SAFETY: the caller promises that the slices end with the last element that the loops below reach.
     unsafe {
         let vector = std::slice::from_raw_parts(vector, (inner - 1) * apart + 1);
         let elements = std::slice::from_raw_parts(matrix.start, (inner - 1) * down + (out.len() - 1) * beside + 1);
@@ -184,13 +185,13 @@ unsafe fn vector_by<T: Real>(
 impl Factor for i64 {
     unsafe fn tile(_: Kernels, sizes: Product, a: Part<i64>, b: Part<i64>, out: *mut i64, step: usize, add: bool) {
         for row in 0..sizes.rows {
-            // SAFETY: the caller's: rows of `columns` elements may be written.
+            // SAFETY: the caller promises that rows of `columns` elements may be written.
             let out = unsafe { std::slice::from_raw_parts_mut(out.add(row * step), sizes.columns) };
             if !add {
                 out.fill(0);
             }
             for k in 0..sizes.inner {
-                // SAFETY: the caller's: both indices are below the sizes.
+                // SAFETY: the caller promises that both indices are below the sizes.
                 let a = unsafe { *a.start.add(row * a.steps.down + k * a.steps.beside) };
                 for (column, out) in out.iter_mut().enumerate() {
                     // SAFETY: as above.
@@ -202,16 +203,16 @@ impl Factor for i64 {
     }
 }
 
-/// The largest tile: large enough that bringing its factors into the caches costs little beside the product.
+/// The largest tile: large enough that bringing its factors into the caches costs little compared with the product.
 const MOST: (usize, usize) = (256, 1024);
-/// The smallest that tiles are cut to.
+/// The smallest tile that others are cut to.
 const LEAST: (usize, usize) = (64, 64);
-/// So many tiles are wanted, for threads to share.
+/// The number of tiles that threads should have to share.
 const WANTED: usize = 32;
-/// Columns of a tile of few rows: 16 KB of results stay in the first-level cache.
+/// The columns of a tile with few rows: 16 KB of results stay in the first-level cache.
 const THIN_WIDTH: usize = 4096;
 
-/// Products that wait to be computed.
+/// Products waiting to be computed.
 #[derive(Debug)]
 pub struct Tiles<'a, T> {
     kernels: Kernels,
@@ -220,21 +221,22 @@ pub struct Tiles<'a, T> {
     a: Matrices<'a, T>,
     b: Matrices<'a, T>,
     out: *mut T,
-    /// Rows and columns of a tile.
+    /// The rows and columns of a tile.
     tile: (usize, usize),
-    /// How many tiles a product has below and beside each other.
+    /// The number of tiles in a product, vertically and horizontally.
     grid: (usize, usize),
     count: usize,
     next: AtomicUsize,
     writes: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: what is shared is read, but for `out`: each tile of it is written by the one who took its number from `next`.
+// SAFETY: everything shared is only read, except `out`. Each tile of it is written by the one thread that took its
+// number from `next`.
 unsafe impl<T: Factor> Sync for Tiles<'_, T> {}
 
 impl<'a, T: Factor> Tiles<'a, T> {
-    /// Cuts up `out`, which holds the products one after the other, each the sum of `terms`. Nothing where the sizes do
-    /// not fit, or a matrix is named that is not there.
+    /// Divides `out`, which holds the products end to end, each the sum of `terms`. Returns None if the sizes do not
+    /// fit, or if a matrix index is out of range.
     pub fn new(
         kernels: Kernels,
         sizes: Product,
@@ -269,18 +271,18 @@ impl<'a, T: Factor> Tiles<'a, T> {
         Some(Self { kernels, sizes, terms, a, b, out, tile, grid, count, next, writes: PhantomData })
     }
 
-    /// How many tiles there are.
+    /// The number of tiles.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Multiplications and additions in a whole tile.
+    /// The number of multiplications and additions in a whole tile.
     pub fn work(&self) -> usize {
         let tile = self.tile.0.min(self.sizes.rows) * self.tile.1.min(self.sizes.columns);
         2 * tile.saturating_mul(self.sizes.inner).saturating_mul(self.terms)
     }
 
-    /// Computes the next tile; whether there was one.
+    /// Computes the next tile. Returns whether there was one.
     pub fn run_next(&self) -> bool {
         let i = self.next.fetch_add(1, Ordering::Relaxed);
         if i >= self.count {
@@ -294,8 +296,8 @@ impl<'a, T: Factor> Tiles<'a, T> {
             let at = product * self.terms + term;
             let a = part(&self.a, at, (rows, inner), (row, 0));
             let b = part(&self.b, at, (inner, columns), (0, column));
-            // SAFETY: `new` checked that the matrices are there and that `out` is as large as the products; the tile
-            // lies inside of its product, no size of it is zero, and nobody else takes its number.
+            // SAFETY: `new` checked that the matrices exist and that `out` has the size of the products. The tile lies
+            // inside its product, none of its sizes is zero, and no other thread takes its number.
             unsafe {
                 let out = self.out.add((product * rows + row) * columns + column);
                 T::tile(self.kernels, sizes, a, b, out, columns, term > 0);
@@ -305,9 +307,9 @@ impl<'a, T: Factor> Tiles<'a, T> {
     }
 }
 
-/// Rows and columns of the tiles: halved until there are enough of them, or they are small.
+/// The rows and columns of the tiles: halved until there are enough tiles, or until they are small.
 fn tile_of(rows: usize, columns: usize, products: usize) -> (usize, usize) {
-    // A row by a matrix reads all of that once: in long pieces, as the next page is not fetched ahead.
+    // A product of few rows reads the matrix once, and in long pieces, because the next page is not prefetched.
     let (mut height, mut width) = if rows <= THIN { (MOST.0, THIN_WIDTH) } else { MOST };
     let least = if rows <= THIN { (LEAST.0, THIN_WIDTH / 4) } else { LEAST };
     let enough = |height, width| {
@@ -323,7 +325,7 @@ fn tile_of(rows: usize, columns: usize, products: usize) -> (usize, usize) {
     (height, width)
 }
 
-/// From an element on of the matrix that takes part at `at`, of `size`.
+/// The part, beginning at the element `from`, of the matrix of size `size` that takes part at `at`.
 fn part<T>(matrices: &Matrices<'_, T>, at: usize, size: (usize, usize), from: (usize, usize)) -> Part<T> {
     let steps = if matrices.transposed { Steps { down: 1, beside: size.0 } } else { Steps { down: size.1, beside: 1 } };
     let offset = matrices.of[at] * size.0 * size.1 + from.0 * steps.down + from.1 * steps.beside;

@@ -1,4 +1,4 @@
-//! row_dots: the products of every row of one list with every row of another.
+//! row_dots: the dot products of every row in one list with every row in another.
 //!
 //! ```text
 //! for i in 0..a_rows.len: for j in 0..b_rows.len:
@@ -8,27 +8,27 @@
 //!     out[i][j] = lane[0]
 //! ```
 //!
-//! Rows are padded with zeros to whole blocks of 16 elements: no row has a rest. Sixteen sums a product, halved as
-//! written: the same bits on every instruction set. Two rows times three are computed at once, so that a row that is
-//! loaded is used more than once and no sum waits for another.
+//! Rows are padded with zeros to whole blocks of 16 elements, so no row has a remainder. Each product has sixteen sums,
+//! halved as written, so the bits are the same on every instruction set. Two rows times three are computed together, so
+//! that a loaded row is used more than once and no sum waits for another.
 
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::BLOCK;
 use crate::lanes::math::MathLanes;
 use crate::probe::{Framed, Probe, ROWS, Results, STRIDES, id_list, numbers};
 
-/// Rows of a table that an op reads: `rows` number rows of `stride` elements.
+/// The rows of a table that an op reads: `rows` holds the numbers of rows with `stride` elements.
 #[derive(Clone, Copy, Debug)]
 pub struct Picked<'a> {
     /// The table.
     pub table: &'a [f32],
-    /// Which rows.
+    /// The numbers of the rows.
     pub rows: &'a [u32],
 }
 
 impl Picked<'_> {
     /// # Panics
-    /// If a row lies outside: the caller's bug, not its user's.
+    /// If a row is out of range, which is a bug in the caller.
     pub(crate) fn check(&self, stride: usize) {
         assert!(stride > 0 && stride.is_multiple_of(BLOCK), "rows are whole blocks of {BLOCK} elements");
         let rows = self.table.len() / stride;
@@ -36,8 +36,8 @@ impl Picked<'_> {
     }
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::row_dots`]: `stride` is a multiple of 16; every row lies
-/// in its table; `out` has room for a product of every pair and overlaps nothing.
+/// The raw arguments of the op. Their contract, which [`Kernels::row_dots`] checks: `stride` is a multiple of 16; every
+/// row lies in its table; `out` has room for a product of every pair and overlaps nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawRowDots {
     pub(crate) a: *const f32,
@@ -53,11 +53,11 @@ pub(crate) struct RawRowDots {
 arms!(ROW_DOTS: fn(op: RawRowDots), body<L>, reference);
 
 impl Kernels {
-    /// `out` (a.rows x b.rows) = the products of rows of `a` with rows of `b`.
+    /// `out` (a.rows x b.rows) = the dot products of rows of `a` with rows of `b`.
     ///
     /// # Panics
-    /// If the stride is no multiple of 16, a row lies outside of its table, or `out` is of another size: the caller's
-    /// bug, not its user's.
+    /// If the stride is not a multiple of 16, a row is out of range, or `out` has another size, which is a bug in the
+    /// caller.
     pub fn row_dots(self, a: Picked<'_>, b: Picked<'_>, stride: usize, out: &mut [f32]) {
         a.check(stride);
         b.check(stride);
@@ -78,7 +78,7 @@ impl Kernels {
     }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawRowDots) {
     for i in 0..op.a_len {
         for j in 0..op.b_len {
@@ -101,10 +101,10 @@ unsafe fn reference(op: RawRowDots) {
 }
 
 /// # Safety
-/// `rows` has an element `at`, which is a row of the table.
+/// `rows` has an element `at`, which is the number of a row of the table.
 #[inline(always)]
 pub(crate) unsafe fn row(table: *const f32, rows: *const u32, at: usize, stride: usize) -> *const f32 {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe { table.add(*rows.add(at) as usize * stride) }
 }
 
@@ -112,7 +112,7 @@ pub(crate) unsafe fn row(table: *const f32, rows: *const u32, at: usize, stride:
 /// The contract of [`RawRowDots`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: MathLanes>(op: RawRowDots) {
-    // SAFETY: the caller's; tiles stay within the lists.
+    // SAFETY: as the caller promises; tiles stay within the lists.
     unsafe {
         let mut i = 0;
         while i < op.a_len {
@@ -129,7 +129,7 @@ unsafe fn body<L: MathLanes>(op: RawRowDots) {
 
 #[inline(always)]
 unsafe fn strip<L: MathLanes, const I: usize>(op: &RawRowDots, i: usize) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let mut j = 0;
         while j < op.b_len {
@@ -143,12 +143,12 @@ unsafe fn strip<L: MathLanes, const I: usize>(op: &RawRowDots, i: usize) {
     }
 }
 
-/// The most vectors that hold 16 lanes.
+/// The maximal number of vectors that hold 16 lanes.
 const VECTORS: usize = BLOCK / 4;
 
 #[inline(always)]
 unsafe fn tile<L: MathLanes, const I: usize, const J: usize>(op: &RawRowDots, i: usize, j: usize) {
-    // SAFETY: the caller's: `I` rows from `i` on and `J` from `j` on are in the lists.
+    // SAFETY: the caller promises that `I` rows from `i` on and `J` from `j` on are in the lists.
     unsafe {
         let (mut a, mut b) = ([op.a; I], [op.b; J]);
         let mut n = 0;
@@ -161,7 +161,7 @@ unsafe fn tile<L: MathLanes, const I: usize, const J: usize>(op: &RawRowDots, i:
             b[m] = row(op.b, op.b_rows, j + m, op.stride);
             m += 1;
         }
-        // Indices, not iterators: what those move about, the compiler may keep in memory.
+        // Indices are used instead of iterators, because the compiler may keep in memory what iterators move.
         let mut sums = [[[L::splat(0.0); VECTORS]; J]; I];
         let mut at = 0;
         while at < op.stride {
@@ -200,13 +200,13 @@ unsafe fn tile<L: MathLanes, const I: usize, const J: usize>(op: &RawRowDots, i:
     }
 }
 
-/// The sum of 16 lanes in vectors, in halves.
+/// The sum of 16 lanes in vectors, by halving.
 ///
 /// # Safety
 /// The machine has `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn halved<L: MathLanes>(mut vectors: [L; VECTORS]) -> f32 {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let mut half = BLOCK / L::WIDTH / 2;
         while half > 0 {
@@ -228,7 +228,7 @@ fn probe(kernels: Kernels, stride: usize, results: &mut Results) {
     results.take(&sample(kernels, (&ids[..7], &ids[7..18]), stride, &table));
 }
 
-/// The products of rows of a table, for probes.
+/// The dot products of rows of a table, for probes.
 pub(super) fn sample(kernels: Kernels, (a, b): (&[u32], &[u32]), stride: usize, table: &[f32]) -> Framed<f32> {
     let mut dots = Framed::room(a.len() * b.len());
     let [a, b] = [a, b].map(|rows| Picked { table, rows });

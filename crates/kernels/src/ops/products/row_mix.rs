@@ -1,4 +1,4 @@
-//! row_mix: rows that are sums of rows, each times a coefficient.
+//! row_mix: rows that are weighted sums of other rows.
 //!
 //! ```text
 //! for i in 0..out.rows: for d in 0..stride:
@@ -6,8 +6,8 @@
 //!     for j in 0..rows.len: out[i][d] = fma(coefficient[i * across + j * down], table[rows[j]][d], out[i][d])
 //! ```
 //!
-//! Rows are padded to whole blocks of 16 elements. Every element is summed by itself, in the order of the list: the
-//! same bits on every instruction set.
+//! Rows are padded to whole blocks of 16 elements. Every element is summed separately, in the order of the list, so the
+//! bits are the same on every instruction set.
 
 use super::row_dots::sample;
 use super::row_dots::{Picked, row};
@@ -15,19 +15,20 @@ use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 use crate::probe::{Framed, Probe, ROWS, Results, STRIDES, id_list, numbers};
 
-/// A matrix of coefficients: that of row `j` in sum `i` is `values[i * across + j * down]`.
+/// A matrix of coefficients: row `j` has the coefficient `values[i * across + j * down]` in sum `i`.
 #[derive(Clone, Copy, Debug)]
 pub struct Coefficients<'a> {
-    /// All of them.
+    /// All coefficients.
     pub values: &'a [f32],
-    /// How far apart those of two sums are.
+    /// The distance between the coefficients of two sums.
     pub across: usize,
-    /// How far apart those of two rows are.
+    /// The distance between the coefficients of two rows.
     pub down: usize,
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::row_mix`]: `stride` is a multiple of 16; every row lies
-/// in the table; there is a coefficient for every row in every sum; `out` has `sums` rows and overlaps nothing.
+/// The raw arguments of the op. Their contract, which [`Kernels::row_mix`] checks: `stride` is a multiple of 16; every
+/// row lies in the table; there is a coefficient for every row in every sum; `out` has `sums` rows and overlaps
+/// nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawRowMix {
     pub(crate) coefficients: *const f32,
@@ -44,11 +45,11 @@ pub(crate) struct RawRowMix {
 arms!(ROW_MIX: fn(op: RawRowMix), body<L>, reference);
 
 impl Kernels {
-    /// `out`: as many sums of the picked rows as it has rows.
+    /// `out` = as many weighted sums of the picked rows as it has rows.
     ///
     /// # Panics
-    /// If the stride is no multiple of 16, a row lies outside of the table, a coefficient is missing, or `out` is not
-    /// whole rows: the caller's bug, not its user's.
+    /// If the stride is not a multiple of 16, a row is out of range, a coefficient is missing, or `out` is not whole
+    /// rows, which is a bug in the caller.
     pub fn row_mix(self, coefficients: Coefficients<'_>, picked: Picked<'_>, stride: usize, out: &mut [f32]) {
         picked.check(stride);
         let sums = out.len() / stride;
@@ -75,7 +76,7 @@ impl Kernels {
     }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawRowMix) {
     for i in 0..op.sums {
         for d in 0..op.stride {
@@ -97,7 +98,7 @@ unsafe fn reference(op: RawRowMix) {
 /// The contract of [`RawRowMix`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: MathLanes>(op: RawRowMix) {
-    // SAFETY: the caller's; tiles stay within the sums.
+    // SAFETY: as the caller promises; tiles stay within the sums.
     unsafe {
         let mut i = 0;
         while i < op.sums {
@@ -112,10 +113,10 @@ unsafe fn body<L: MathLanes>(op: RawRowMix) {
     }
 }
 
-/// `I` sums, in columns of four vectors and then of one.
+/// Computes `I` sums, in columns of four vectors and then of one.
 #[inline(always)]
 unsafe fn sums<L: MathLanes, const I: usize>(op: &RawRowMix, i: usize) {
-    // SAFETY: the caller's; columns stay below the stride, which is a multiple of every width.
+    // SAFETY: as the caller promises; columns stay below the stride, which is a multiple of every width.
     unsafe {
         let mut at = 0;
         while at + 4 * L::WIDTH <= op.stride {
@@ -135,9 +136,9 @@ unsafe fn sums<L: MathLanes, const I: usize>(op: &RawRowMix, i: usize) {
 
 #[inline(always)]
 unsafe fn tile<L: MathLanes, const I: usize, const V: usize>(op: &RawRowMix, i: usize, at: usize) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
-        // Indices, not iterators: what those move about, the compiler may keep in memory.
+        // Indices are used instead of iterators, because the compiler may keep in memory what iterators move.
         let mut sums = [[L::splat(0.0); V]; I];
         let mut j = 0;
         while j < op.len {

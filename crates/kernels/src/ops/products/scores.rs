@@ -1,4 +1,4 @@
-//! scores: the product of every row with one vector, and of every row with itself: what cosines are made of.
+//! scores: the dot product of every row with one vector, and of every row with itself, from which cosines are made.
 //!
 //! ```text
 //! for r in 0..len:
@@ -6,7 +6,7 @@
 //!     squares[r] = sum of row[d] * row[d]          lane d mod 32, which sums in its order; lanes are halved as for LayerNorm
 //! ```
 //!
-//! One pass over the rows, which are read once for both. The same bits on every instruction set.
+//! The rows are read once for both. The bits are the same on every instruction set.
 
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
@@ -14,8 +14,8 @@ use crate::ops::lookup::layer_norm::{LANES, VECTORS, sum};
 use crate::probe::{DIMS, Framed, Probe, ROWS, Results, numbers};
 use crate::rows::total::halved;
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::scores`]: `rows` points at `len * dim` elements, `query`
-/// at `dim`; `dots` and `squares` at `len` each, which overlap nothing.
+/// The raw arguments of the op. Their contract, which [`Kernels::scores`] checks: `rows` points at `len * dim`
+/// elements, `query` at `dim`; `dots` and `squares` at `len` each, which overlap nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawScores {
     pub(crate) rows: *const f32,
@@ -29,10 +29,10 @@ pub(crate) struct RawScores {
 arms!(SCORES: fn(op: RawScores), body<L>, reference);
 
 impl Kernels {
-    /// For each row of `rows`, of as many elements as `query`: its product with `query`, and with itself.
+    /// For each row of `rows`, with as many elements as `query`: its dot product with `query`, and with itself.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn scores(self, rows: &[f32], query: &[f32], dots: &mut [f32], squares: &mut [f32]) {
         let (len, dim) = (dots.len(), query.len());
         assert!(len.checked_mul(dim) == Some(rows.len()), "scores: rows of another length");
@@ -51,10 +51,10 @@ impl Kernels {
     }
 }
 
-/// Elements to look ahead: 4 KB, which the machine itself does not do across pages.
+/// Elements to prefetch ahead: 4 KB, because the machine itself does not prefetch across pages.
 const AHEAD: usize = 1024;
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawScores) {
     for r in 0..op.len {
         let (mut dots, mut squares) = ([0.0f32; LANES], [0.0f32; LANES]);
@@ -76,13 +76,13 @@ unsafe fn reference(op: RawScores) {
 /// The contract of [`RawScores`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: MathLanes>(op: RawScores) {
-    // SAFETY: the caller's; every index stays below `dim`, below `LANES` in what is behind the last whole lanes, or,
-    // where just checked, below the end of the rows.
+    // SAFETY: as the caller promises; every index stays below `dim`, below `LANES` in what is behind the last whole
+    // lanes, or, where just checked, below the end of the rows.
     unsafe {
         let whole = op.dim - op.dim % LANES;
         let rest = op.dim - whole;
-        // What is behind the last whole lanes, and zeros: they leave a sum as it is, which began with 0 and so is
-        // never -0.
+        // The rest after the last whole lanes, filled up with zeros. Zeros leave a sum unchanged: it began with 0 and
+        // so is never -0.
         let (mut last_query, mut last, mut kept) = ([0.0f32; LANES], [0.0f32; LANES], [0u32; LANES]);
         std::ptr::copy_nonoverlapping(op.query.add(whole), last_query.as_mut_ptr(), rest);
         kept[..rest].fill(u32::MAX);
@@ -97,7 +97,7 @@ unsafe fn body<L: MathLanes>(op: RawScores) {
                 at += LANES;
             }
             if r * op.dim + whole + LANES <= op.len * op.dim {
-                // What follows belongs to the next rows, and is masked.
+                // The elements after the rest belong to the next rows, and are masked.
                 let mut v = 0;
                 while v * L::WIDTH < rest {
                     let bits = L::load(row.add(whole + v * L::WIDTH)).to_bits();
@@ -122,7 +122,7 @@ unsafe fn body<L: MathLanes>(op: RawScores) {
 unsafe fn add<L: MathLanes>(row: *const f32, query: *const f32, dots: &mut [L; VECTORS], squares: &mut [L; VECTORS]) {
     let mut v = 0;
     while v * L::WIDTH < LANES {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let x = L::load(row.add(v * L::WIDTH));
             dots[v] = x.mul_add(L::load(query.add(v * L::WIDTH)), dots[v]);

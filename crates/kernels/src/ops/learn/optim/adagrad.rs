@@ -1,12 +1,13 @@
-//! Adagrad. Duchi, Hazan, Singer 2011. `torch.optim.Adagrad` of dense gradients, learning rate decay 0.
+//! Adagrad. Duchi, Hazan, Singer 2011. `torch.optim.Adagrad` for dense gradients, learning rate decay 0.
 //!
 //! ```text
-//! g = fma(weight_decay, p, g)                   where there is any
+//! g = fma(weight_decay, p, g)                   if there is any
 //! h = fma(g, g, h)
 //! p = p + (-lr * g) / (sqrt(h) + eps)
 //! ```
 //!
-//! Rows are stepped like the whole parameter, so both give the same bits. PyTorch's sparse path rounds in other places.
+//! Rows are stepped like the whole parameter, so that both give the same bits. PyTorch's sparse path rounds at other
+//! places.
 
 use super::slots::Slots;
 use crate::real::Real;

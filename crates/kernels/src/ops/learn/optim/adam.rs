@@ -16,17 +16,17 @@ use crate::real::Real;
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam<F> {
-    /// The factor by which the parameter is multiplied.
+    /// The factor of the parameter.
     pub decay: F,
     /// The factor of the parameter that is added to the gradient.
     pub l2: F,
-    /// The weight of the gradient in the first moment.
+    /// The gradient's share of the first moment.
     pub w1: F,
-    /// The factor by which the old second moment is multiplied.
+    /// The factor that the second moment keeps.
     pub beta2: F,
-    /// The weight of the squared gradient in the second moment.
+    /// The squared gradient's share of the second moment.
     pub w2: F,
-    /// The learning rate with bias correction.
+    /// The learning rate, with the bias correction of the first moment.
     pub size: F,
     /// The square root of the second moment's bias correction.
     pub root: F,
@@ -35,7 +35,7 @@ pub struct Adam<F> {
 }
 
 impl<F: Real> Adam<F> {
-    /// Steps one element.
+    /// One element.
     #[inline(always)]
     pub(super) fn element(self, p: &mut F, g: F, m: &mut F, v: &mut F) {
         let decayed = *p * self.decay;
@@ -60,16 +60,16 @@ impl<F: Real> Adam<F> {
 }
 
 impl Adam<f32> {
-    /// Whether [`Adam::lanes`] supports this step: AdamW whose first moment mostly keeps its value.
+    /// Whether [`Adam::lanes`] supports it: AdamW whose moments mostly stay.
     pub(super) fn is_plain(&self) -> bool {
         self.l2 == 0.0 && self.w1 < 0.5
     }
 
-    /// The loop of [`Adam::step`] with vectors, which gives the same bits. The compiler makes narrower vectors, which
-    /// read and write memory a sixth slower.
+    /// The loop of [`Adam::step`] in vectors, with the same bits. Compilers make narrower vectors, with which memory is
+    /// read and written a sixth slower.
     ///
     /// # Safety
-    /// On a machine that has `L`'s instruction set. All slices are as long as the parameter.
+    /// The machine has `L`'s instruction set. All slices are as long as the parameter.
     #[inline(always)]
     pub(super) unsafe fn lanes<L: NarrowLanes>(self, slots: Slots<'_, f32>) {
         let Slots { param, grad, first, second } = slots;
@@ -100,8 +100,8 @@ impl Adam<f32> {
     }
 }
 
-/// The numbers of a seventh step, for probes. Roots and powers are written as constants, because they may differ
-/// between machines and are not part of a kernel.
+/// The numbers of the seventh step, for probes. Values that come from roots and powers are written as constants: they
+/// may differ between machines, and kernels do not compute them.
 pub(super) fn sample<F: Real>(decay: f64, l2: f64, w1: f64) -> Adam<F> {
     let [decay, l2, w1, beta2, w2, size, root, eps] =
         [decay, l2, w1, 0.999, 0.001, 0.001_916_9, 0.083_462, 1e-8].map(F::round);

@@ -1,10 +1,10 @@
 //! optim: one step of an optimizer on the elements of a parameter, or on a row of it.
 //!
-//! The contract of each rule is in its file. Only the row-wise rule looks at more than one element at a time, so the
-//! definition is a plain loop, generic over f32 and f64. For each instruction set the same loop is compiled, except for
-//! [`Adam::lanes`]. Fused multiply-adds are written out where PyTorch's CPU kernels contract them (AVX2 and AVX-512
-//! alike; its build without vectors does not). Square roots are rounded correctly. PyTorch takes them from MKL, whose
-//! last bit is wrong for one number in six.
+//! The contract is in each rule's file. Only the row-wise rule uses more than one element at a time, so the definition
+//! is a plain loop, generic over f32 and f64. Each instruction set has the same loop compiled for it, except for
+//! [`Adam::lanes`]. Fused multiply-adds are written out where PyTorch's CPU kernels contract them (both with AVX2 and
+//! AVX-512; its build without vectors does not). Square roots are rounded correctly, whereas PyTorch takes them from
+//! MKL, whose last bit is wrong for one number in six.
 
 pub mod adagrad;
 pub mod adam;
@@ -46,7 +46,7 @@ impl PerReal for Squares {
 /// The rule of one step, with its numbers rounded to the parameter's type.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Update<F> {
-    /// [`Sgd`] has no state.
+    /// [`Sgd`]: no state.
     Sgd(Sgd<F>),
     /// [`Momentum`]: `first` is the velocity.
     Momentum(Momentum<F>),
@@ -56,12 +56,12 @@ pub enum Update<F> {
     SparseAdam(SparseAdam<F>),
     /// [`Adagrad`]: `first` is the sum of squares.
     Adagrad(Adagrad<F>),
-    /// [`RowAdagrad`]: `first` is one number for each row.
+    /// [`RowAdagrad`]: `first` has one number for the row.
     RowAdagrad(RowAdagrad<F>),
 }
 
 impl<F> Update<F> {
-    /// The number of elements of `first` and of `second` for `len` elements of a parameter.
+    /// The lengths of `first` and `second` for `len` elements of a parameter.
     pub fn state(&self, len: usize) -> (usize, usize) {
         match self {
             Update::Sgd(_) => (0, 0),
@@ -73,10 +73,10 @@ impl<F> Update<F> {
 }
 
 impl Kernels {
-    /// Performs one step.
+    /// Does one step.
     ///
     /// # Panics
-    /// If the slices are not as long as the rule wants them. That is a bug of the calling code, not of its user.
+    /// If the slices do not have the lengths that the rule requires, which is a bug in the caller.
     pub fn update<F: Real>(self, update: &Update<F>, slots: Slots<'_, F>) {
         let len = slots.param.len();
         assert!(slots.grad.len() == len, "update: a gradient of another size");
@@ -85,8 +85,8 @@ impl Kernels {
         unsafe { F::choose::<Updates>(UPDATE_F32.on(self), UPDATE_F64.on(self))(update, slots) }
     }
 
-    /// The sum of the squares in f64. Each of sixteen lanes sums every sixteenth element, and the lanes are halved at
-    /// the end, so the bits are the same on every instruction set.
+    /// The sum of squares in f64. It has sixteen lanes, each with every sixteenth element, which are halved at the end,
+    /// so the bits are the same on every instruction set.
     pub fn sum_squares<F: Real>(self, values: &[F]) -> f64 {
         // SAFETY: `self` proves that the instruction set runs here.
         unsafe { F::choose::<Squares>(SQUARES_F32.on(self), SQUARES_F64.on(self))(values) }
@@ -96,7 +96,7 @@ impl Kernels {
 /// Prefetches the cache lines of a slice that is about to be read and written. This is only advice.
 #[inline]
 pub fn prefetch<T>(slice: &[T]) {
-    /// Bytes in a cache line.
+    /// The bytes of a cache line.
     const LINE: usize = 64;
     let start = slice.as_ptr().cast::<u8>();
     for at in (0..size_of_val(slice)).step_by(LINE) {
@@ -122,7 +122,7 @@ fn prefetch_line(at: *const u8) {
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn prefetch_line(_: *const u8) {}
 
-/// The definition, which is also the body for every instruction set.
+/// The reference, and the body for every instruction set.
 #[inline(always)]
 fn update<F: Real>(update: &Update<F>, slots: Slots<'_, F>) {
     match *update {
@@ -135,10 +135,10 @@ fn update<F: Real>(update: &Update<F>, slots: Slots<'_, F>) {
     }
 }
 
-/// Like [`update`], with the vectors of AdamW written out.
+/// Does the same as [`update`], with AdamW written in vectors.
 ///
 /// # Safety
-/// On a machine that has `L`'s instruction set; [`Kernels::update`] checked the slices.
+/// The machine has `L`'s instruction set; [`Kernels::update`] checked the slices.
 #[inline(always)]
 unsafe fn update_lanes<L: NarrowLanes>(rule: &Update<f32>, slots: Slots<'_, f32>) {
     match *rule {
@@ -148,7 +148,7 @@ unsafe fn update_lanes<L: NarrowLanes>(rule: &Update<f32>, slots: Slots<'_, f32>
     }
 }
 
-/// Number of lanes in which squares are summed.
+/// The number of lanes in the sum of squares.
 const LANES: usize = 16;
 
 #[inline(always)]
@@ -167,7 +167,7 @@ fn sum_squares<F: Real>(values: &[F]) -> f64 {
     halved(lanes)
 }
 
-/// A step of every rule in floats of a given size, and the sum of squares for clipping gradients.
+/// A step by every rule, for f32 or f64, and the sum of squares that gradient clipping uses.
 pub(crate) const PROBE: Probe = Probe { name: "update", line: "steps", sizes: &[32, 64], run: probe };
 
 fn probe(kernels: Kernels, bits: usize, results: &mut Results) {
@@ -191,7 +191,7 @@ fn steps<F: Real + Element>(kernels: Kernels, results: &mut Results) {
     }
 }
 
-/// Every rule with its variants.
+/// Every rule, with its variants.
 fn rules<F: Real>() -> [Update<F>; 8] {
     let [lr, weight_decay, momentum, eps, w1, w2] = [0.1, 0.01, 0.9, 1e-8, 0.1, 0.001].map(F::round);
     let sgd = Sgd { lr, weight_decay };

@@ -1,15 +1,15 @@
-//! replay: the steps of Adam and AdamW that a row missed because it had no gradient. The result is the same to the bit
-//! as if they had been made in time.
+//! replay: the steps of Adam and AdamW that a row missed, because it had no gradient. The result has the same bits as
+//! if the steps had been taken.
 //!
 //! ```text
 //! for step in steps: Adam with g = 0
 //! ```
 //!
-//! The first moment shrinks by `beta1` in each step, so after a while the update of the parameter rounds to nothing.
-//! From then on roots and quotients are left out, and only `p * decay`, `m` and `v` remain of a step. A strict bound
-//! decides when this is so ([`Quiet`]), so the bits are the same for both ways and for any width of vectors. Where the
-//! bound does not apply (weight decay as part of the gradient, unusual betas, elements that are 0), every step is made
-//! in full.
+//! The first moment shrinks by `beta1` per step, so that soon what is added to the parameter rounds to nothing. From
+//! then on square roots and quotients are left out, and a step only computes `p * decay`, `m` and `v`. A proven bound
+//! ([`Quiet`]) decides when that is the case, so the bits are the same whichever way is taken, at any vector width.
+//! Where the bound does not apply (weight decay as part of the gradient, unusual betas, elements that are 0), every
+//! step is taken in full.
 
 use super::adam;
 use super::adam::Adam;
@@ -18,18 +18,18 @@ use crate::dispatch::{Kernels, arms};
 use crate::probe::{DIMS, Element, Framed, Probe, Results};
 use crate::real::{PerReal, Real};
 
-/// The row, its moments, and the steps to replay, in order.
+/// The row to replay, with its moments, and the steps in order.
 #[derive(Debug)]
 pub struct Replay<'a, F> {
     /// A part of a row.
     pub param: &'a mut [F],
-    /// Its first moment.
+    /// The row's first moment.
     pub first: &'a mut [F],
-    /// Its second.
+    /// The row's second moment.
     pub second: &'a mut [F],
     /// The steps.
     pub steps: &'a [Adam<F>],
-    /// Whether both moments are 0 because there was no gradient so far.
+    /// Whether both moments are 0 because the row never had a gradient.
     pub fresh: bool,
 }
 
@@ -42,10 +42,10 @@ impl PerReal for Replays {
 }
 
 impl Kernels {
-    /// Replays steps on part of a row.
+    /// Replays steps on a part of a row.
     ///
     /// # Panics
-    /// If the moments are of another size than the row. That is a bug of the calling code, not of its user.
+    /// If the moments differ in size from the row, which is a bug in the caller.
     pub fn replay<F: Real>(self, replay: Replay<'_, F>) {
         let len = replay.param.len();
         assert!(replay.first.len() == len && replay.second.len() == len, "replay: moments of another size");
@@ -54,7 +54,7 @@ impl Kernels {
     }
 }
 
-/// The definition: every step in full.
+/// The reference, which takes every step in full.
 fn reference<F: Real>(replay: Replay<'_, F>) {
     for step in replay.steps {
         let moments = replay.first.iter_mut().zip(replay.second.iter_mut());
@@ -64,14 +64,14 @@ fn reference<F: Real>(replay: Replay<'_, F>) {
     }
 }
 
-/// Number of elements that are replayed together, which stay in registers.
+/// Elements that are replayed together, so that they stay in registers.
 const BLOCK: usize = 32;
-/// Number of steps between two checks whether a block has become quiet.
+/// Steps between two checks whether a block has become quiet.
 const LOOK: usize = 16;
-/// Number of steps for which one bound holds.
+/// The number of steps that one bound covers.
 const WINDOW: usize = 1024;
 
-/// A faster way to the same bits.
+/// A faster body with the same bits.
 #[inline(always)]
 fn body<F: Real>(replay: Replay<'_, F>) {
     let Replay { param, first, second, steps, fresh } = replay;
@@ -138,7 +138,7 @@ impl<F: Real> Block<F> {
         }
     }
 
-    /// Whether no further step will change any of the parameters except by `decay`.
+    /// Whether nothing will be added to any of the parameters.
     #[inline(always)]
     fn is_quiet(&self, quiet: Quiet<F>) -> bool {
         let mut all = true;
@@ -148,7 +148,7 @@ impl<F: Real> Block<F> {
         all
     }
 
-    /// Performs steps that add nothing to the parameters.
+    /// Steps that add nothing to the parameters.
     #[inline(always)]
     fn shrink(&mut self, steps: &[Adam<F>]) {
         for step in steps {
@@ -162,11 +162,11 @@ impl<F: Real> Block<F> {
 }
 
 impl<F: Real> Adam<F> {
-    /// Whether a step without a gradient keeps moments of 0 and only multiplies the parameter by `decay`.
+    /// Whether a step without a gradient leaves moments of 0 unchanged and only multiplies the parameter by `decay`.
     #[inline(always)]
     fn leaves_zero_moments(&self) -> bool {
-        // -size * 0 is -0, and so is its quotient by a positive number. Adding -0 changes no parameter, not even a
-        // zero.
+        // -size * 0 is -0, and remains -0 after dividing by a positive number. Adding it changes no parameter, not even
+        // a zero.
         let weights = self.w1 >= F::ZERO && self.w1 <= F::ONE;
         weights && self.l2 == F::ZERO && self.eps > F::ZERO && self.root > F::ZERO && self.size >= F::ZERO
     }
@@ -175,26 +175,27 @@ impl<F: Real> Adam<F> {
 /// A bound for a window of steps. If it [`holds`](Quiet::holds) before one of them, no step from there to the end of
 /// the window adds anything to the parameter.
 ///
-/// Let `s` be the largest `size` of the window, `d` its smallest `decay`, `eps` its smallest, and `r` and `b` the
-/// factors of the moments, which are equal in all steps. A step adds at most `s |m| / (sqrt(v) + eps)`, as `root <= 1`.
-/// After `j` steps the addition, relative to `|p|`, is at most `r^j / (sqrt(b) d)^j` times as large as before. It
-/// shrinks because the bound requires `r < sqrt(b) d`, with room for rounding. An addition below `2^-(DIGITS + 1) |p|`
-/// rounds to nothing. The bound requires a quarter of that, so that its own rounding does not matter.
+/// Let `s` be the largest `size` of the window, `d` its smallest `decay`, `eps` its smallest, `r` and `b` the kept
+/// shares of the moments, which are equal in all steps. A step adds at most `s |m| / (sqrt(v) + eps)`, because
+/// `root <= 1`. After `j` steps that is, relative to `|p|`, at most `r^j / (sqrt(b) d)^j` times as much as before. It
+/// shrinks, because `r < sqrt(b) d` is required with a margin for rounding. Anything below `2^-(DIGITS + 1) |p|` is
+/// lost in rounding; the bound requires a quarter of that, so that its own rounding does not matter.
 ///
-/// Subnormal numbers no longer shrink by `r` and `b`. For `m`, `floor` accounts for this: a few of the smallest steps,
-/// relative to the last parameter of the window. `v` only counts where it stays normal to the end of the window.
+/// Numbers below the smallest normal one no longer shrink by `r` and `b`. For `m`, `floor` accounts for that: it is a
+/// few of the smallest steps, in proportion to the window's last parameter. A `v` only counts if it stays normal to the
+/// end of the window.
 #[derive(Clone, Copy)]
 struct Quiet<F> {
     /// `s` times `2^(DIGITS + 3)`.
     scale: F,
     floor: F,
-    /// The smallest `v` for which the bound holds.
+    /// The smallest `v` that counts.
     least: F,
     eps: F,
 }
 
 impl<F: Real> Quiet<F> {
-    /// The bound, or `None` where it does not apply.
+    /// The bound; None if it does not apply.
     #[inline(always)]
     fn new(window: &[Adam<F>]) -> Option<Self> {
         let first = *window.first()?;
@@ -211,14 +212,13 @@ impl<F: Real> Quiet<F> {
         }
         let (w1, beta2) = (first.w1.wide(), first.beta2.wide());
         let room = 2.0f64.powi(4 - F::DIGITS);
-        // A subnormal moment stops shrinking where `w1` times it is less than half of the smallest step: at 32 steps
-        // here.
+        // A moment below the smallest normal number stays once `w1` times it is less than half a step: 32 steps here.
         let shrinks = w1 > 2.0f64.powi(-6) && w1 < 0.5 && beta2 > 0.0 && beta2 <= 1.0;
         if !shrinks || (1.0 - w1) * (1.0 + room) > beta2.sqrt() * decay * (1.0 - room) {
             return None;
         }
         let steps = window.len() as i32;
-        // The remaining factors of `v` and `p` at the end, where neither may become subnormal.
+        // What remains of `v` and of `p` at the end; neither may become subnormal.
         let left = beta2.powi(steps) * 0.5;
         if left < 2.0f64.powi(-40) || decay.powi(steps) < 0.25 {
             return None;
@@ -240,7 +240,7 @@ impl<F: Real> Quiet<F> {
     }
 }
 
-/// Replay in floats of a given size.
+/// The sizes are the bits of a float.
 pub(crate) const PROBE: Probe = Probe { name: "replay", line: "replays", sizes: &[32, 64], run: probe };
 
 fn probe(kernels: Kernels, bits: usize, results: &mut Results) {
@@ -248,7 +248,7 @@ fn probe(kernels: Kernels, bits: usize, results: &mut Results) {
 }
 
 fn replays<F: Real + Element>(kernels: Kernels, results: &mut Results) {
-    // One count is large enough that the first moment becomes quiet on the way, and the other is too small.
+    // One count makes the first moment go quiet on the way, the other does not.
     for (dim, count) in DIMS.into_iter().flat_map(|dim| [(dim, 3), (dim, 400)]) {
         let steps = vec![adam::sample::<F>(0.999_99, 0.0, 0.1); count];
         let [mut param, mut first] = [181, 191].map(|seed| Framed::new(&reals::<F>(dim, seed)));

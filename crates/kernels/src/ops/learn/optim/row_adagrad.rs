@@ -1,4 +1,4 @@
-//! Row-wise Adagrad: one sum of squares for a row. FBGEMM's `EXACT_ROWWISE_ADAGRAD`; Mudigere et al. 2022.
+//! Row-wise Adagrad, with one sum of squares for each row. FBGEMM's `EXACT_ROWWISE_ADAGRAD`; Mudigere et al. 2022.
 //!
 //! ```text
 //! lanes of 32: lane[d mod 32] = fma(g[d], g[d], lane[d mod 32]); then halved:
@@ -20,11 +20,11 @@ pub struct RowAdagrad<F> {
     pub eps: F,
 }
 
-/// Number of separate sums of squares.
+/// The number of separate sums of squares.
 const LANES: usize = 32;
 
 impl<F: Real> RowAdagrad<F> {
-    /// Steps a whole row.
+    /// Does a step on a whole row.
     #[inline(always)]
     pub(super) fn step(self, slots: Slots<'_, F>) {
         let mut lanes = [F::ZERO; LANES];

@@ -1,16 +1,16 @@
 //! Stochastic gradient descent. `torch.optim.SGD`, dampening 0.
 //!
 //! ```text
-//! g = fma(weight_decay, p, g)                   where there is any
+//! g = fma(weight_decay, p, g)                   if there is any
 //! velocity = g at the first step, else velocity * momentum + g
-//! g = velocity, or fma(momentum, velocity, g) of Nesterov's kind
+//! g = velocity, or fma(momentum, velocity, g) with Nesterov momentum
 //! p = fma(-lr, g, p)
 //! ```
 
 use super::slots::Slots;
 use crate::real::Real;
 
-/// SGD without momentum.
+/// The numbers of one step without momentum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd<F> {
     /// The learning rate.
@@ -19,16 +19,16 @@ pub struct Sgd<F> {
     pub weight_decay: F,
 }
 
-/// SGD with momentum. Sutskever, Martens, Dahl, Hinton 2013.
+/// The numbers of one step with momentum. Sutskever, Martens, Dahl, Hinton 2013.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Momentum<F> {
-    /// The numbers that both kinds have.
+    /// The numbers that both kinds of step have.
     pub sgd: Sgd<F>,
-    /// The factor by which the old velocity is multiplied.
+    /// The factor that the velocity keeps.
     pub momentum: F,
-    /// Whether the step looks ahead, as Nesterov's does.
+    /// Whether to use Nesterov momentum.
     pub nesterov: bool,
-    /// Whether this is the first step, before which there is no velocity.
+    /// Whether there is no velocity yet.
     pub first: bool,
 }
 

@@ -1,14 +1,14 @@
 //! The memory that a step of an optimizer works on.
 
-/// The elements on which a step works, in memory that does not overlap.
+/// The elements that a step reads and writes; the slices do not overlap.
 #[derive(Debug)]
 pub struct Slots<'a, F> {
     /// The parameter.
     pub param: &'a mut [F],
-    /// The gradient, with as many elements.
+    /// Its gradient, which has as many elements.
     pub grad: &'a [F],
-    /// State: as many elements as the parameter, one, or none, depending on the rule.
+    /// State: as many elements, one, or none, as the rule requires.
     pub first: &'a mut [F],
-    /// More state, of the same kind.
+    /// The second state, likewise.
     pub second: &'a mut [F],
 }

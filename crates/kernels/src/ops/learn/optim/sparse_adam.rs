@@ -1,4 +1,5 @@
-//! Adam on single rows: a row without a gradient does not change, nor do its moments. `torch.optim.SparseAdam`.
+//! Adam for gradients in rows only: a row without a gradient stays as it is, with its moments.
+//! `torch.optim.SparseAdam`.
 //!
 //! ```text
 //! m = m + (g - m) * w1
@@ -6,7 +7,7 @@
 //! p = p + -size * (m / (sqrt(v) + eps))         size = lr * sqrt(1 - beta2^t) / (1 - beta1^t)
 //! ```
 //!
-//! Nothing is fused, because PyTorch performs these operations one after the other.
+//! Nothing is fused, because PyTorch does these operations one by one.
 
 use super::slots::Slots;
 use crate::real::Real;
@@ -14,11 +15,11 @@ use crate::real::Real;
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SparseAdam<F> {
-    /// The weight of the gradient in the first moment.
+    /// The gradient's share of the first moment.
     pub w1: F,
-    /// The weight of the squared gradient in the second moment.
+    /// The squared gradient's share of the second.
     pub w2: F,
-    /// The learning rate with both bias corrections.
+    /// The learning rate, with both bias corrections.
     pub size: F,
     /// Added to the denominator.
     pub eps: F,

@@ -17,7 +17,7 @@ pub enum Reduce {
 }
 
 impl Reduce {
-    /// All operations, in the order of their codes.
+    /// All operations.
     pub const ALL: [Reduce; 2] = [Reduce::Sum, Reduce::Mean];
 }
 

@@ -21,7 +21,7 @@ pub enum RowFormat {
 }
 
 impl RowFormat {
-    /// All layouts, in the order of their codes.
+    /// All layouts.
     pub const ALL: [RowFormat; 5] =
         [RowFormat::Float32, RowFormat::Float16, RowFormat::BFloat16, RowFormat::Int8, RowFormat::Int4];
 
@@ -89,7 +89,7 @@ pub enum OutFormat {
 }
 
 impl OutFormat {
-    /// All types, in the order of their codes.
+    /// All types.
     pub const ALL: [OutFormat; 3] = [OutFormat::Float32, OutFormat::Float16, OutFormat::BFloat16];
 
     /// The bytes of an element.

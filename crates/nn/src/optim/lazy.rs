@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A step is recorded with all its numbers, because rates and betas may change between steps. The cost grows with the
-//! number of rows that are touched and with how long they were not, which `kernels::ops::optim::replay` makes cheap.
+//! number of rows that are touched and with how long they were not, which `kernels::ops::learn::optim::replay` makes
+//! cheap.
 
 use super::{Optimizer, Parameter, rows};
 use crate::row_grad::{GradRows, Hot, for_each_share, parts, shares};

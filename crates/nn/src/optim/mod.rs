@@ -2,7 +2,8 @@
 //! rows that are brought up to date when they are next needed ([`lazy`]).
 //!
 //! An optimizer is one file and one line of [`optimizers!`]: its options with their defaults, how they become the
-//! numbers of a step, and how it treats rows. The arithmetic of a step on one element is in `kernels::ops::optim`.
+//! numbers of a step, and how it treats rows. The arithmetic of a step on one element is in
+//! `kernels::ops::learn::optim`.
 
 mod adagrad;
 mod adam;

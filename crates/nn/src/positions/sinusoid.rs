@@ -15,7 +15,7 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// All layouts, in the order of their codes.
+    /// All layouts.
     pub const ALL: [Layout; 2] = [Layout::Interleaved, Layout::Half];
 }
 

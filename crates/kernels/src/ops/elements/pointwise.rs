@@ -21,7 +21,7 @@ pub enum Function {
 }
 
 impl Function {
-    /// All functions, in the order of their codes.
+    /// All functions.
     pub const ALL: [Function; 5] = [Function::Relu, Function::Gelu, Function::Tanh, Function::Sigmoid, Function::Sqrt];
 }
 
@@ -179,7 +179,7 @@ pub enum Arithmetic {
 }
 
 impl Arithmetic {
-    /// All operations, in the order of their codes.
+    /// All operations.
     pub const ALL: [Arithmetic; 4] = [Arithmetic::Add, Arithmetic::Sub, Arithmetic::Mul, Arithmetic::Div];
 }
 

@@ -12,7 +12,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// All modes, in the order of their codes.
+    /// All modes.
     pub const ALL: [Mode; 3] = [Mode::Sum, Mode::Mean, Mode::Max];
 }
 

@@ -35,7 +35,7 @@ pub enum Pairs {
 }
 
 impl Pairs {
-    /// All pairings, in the order of their codes.
+    /// All pairings.
     pub const ALL: [Pairs; 2] = [Pairs::Half, Pairs::Interleaved];
 }
 

@@ -1,7 +1,7 @@
 // Checks of the packages before they are published. A gate is a name and its offenders, one text each.
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { bundle } from '../bundle.mjs'
 import { compiledIn, staleNotices } from '../notices.mjs'
 import { capture, root, tool } from '../process.mjs'
@@ -26,6 +26,8 @@ const NEEDED = [
   'dist/index.d.mts',
   'dist/cli/tokenbed.js',
   'dist/cli/main.js',
+  'dist/cli/commands/embed.js',
+  'dist/cli/terminal/streams.js',
   'dist/cli/bundled/commander.js',
   'package.json',
   'README.md',
@@ -154,12 +156,21 @@ function isOfThisMachine(platform) {
 function moduleDrift({ staged }) {
   const module = readFileSync(join(staged, 'dist/index.mjs'), 'utf8')
   const named = [...module.matchAll(/^ {2}(\w+),$/gm)].map(([, name]) => name)
-  const declared = [
-    ...readFileSync(join(staged, 'dist/index.js'), 'utf8').matchAll(
-      /Object\.defineProperty\(exports, "(\w+)", \{ enumerable/g,
-    ),
-  ].map(([, name]) => name)
+  const declared = exportedBy(join(staged, 'dist/index.js'))
   return [...named.filter((name) => !declared.includes(name)), ...declared.filter((name) => !named.includes(name))]
+}
+
+/** The names that a compiled module exports: classes of its own, names of others, and all names of others. */
+function exportedBy(path) {
+  const code = readFileSync(path, 'utf8')
+  const names = (pattern) => [...code.matchAll(pattern)].map(([, name]) => name)
+  return [
+    ...names(/Object\.defineProperty\(exports, "(\w+)", \{ enumerable/g),
+    ...names(/^exports\.(\w+) = \1;$/gm),
+    ...names(/^__exportStar\(require\("([^"]+)"\), exports\);$/gm).flatMap((from) =>
+      exportedBy(join(dirname(path), from)),
+    ),
+  ]
 }
 
 /** The licences that deny.toml allows, for crates and npm packages alike, installed or bundled. */

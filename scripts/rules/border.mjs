@@ -53,7 +53,20 @@ function needlessExceptions() {
   return [...EXCEPTIONS].filter((name) => !long.has(name)).map((name) => `${name} is no export with so many arguments`)
 }
 
+/** Objects of the native side whose type TypeScript does not have: a published declaration would not compile. */
+function untypedObjects() {
+  const header = read('src/native-header.txt')
+  const sources = projectFiles().filter((path) => path.startsWith('src/') && path.endsWith('.rs'))
+  const handed = sources.flatMap((path) =>
+    [...read(path).matchAll(/\bExternal<(\w{2,})>/g)].map(([, name]) => ({ path, name })),
+  )
+  return handed
+    .filter(({ name }) => name !== 'Self' && !header.includes(`export interface ${name} {`))
+    .map(({ path, name }) => `${path}: ${name} is not declared in src/native-header.txt`)
+}
+
 export const borderRules = [
   { name: `exports of the native side take at most ${MOST_ARGUMENTS} arguments`, offenders: longLists },
   { name: 'exceptions to that are needed', offenders: needlessExceptions },
+  { name: 'objects of the native side have types', offenders: untypedObjects },
 ]

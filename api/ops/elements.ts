@@ -38,8 +38,10 @@ const OFTEN = [
 /**
  * An array of numbers with a shape, contiguous and row-major. Several may share one storage, whose bytes are freed with
  * the last of them.
+ *
+ * They are `Borrowed`, which the declaration does not say: published types lack its internal `operand`.
  */
-export class Elements implements Borrowed {
+export class Elements {
   // `declare` avoids initialising each field twice: lookups make millions of these objects.
   /** Sizes of the dimensions, outermost first; frozen. */
   declare readonly shape: readonly number[]

@@ -25,7 +25,7 @@ import {
   type TokenPreset,
 } from './presets.js'
 import { checkGenerator, type Generator } from '../tensor/random.js'
-import { guardReceivers, isInstance } from '../base/receivers.js'
+import { guardReceivers, isInstance, stranger } from '../base/receivers.js'
 import { resultFor, settled } from './result.js'
 import { sameShape, shown } from '../base/shape.js'
 import { zeroTable } from '../tensor/allocate.js'
@@ -257,11 +257,12 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
    * context; UsageError for segments if the layer has none.
    */
   forward(ids: Ids | Ragged, options?: ForwardOptions & PlaceOptions): Tensor {
+    if (!(#generator in (this as object))) throw stranger(this, 'TokenPositionEmbedding', 'forward')
     const where = 'TokenPositionEmbedding.forward'
     const given = checkOptions(options, FORWARD_OPTIONS, where)
     const { read, offset, length, at, kinds } = this.#read(ids, given, where)
     const bound = this.#bind()
-    const target = resultFor(given.out, read.shape, this.token.embeddingDim, where)
+    const target = resultFor(given.out, read.shape, this.token.table.dim, where)
     const others = bound.others.length === 0 ? undefined : bound.others.map((part) => part.rawOperand())
     const done = native.inputLayerForward(bound.native, read.array, target.operand(), offset, length, at, kinds, others)
     const way = (save: Save) => this.#way(bound, { read, offset, length, at, kinds }, ids, { save, pooled: true })
@@ -419,7 +420,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   #isCurrent(parts: readonly Tensor[]): boolean {
     let next = 0
     for (const table of [this.token, this.position, this.segment])
-      if (table !== null && parts[next++] !== table.weight) return false
+      if (table !== null && parts[next++] !== table.table.weight) return false
     // Binding again reports a disposed part as an error.
     for (let i = 0; i < parts.length; i++) if (parts[i].disposed) return false
     return true
@@ -515,7 +516,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   }
 
   static {
-    guardReceivers(this, (value) => #generator in value)
+    guardReceivers(this, (value) => #generator in value, ['forward'])
     CONTENTS.guard(this, (value) => #generator in value)
   }
 }

@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs'
 
 export const MB = 2 ** 20
 
+/** Whether AddressSanitizer runs, which keeps freed memory for a while: growth then says nothing. */
+export const isSanitized = process.env.ASAN_OPTIONS !== undefined
+
 /** Bytes of anonymous memory; NaN if the system does not report it. */
 export function anonymous(): number {
   try {

@@ -257,7 +257,8 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
    * context; UsageError for segments if the layer has none.
    */
   forward(ids: Ids | Ragged, options?: ForwardOptions & PlaceOptions): Tensor {
-    if (!(#generator in (this as object))) throw stranger(this, 'TokenPositionEmbedding', 'forward')
+    if (!((this as unknown) instanceof TokenPositionEmbedding))
+      throw stranger(this, 'TokenPositionEmbedding', 'forward')
     const where = 'TokenPositionEmbedding.forward'
     const given = checkOptions(options, FORWARD_OPTIONS, where)
     const { read, offset, length, at, kinds } = this.#read(ids, given, where)

@@ -146,7 +146,8 @@ pub fn tokens(data: &[u8]) {
     let (count, documents) = (said(*ids), said(*documents));
     let (first, second) = rest.split_at(count.saturating_mul(width.bytes()).min(rest.len()));
     let (ids, index) = (file(first, ".ids"), file(second, ".documents"));
-    within(room(64 << 10, 16, data), TIME, || {
+    // Both files are small enough to be read, 64 KB at a time.
+    within(room(192 << 10, 16, data), TIME, || {
         let stored = (Stored { path: &ids, count }, Stored { path: &index, count: documents });
         let Ok(tokens) = Tokens::open(stored.0, stored.1, width) else { return };
         assert_eq!((tokens.count(), tokens.documents()), (count, documents));

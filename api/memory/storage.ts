@@ -7,7 +7,7 @@ import { UsageError } from '../base/errors.js'
 import { binary, call, check, liveBuffer, native, type Handle, type OnBadId } from '../native/native.js'
 import { Parts } from './parts.js'
 import { giveBack, take, takeZeroed } from './pool.js'
-import { zeroed } from './arrays.js'
+import { zeroedBuffer } from './arrays.js'
 
 /** Rows that an optimizer has yet to update, and the ways to update them before they are read. */
 export interface Lag {
@@ -395,7 +395,7 @@ export class NativeStorage extends Storage {
 
   override peek(dtype: DType, offset: number, size: number): TypedArray {
     const { array, bytes } = facts(dtype)
-    const copy = new array(zeroed(ArrayBuffer, size * bytes), 0, size)
+    const copy = new array(zeroedBuffer(size * bytes), 0, size)
     check(native.copyRun(bytes, size, this.handle(dtype, offset, size), 0, copy, 0))
     return copy
   }

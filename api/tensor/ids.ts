@@ -27,10 +27,6 @@ const KINDS = new Map<string | undefined, Kind>(
   ),
 )
 
-const BUFFER = ArrayBuffer.prototype
-const INT32 = Int32Array.prototype
-const UINT32 = Uint32Array.prototype
-
 /** The built-in class of an integer typed array, not the class of a subclass such as Buffer. @internal */
 export function kindOf(array: unknown): Kind | undefined {
   return KINDS.get(kindName(array))
@@ -50,17 +46,19 @@ export function copyOf(ids: IntArray): IntArray {
 function plainInts(value: unknown, where: string): IntArray | null {
   if (!ArrayBuffer.isView(value)) return null
   const array = value as IntArray
-  // The common classes come first: comparing prototypes is cheaper than looking up the name.
-  const prototype = Object.getPrototypeOf(array) as object
-  const isPlain = prototype === INT32 || prototype === UINT32
+  // The common classes come first. `Object.getPrototypeOf` is a call out of compiled code, so the classes are asked for
+  // by `instanceof`, which is not.
+  const isPlain =
+    (array instanceof Int32Array && array.constructor === Int32Array) ||
+    (array instanceof Uint32Array && array.constructor === Uint32Array)
   const kind = isPlain ? null : kindOf(array)
   if (kind === undefined) return null
   const length = isPlain ? array.length : lengthOf(array)
   if (length === 0) checkAttached(array, where)
   const buffer = bufferOf(array)
   // This realm's ArrayBuffer is tested first; the host's test also knows those of other realms but takes longer.
-  if (Object.getPrototypeOf(buffer) !== BUFFER && !types.isArrayBuffer(buffer)) return copyOf(array)
-  if (kind === null || prototype === kind.prototype) return array
+  if (!(buffer instanceof ArrayBuffer) && !types.isArrayBuffer(buffer)) return copyOf(array)
+  if (kind === null || Object.getPrototypeOf(array) === kind.prototype) return array
   return new kind(buffer, offsetOf(array), length)
 }
 

@@ -99,12 +99,6 @@ export class Tensor extends Elements {
     this.#node = null
   }
 
-  /** Whether the tensor was disposed. */
-  override get disposed(): boolean {
-    if (!Tensor.is(this)) throw stranger(this, 'Tensor', 'disposed')
-    return super.disposed
-  }
-
   /**
    * The elements in order, as a live and writable array: writing to it changes the tensor. float16 and bfloat16 are
    * given as their bits in a Uint16Array, bool as 0 and 1 in a Uint8Array. The buffer behind the array may be longer
@@ -482,6 +476,7 @@ export class Tensor extends Elements {
   }
 
   static {
+    Elements.resultsFrom((storage, dtype, shape) => new Tensor(storage, 0, dtype, shape))
     guardReceivers(this, (value) => #collected in value, OFTEN)
     CONTENTS.guard(this, (value) => #collected in value)
   }

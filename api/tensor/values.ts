@@ -7,7 +7,7 @@ import { check, native } from '../native/native.js'
 import { kindName } from '../base/realm.js'
 import { shown } from '../base/shape.js'
 import { checkAttached, isArray, show } from '../base/validate.js'
-import { zeroed } from '../memory/arrays.js'
+import { zeroedBuffer } from '../memory/arrays.js'
 
 /** A number, or nested arrays of numbers; arrays at one level have equal lengths. */
 export type Nested = number | Nested[]
@@ -68,7 +68,7 @@ export function plainAt(data: TypedArray, dtype: DType, i: number): number | big
 export function elementsOf(values: ArrayLike<unknown>, dtype: DType, where: string): TypedArray {
   if (ArrayBuffer.isView(values) && values.length === 0) checkAttached(values as TypedArray, where)
   const { array, bytes } = facts(dtype)
-  const allocate = (length: number) => new array(zeroed(ArrayBuffer, length * bytes), 0, length)
+  const allocate = (length: number) => new array(zeroedBuffer(length * bytes), 0, length)
   if (kindName(values) === array.name && dtype !== 'float16' && dtype !== 'bfloat16' && dtype !== 'bool') {
     // `slice` would not copy: on a Buffer it gives a view.
     const copy = allocate(values.length)

@@ -39,11 +39,11 @@ function interrupted(kind: Kind, epochs: number, batches: number): { state: obje
   const iterator = loader[Symbol.iterator]()
   for (let i = 0; i < batches; i++) iterator.next()
   const state = loader.state()
-  const generator = defaultGenerator.getState()
+  const generator = defaultGenerator().getState()
   const rest: number[][] = []
   for (let next = iterator.next(); !next.done; next = iterator.next()) rest.push(firsts(next.value))
   const later = orders(loader, 2)
-  if (!kind.own) defaultGenerator.setState(generator)
+  if (!kind.own) defaultGenerator().setState(generator)
   return { state, rest: [rest, ...later] }
 }
 

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import type { DType } from '../base/dtype.js'
 import { FormatError, UsageError } from '../base/errors.js'
 import type { Json } from './json.js'
-import { DESCRIPTION, digestOfBytes, type Digests } from './parts.js'
+import { DESCRIPTION, type Digests } from './parts.js'
+import { sha256 } from '../base/late.js'
 import { isRangeError } from '../base/realm.js'
 import { show } from '../base/validate.js'
 
@@ -65,7 +66,7 @@ export function sealed(description: Omit<ModelDescription, 'digest'>): string {
   // JSON strings never contain line breaks, so every line break is layout.
   const indented = asJson({ ...description, digest: NONE })
   const text = `${indented.replace(/\[\n\s*([^[\]{}"]*?)\n\s*\]/g, (_, list: string) => `[${list.replace(/,\n\s*/g, ', ')}]`)}\n`
-  return withDigest(text, digestOfBytes(Buffer.from(text)))
+  return withDigest(text, sha256(Buffer.from(text)))
 }
 
 /** @throws UsageError for more text than one string can hold, which nobody could read back. */
@@ -86,7 +87,7 @@ const withDigest = (text: string, digest: string) => text.replace(SEAL, `"digest
 /** Checks that a model.json is as it was saved. @throws FormatError if it is not. */
 export function checkSeal(text: string, folder: string): void {
   const [, digest] = SEAL.exec(text) ?? []
-  if (digest !== undefined && digest === digestOfBytes(Buffer.from(withDigest(text, NONE)))) return
+  if (digest !== undefined && digest === sha256(Buffer.from(withDigest(text, NONE)))) return
   const path = join(folder, DESCRIPTION)
   throw new FormatError(
     `${path}: its text is not the one that was saved, by its digest: it is damaged or was edited`,

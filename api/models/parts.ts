@@ -6,7 +6,6 @@
 // files, which are read if model.json names their digest. Writers wait for one another; readers wait for nobody. They
 // use a file only if its digest is the one in model.json, and otherwise read model.json again.
 
-import { createHash } from 'node:crypto'
 import {
   closeSync,
   existsSync,
@@ -20,6 +19,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { sha256 } from '../base/late.js'
 import { FileError, FormatError } from '../base/errors.js'
 import { call, check, native } from '../native/native.js'
 import { isMissing, readStart, readWhole } from '../base/read-file.js'
@@ -41,10 +41,8 @@ export type Digests = Readonly<Record<string, string>>
 
 /** A part that consists of these bytes. */
 export function bytesPart(name: string, bytes: Uint8Array): Part {
-  return { name, digest: digestOfBytes(bytes), write: (path) => check(native.writeWhole(path, bytes)) }
+  return { name, digest: sha256(bytes), write: (path) => check(native.writeWhole(path, bytes)) }
 }
-
-export const digestOfBytes = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 /** Where a file of a save is before it is renamed. The path differs from that of any other save. */
 const nextOf = (folder: string, name: string, digest: string) => join(folder, `${name}.${digest.slice(0, 16)}.next`)
@@ -305,5 +303,5 @@ export function findFile<T>(
 /** Reads a small file once, so the bytes that are compared are the bytes that are used. @internal */
 export function readBytes(path: string): Read<Buffer> {
   const value = readWhole(path)
-  return { digest: digestOfBytes(value), value }
+  return { digest: sha256(value), value }
 }

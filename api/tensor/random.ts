@@ -1,8 +1,8 @@
 // Random draws with the same bits as PyTorch's on x86-64: Mersenne Twister, normal, uniform and randperm.
 
-import { randomBytes } from 'node:crypto'
 import { types } from 'node:util'
 import { Contents } from '../base/contents.js'
+import { randomSeed } from '../base/late.js'
 import { facts } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
 import { call, check, native, type Operand } from '../native/native.js'
@@ -109,17 +109,19 @@ export class Generator {
   }
 }
 
+let unnamed: Generator | null = null
+
 /** The generator used if none is given; randomly seeded, as PyTorch's default generator is. */
-export const defaultGenerator = new Generator(randomBytes(8).readBigUInt64LE())
+export const defaultGenerator = (): Generator => (unnamed ??= new Generator(randomSeed()))
 
 /** Reseeds the default generator. `torch.manual_seed`. */
 export function manualSeed(seed: number | bigint): void {
-  defaultGenerator.manualSeed(seed)
+  defaultGenerator().manualSeed(seed)
 }
 
 /** Checks a `generator` option; if it is undefined, gives the default generator. */
 export function checkGenerator(generator: unknown, where: string): Generator {
-  if (generator === undefined) return defaultGenerator
+  if (generator === undefined) return defaultGenerator()
   if (generator instanceof Generator) return generator
   throw new UsageError(`${where}: generator must be a Generator, not ${show(generator)}`)
 }

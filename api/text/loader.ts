@@ -193,7 +193,7 @@ export class DataLoader implements Iterable<Batch> {
   }
 
   get #isOwn(): boolean {
-    return this.#generator !== defaultGenerator
+    return this.#generator !== defaultGenerator()
   }
 
   #finish(): void {

@@ -1,10 +1,10 @@
 // Text to ids and back: tiktoken's encodings, and files of the Hugging Face library.
 
-import { createHash } from 'node:crypto'
 import { basename, resolve } from 'node:path'
 import { types } from 'node:util'
 import { nameOfBytes } from './byte-names.js'
 import { Contents } from '../base/contents.js'
+import { sha256 } from '../base/late.js'
 import { TokenIndexError, UsageError } from '../base/errors.js'
 import { readIds, type Ids } from '../tensor/ids.js'
 import { call, native } from '../native/native.js'
@@ -201,7 +201,7 @@ export class Tokenizer {
   ): Tokenizer {
     const name = basename(path)
     const tokenizer = new Tokenizer(name, call(native.tokenizerFromJson(bytes, path, name, limits)), true, PRIVATE)
-    tokenizer.#file = { path, digest: createHash('sha256').update(bytes).digest('hex') }
+    tokenizer.#file = { path, digest: sha256(bytes) }
     return tokenizer
   }
 

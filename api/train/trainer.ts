@@ -2,7 +2,6 @@
 
 import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { isMainThread } from 'node:worker_threads'
 import { checkSignal, whenAborted } from '../layers/async.js'
 import { Contents } from '../base/contents.js'
 import { checkCorpus, CORPUS, gather, vocabularyOf, type Corpus } from './corpus.js'
@@ -10,6 +9,7 @@ import { Embedding } from '../layers/embedding.js'
 import { AbortedError, FormatError, UsageError } from '../base/errors.js'
 import type { TrainingRecord } from '../models/description.js'
 import { call, failureOf, native } from '../native/native.js'
+import { isMainThread } from '../base/late.js'
 import { guardReceivers } from '../base/receivers.js'
 import { untrack } from '../memory/scope.js'
 import { readSource, type Source } from '../text/source.js'
@@ -381,7 +381,7 @@ let leaves = false
  * nobody's work is ended.
  */
 function notAwaitedAtExit(): void {
-  if (leaves || !isMainThread) return
+  if (leaves || !isMainThread()) return
   process.once('exit', () => native.processLeaves())
   leaves = true
 }

@@ -1,9 +1,8 @@
 // Reading token ids: what callers pass becomes an integer array and a shape, which the native side reads.
 
-import { types } from 'node:util'
 import type { IntArray } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
-import { bufferOf, kindName, lengthOf, offsetOf } from '../base/realm.js'
+import { bufferOf, isArrayBuffer, isPlainInts, kindName, lengthOf, offsetOf } from '../base/realm.js'
 import { shown, unravel } from '../base/shape.js'
 import { Tensor } from './tensor.js'
 import { checkAttached, checkShape, isArray, show } from '../base/validate.js'
@@ -46,18 +45,13 @@ export function copyOf(ids: IntArray): IntArray {
 function plainInts(value: unknown, where: string): IntArray | null {
   if (!ArrayBuffer.isView(value)) return null
   const array = value as IntArray
-  // The common classes come first. `Object.getPrototypeOf` is a call out of compiled code, so the classes are asked for
-  // by `instanceof`, which is not.
-  const isPlain =
-    (array instanceof Int32Array && array.constructor === Int32Array) ||
-    (array instanceof Uint32Array && array.constructor === Uint32Array)
+  const isPlain = isPlainInts(array)
   const kind = isPlain ? null : kindOf(array)
   if (kind === undefined) return null
   const length = isPlain ? array.length : lengthOf(array)
   if (length === 0) checkAttached(array, where)
   const buffer = bufferOf(array)
-  // This realm's ArrayBuffer is tested first; the host's test also knows those of other realms but takes longer.
-  if (!(buffer instanceof ArrayBuffer) && !types.isArrayBuffer(buffer)) return copyOf(array)
+  if (!isArrayBuffer(buffer)) return copyOf(array)
   if (kind === null || Object.getPrototypeOf(array) === kind.prototype) return array
   return new kind(buffer, offsetOf(array), length)
 }

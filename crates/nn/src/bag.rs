@@ -3,6 +3,7 @@
 use crate::blocks::in_blocks;
 use std::ops::Range;
 use tokenbed_core::ids::{BadIds, IdSlice, resolve, with_values};
+use tokenbed_core::storage::ask_ahead;
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ids::CheckedIds;
@@ -119,6 +120,7 @@ fn checked<'a>(
 ) -> Result<(Bag<'a>, usize)> {
     let (ids, ranges) = places(kernels, table.rows(), request, scratch)?;
     check_out(ranges.count, table.dim(), format, out)?;
+    ask_ahead(table.bytes(), table.row_bytes(), ids.ids());
     let Request { weights, padding, mode, .. } = request;
     Ok((Bag { table, ids, bags: ranges.bags, weights, padding, mode }, ranges.count))
 }
@@ -234,6 +236,7 @@ pub fn lookup(
 ) -> Result<()> {
     check_out(ids.len(), table.dim(), format, out)?;
     let ids = resolve(kernels, ids, table.rows(), bad, &mut scratch.ids)?;
+    ask_ahead(table.bytes(), table.row_bytes(), ids.ids());
     let (row, store) = (table.dim() * format.size(), Store::for_bytes(out.len()));
     parallel_rows(out, row, row.max(table.row_bytes()), |range, out| {
         kernels.gather_rows_with(store, table, ids.part(range), format, out);
@@ -256,6 +259,7 @@ pub fn lookup_in_blocks(
     check_out(ids.len(), table.dim(), format, out)?;
     let mut scratch = Vec::new();
     let ids = resolve(kernels, ids, table.rows(), bad, &mut scratch)?;
+    ask_ahead(table.bytes(), table.row_bytes(), ids.ids());
     let (row, store) = (table.dim() * format.size(), Store::for_bytes(out.len()));
     Ok(in_blocks(out, row, go_on, |range, out| {
         kernels.gather_rows_with(store, table, ids.part(range), format, out);

@@ -136,6 +136,7 @@ pub(crate) fn checked<'a>(
         None => None,
     };
     let ids = resolve(kernels, inputs.ids, token.rows(), inputs.bad, &mut scratch.ids).map_err(of(Side::Token))?;
+    token.ask_ahead(ids);
     let added = if segments.is_some() { [segments, positions] } else { [positions, None] };
     Ok(Embed { table: token.elements(), dim, ids, scale: layer.scale, added, norm: layer.norm })
 }

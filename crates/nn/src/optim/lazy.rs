@@ -12,7 +12,7 @@
 //! cheap.
 
 use super::{Optimizer, Parameter, rows};
-use crate::row_grad::{GradRows, Hot, for_each_share, parts, shares};
+use crate::row_grad::{GradRows, Hot, ScratchRow, for_each_share, parts, shares};
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
@@ -87,7 +87,7 @@ impl Lazy {
         let bytes = rows::bytes(&update, grad) + missed * dim;
         for_each_share(&shares, with, bytes, |share, (param, (first, second))| {
             let columns = share.columns.clone();
-            let mut scratch = zeroed(columns.len());
+            let mut scratch = ScratchRow::new(columns.len());
             for i in share.rows.clone() {
                 let (at, id) = (share.at(ids, i, dim), ids[i] as usize);
                 let (param, first, second) = (
@@ -96,7 +96,7 @@ impl Lazy {
                     &mut second[at..][..columns.len()],
                 );
                 self.replay(kernels, id, Parameter { param, first, second });
-                let grad = grad.row(i, columns.clone(), &mut scratch);
+                let grad = grad.row(i, columns.clone(), scratch.row());
                 kernels.update(&update, Slots { param, grad, first, second });
             }
         });

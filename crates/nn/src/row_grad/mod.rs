@@ -14,11 +14,13 @@
 pub mod bags;
 mod order;
 mod pending;
+mod scratch;
 pub mod shares;
 mod sum;
 
 pub use order::{Factors, Order, OrderOut, OrderScratch, row_order};
 pub use pending::Pending;
+pub use scratch::ScratchRow;
 pub use shares::{Hot, Share, bytes, for_each_share, parts, parts_by_row, shares};
 pub use sum::{add_rows, merge_rows, merged_ids, sum_dense, sum_rows};
 

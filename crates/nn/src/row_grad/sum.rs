@@ -1,5 +1,6 @@
 //! Sums all rows of a gradient: only those of the ids, or the whole gradient of a table.
 
+use super::scratch::ScratchRow;
 use super::shares::{Share, cut, shares_for};
 use super::{GradRows, Hot, Pending, Rows, bytes, for_each_share, parts, round, shares};
 use std::cmp::Ordering;
@@ -8,7 +9,7 @@ use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::learn::row_sum::Sums;
 use tokenbed_kernels::rows::format::OutFormat;
 use tokenbed_kernels::rows::store::Store;
-use tokenbed_memory::{Gather, List, zeroed};
+use tokenbed_memory::{Gather, List};
 use tokenbed_threads::parallel_rows;
 
 /// If a table has at least this many rows for each row with a sum, all rows are filled with zeros first: the machine
@@ -80,8 +81,8 @@ fn write(grad: &Pending<'_>, store: Store, share: &Share, first: Option<usize>, 
         columns: &share.columns,
         dense: first.map(|first| (&order.ids()[start..end], first)),
     };
-    let mut scratch = zeroed(share.columns.len());
-    grad.kernels.row_sums(store, &grad.sum, to, &mut scratch, out);
+    let mut scratch = ScratchRow::new(share.columns.len());
+    grad.kernels.row_sums(store, &grad.sum, to, scratch.row(), out);
     round(grad.format, out);
 }
 
@@ -178,9 +179,9 @@ pub fn add_rows<G: GradRows + ?Sized>(grad: &G, rows: usize, out: &mut [f32]) ->
     let shares = shares(grad, Hot::Split);
     let with = parts(&shares, grad.ids(), dim, out);
     for_each_share(&shares, with, bytes(grad), |share, part| {
-        let mut scratch = zeroed(share.columns.len());
+        let mut scratch = ScratchRow::new(share.columns.len());
         for i in share.rows.clone() {
-            let row = grad.row(i, share.columns.clone(), &mut scratch);
+            let row = grad.row(i, share.columns.clone(), scratch.row());
             let at = share.at(grad.ids(), i, dim);
             part[at..].iter_mut().zip(row).for_each(|(sum, g)| *sum += g);
         }

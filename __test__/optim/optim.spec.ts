@@ -421,7 +421,7 @@ test('loading a state that does not fit changes nothing', (t) => {
     'expAvg',
   )
   refuses(t, () => optimizer.loadStateDict(make([3, 4]).stateDict()), 'SHAPE', 'expAvg')
-  refuses(t, () => optimizer.loadStateDict(null as any), 'USAGE', 'options are an object')
+  refuses(t, () => optimizer.loadStateDict(null as any), 'USAGE', 'options must be an object')
   t.is(digest(optimizer.stateDict().state['0'].expAvg as Tensor), before)
   t.is(optimizer.lr, 1e-3)
 })

@@ -63,7 +63,7 @@ for (const [name, stream] of [
     use('file 0', { files: [''] })
     use('file 0', { files: ['a\0b'] })
     use('file 1', { files: [none, , none] }) // eslint-disable-line no-sparse-arrays
-    use('options are an object', { files: [none] }, 5)
+    use('options must be an object', { files: [none] }, 5)
     use('no option "shuffle"', { files: [none] }, { shuffle: false })
     use('tokenizer must be', { files: [none] }, { tokenizer: 'gpt2' })
     use('allowedSpecial', { files: [none] }, { allowedSpecial: ['<|endoftext|>'] })

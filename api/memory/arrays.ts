@@ -15,7 +15,7 @@ export function allocating<T>(bytes: number, make: () => T): T {
     return make()
   } catch (cause) {
     if (isRangeError(cause))
-      throw new MemoryError(`cannot allocate ${bytes} bytes: dispose() of tensors that are no longer needed`, bytes, {
+      throw new MemoryError(`cannot allocate ${bytes} bytes: dispose() tensors that you no longer need`, bytes, {
         cause,
       })
     throw cause

@@ -59,7 +59,7 @@ pub enum TextError {
     },
 
     /// No token has this id.
-    #[error("id {value} at position {position} is no token: {}", why_unknown(*value, *vocab_size))]
+    #[error("id {value} at position {position} is not a token: {}", why_unknown(*value, *vocab_size))]
     UnknownId {
         /// Index into the given ids.
         position: usize,
@@ -186,7 +186,7 @@ pub enum TextError {
 /// Explains why an id is unknown. An encoding may leave ids between its tokens and its special tokens unused.
 fn why_unknown(value: u32, vocab_size: usize) -> String {
     if (value as usize) < vocab_size {
-        return "the encoding does not use it".to_owned();
+        return "the encoding leaves this id unused".to_owned();
     }
     format!("the vocabulary has {vocab_size}")
 }

@@ -205,7 +205,7 @@ fn the_error_for_an_unknown_encoding_names_the_known_ones() {
 fn the_error_for_an_unknown_id_names_its_place() {
     let error = GPT2.tokenizer.decode(&[1, 2, 50257]).unwrap_err();
     assert_eq!(error, TextError::UnknownId { position: 2, value: 50257, vocab_size: 50257 });
-    assert_eq!(error.to_string(), "id 50257 at position 2 is no token: the vocabulary has 50257");
+    assert_eq!(error.to_string(), "id 50257 at position 2 is not a token: the vocabulary has 50257");
     assert!(GPT2.tokenizer.token(u32::MAX).is_err());
 }
 
@@ -218,7 +218,7 @@ fn ids_between_the_tokens_are_unknown() {
         for value in gaps.into_iter().flatten() {
             let error = it.tokenizer.decode(&[0, value]).unwrap_err();
             assert_eq!(error, TextError::UnknownId { position: 1, value, vocab_size: size });
-            assert_eq!(error.to_string().contains("the encoding does not use it"), (value as usize) < size);
+            assert_eq!(error.to_string().contains("the encoding leaves this id unused"), (value as usize) < size);
             assert!(it.tokenizer.token(value).is_err());
         }
     }

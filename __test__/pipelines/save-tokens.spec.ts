@@ -230,7 +230,7 @@ test('openTokens finds documents and ranges by number', async (t) => {
     t.throws(run, { instanceOf: UsageError })
   t.throws(() => new (TokenFolder as never as new (...args: unknown[]) => unknown)(info, {}), {
     instanceOf: UsageError,
-    message: /is made by openTokens/,
+    message: /comes from openTokens/,
   })
   t.throws(() => structuredClone(folder), { any: true })
   // An opened folder stays readable if it is replaced.

@@ -230,7 +230,7 @@ export class TokenFolder {
   readonly structuredClone = CONTENTS.uncloneable
 
   private constructor(info: TokensInfo, handle: Handle, key: typeof PRIVATE) {
-    if (key !== PRIVATE) throw new UsageError('a TokenFolder is made by openTokens(folder), not by new')
+    if (key !== PRIVATE) throw new UsageError('a TokenFolder comes from openTokens(folder), not from new')
     this.info = info
     this.#handle = handle
   }

@@ -73,7 +73,7 @@ export class QuantizedTable {
   /** @internal */
   constructor(key: symbol, kind: Kind, shape: readonly [number, number], rows: Tensor) {
     if (key !== PRIVATE)
-      throw new UsageError('a QuantizedTable is made by quantize() or QuantizedTable.fromBytes(), not by new')
+      throw new UsageError('a QuantizedTable comes from quantize() or QuantizedTable.fromBytes(), not from new')
     this.kind = kind
     this.shape = Object.freeze([...shape])
     this.#rows = rows

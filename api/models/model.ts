@@ -39,7 +39,7 @@ export class Model {
     readonly counts: Float64Array | null,
   ) {
     if (!isObject(names) || !(names instanceof WordNames || names instanceof TokenizerNames))
-      throw new UsageError('a Model is made by loadModel(folder), not by new')
+      throw new UsageError('a Model comes from loadModel(folder), not from new')
     this.#names = names
   }
 

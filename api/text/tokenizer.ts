@@ -135,7 +135,7 @@ export class Tokenizer {
 
   private constructor(name: string, handle: Handle, isFile: boolean, key: typeof PRIVATE) {
     if (key !== PRIVATE) {
-      throw new UsageError("a Tokenizer is made by Tokenizer.load('gpt2') or Tokenizer.fromFile(path), not by new")
+      throw new UsageError("a Tokenizer comes from Tokenizer.load('gpt2') or Tokenizer.fromFile(path), not from new")
     }
     const facts = call(native.tokenizerFacts(handle))
     this.#native = handle
@@ -359,7 +359,7 @@ export class TokenDecoder {
   readonly structuredClone = DECODER.uncloneable
 
   private constructor(handle: ReturnType<typeof native.decoderNew> & object, key: typeof PRIVATE) {
-    if (key !== PRIVATE) throw new UsageError('a TokenDecoder is made by tokenizer.decoder(), not by new')
+    if (key !== PRIVATE) throw new UsageError('a TokenDecoder comes from tokenizer.decoder(), not from new')
     this.#native = handle
   }
 

@@ -79,7 +79,7 @@ test('an object that only has the prototype is not accepted as a tensor anywhere
   refuses(t, () => x.matmul(fake), 'USAGE', 'matmul: the operand must be a tensor')
   refuses(t, () => concat([x, fake]), 'USAGE', 'concat')
   refuses(t, () => x.set(fake), 'USAGE')
-  refuses(t, () => Embedding.fromPretrained(fake), 'USAGE', 'a table is a tensor')
+  refuses(t, () => Embedding.fromPretrained(fake), 'USAGE', 'a table must be a tensor')
   refuses(t, () => new Adam([fake]), 'USAGE')
   refuses(t, () => clipGradNorm([fake], 1), 'USAGE', 'a parameter is a tensor')
   refuses(t, () => saveSafetensors('never', { a: fake }), 'USAGE', '"a" is')
@@ -97,9 +97,9 @@ test('an object that only has the prototype is not accepted for any other class'
     t,
     () => Embedding.fromPretrained(any(Object.create(QuantizedTable.prototype))),
     'USAGE',
-    'a table is a tensor',
+    'a table must be a tensor',
   )
-  refuses(t, () => (layer.weight.grad = any(Object.create(SparseGrad.prototype))), 'USAGE', 'grad: a tensor')
+  refuses(t, () => (layer.weight.grad = any(Object.create(SparseGrad.prototype))), 'USAGE', 'grad must be a tensor')
   refuses(t, () => createDataLoader('a', { tokenizer: any(Object.create(Tokenizer.prototype)) }), 'USAGE', 'tokenizer')
   refuses(t, () => new LRSchedule(any(Object.create(Optimizer.prototype)), { type: 'constant' }), 'USAGE')
   refuses(

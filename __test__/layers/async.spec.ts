@@ -238,7 +238,7 @@ test('wrong use rejects the promise and never throws', async (t) => {
   for (const signal of [5, {}, { aborted: false }, null]) {
     await t.throwsAsync(embedding.forwardAsync([1], { signal: signal as never }), {
       instanceOf: UsageError,
-      message: /signal is an AbortSignal/,
+      message: /signal must be an AbortSignal/,
     })
   }
   await t.throwsAsync(embedding.forwardAsync([1], { out: zeros([1, 4]) } as never), {

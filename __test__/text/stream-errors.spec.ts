@@ -69,7 +69,7 @@ for (const [name, stream] of [
     use('allowedSpecial', { files: [none] }, { allowedSpecial: ['<|endoftext|>'] })
     use('disallowedSpecial', { files: [none] }, { disallowedSpecial: 'none' })
     use('invalidUtf8', { files: [none] }, { invalidUtf8: 'ignore' })
-    use('signal is an AbortSignal', { files: [none] }, { signal: { aborted: false } })
+    use('signal must be an AbortSignal', { files: [none] }, { signal: { aborted: false } })
   })
 }
 

@@ -221,7 +221,7 @@ test('weights of one layout work in the other after a permutation', (t) => {
     [0, 2, 1, 3, 4, 6, 5, 7],
   )
   refuses(t, () => convertRotaryWeights(bias, { heads: 3, from: 'half', to: 'interleaved' }), 'SHAPE', '3 heads')
-  refuses(t, () => convertRotaryWeights(bias, { heads: 8, from: 'half', to: 'interleaved' }), 'USAGE', 'odd')
+  refuses(t, () => convertRotaryWeights(bias, { heads: 8, from: 'half', to: 'interleaved' }), 'USAGE', 'even')
   refuses(t, () => convertRotaryWeights(bias, { heads: 2, from: 'half', to: 'interleaved', dim: 6 }), 'SHAPE', '6')
   refuses(t, () => convertRotaryWeights(bias, { heads: 2, from: 'neox' as never, to: 'half' }), 'USAGE', 'neox')
 })

@@ -150,7 +150,7 @@ export function checkText(value: unknown, where: string): string {
 export function checkWellFormed(text: string, where: string): void {
   if (!/\p{Surrogate}/u.test(text)) return
   throw new UsageError(
-    `${where} has a lone surrogate, which UTF-8 cannot encode: the name would change when it is written, and two names could become one`,
+    `${where} has a lone surrogate, which UTF-8 cannot encode: it would change when it is written, and two tensors could get one name`,
   )
 }
 

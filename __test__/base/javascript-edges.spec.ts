@@ -190,7 +190,7 @@ test('revoked proxies are not accepted as arrays, objects or ids', (t) => {
       'USAGE',
       'words must be an array',
     )
-    refuses(t, () => createDataLoader([1, 2, 3, 4], { maxLength: 2 }).load(gone), 'USAGE', 'not a state')
+    refuses(t, () => createDataLoader([1, 2, 3, 4], { maxLength: 2 }).load(gone), 'USAGE', 'expected a state')
   }
   t.is(scope(() => revoked()) === null, false)
 })

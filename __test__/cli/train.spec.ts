@@ -126,7 +126,7 @@ posix('Ctrl-C saves, and --resume goes on to the same bits', async (t) => {
   t.is(tokenizer.code, 2, tokenizer.stderr)
   t.regex(
     tokenizer.stderr,
-    /^tokenbed: --tokenizer gpt2: .*checkpoint\.safetensors was made without a tokenizer: leave it out\n$/,
+    /^tokenbed: --tokenizer gpt2: .*checkpoint\.safetensors was made without a tokenizer: leave --tokenizer out\n$/,
   )
   const resumed = await command([...args, 'a', '--resume', '--quiet'], { cwd })
   t.is(resumed.code, 0, resumed.stderr)

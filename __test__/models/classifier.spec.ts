@@ -168,7 +168,7 @@ test('all forms of examples give the same classifier', async (t) => {
   says({ examples: [{ text: ['a'], label: 'b' }] }, /text of example 0 must be a string/)
   says({ examples: ['__label__a b'] }, /example 0 must be \{ text, label \}, not '__label__a b'/)
   says({ examples: [['a', 'b']] }, /example 0 must be \{ text, label \}/)
-  says({ examples: '__label__a b' }, /examples are \{ text, label \}, in an array or an iterable/)
+  says({ examples: '__label__a b' }, /examples must be \{ text, label \}, in an array or an iterable/)
   says([{ text: 'a', label: 'b' }, , { text: 'a', label: 'b' }], /example 1/) // eslint-disable-line no-sparse-arrays
   await t.throwsAsync(learned({ examples: [{ text: 'a', label: 'b' }].values() }), {
     instanceOf: UsageError,

@@ -342,7 +342,7 @@ test('a failure leaves nothing behind, not even the folder', async (t) => {
     { instanceOf: UsageError, message: /text 1 must be a string/ },
   )
   add('a string', 'text', { instanceOf: UsageError, message: /could be a text or a path/ })
-  add('a folder', { folder: 'x' }, { instanceOf: UsageError, message: /token ids are written already/ })
+  add('a folder', { folder: 'x' }, { instanceOf: UsageError, message: /a folder holds token ids already/ })
   add('an option that is none', { texts: ['a'] }, { instanceOf: UsageError, message: /no option "seperator"/ }, {
     seperator: 'x',
   } as never)

@@ -291,7 +291,7 @@ test('narrow works along every dimension', (t) => {
     [[14], [18], [22]],
   ])
   t.deepEqual(x.narrow(0, 2, 0).shape, [0, 3, 4])
-  refuses(t, () => x.narrow(0, 1, 2), 'SHAPE', '2 from 1')
+  refuses(t, () => x.narrow(0, 1, 2), 'SHAPE', 'start 1 and length 2')
   refuses(t, () => x.narrow(3, 0, 1), 'SHAPE', 'dimension 3')
   refuses(t, () => x.narrow(0, 0.5, 1), 'USAGE', '0.5')
   refuses(t, () => x.narrow(0, 0, -1), 'USAGE', '-1')

@@ -14,7 +14,7 @@ import { isObject } from '../base/validate.js'
 import { Vectors } from '../vectors/vectors.js'
 
 const CONTENTS = new Contents<Model>('Model', {
-  instead: 'loadModel reads its folder wherever it is wanted, vectors and weight are in it',
+  instead: 'load its folder again with loadModel, or use its vectors and weight',
 })
 
 /**

@@ -84,7 +84,7 @@ test('inspect names it, and verify finds a byte that is another', async (t) => {
   t.is((await command(['inspect', 'corpus'], { cwd })).code, 0)
   const { code, stderr } = await command(['inspect', 'corpus', '--verify'], { cwd })
   t.is(code, 1)
-  t.regex(stderr, /its bytes are others than were written/)
+  t.regex(stderr, /its bytes differ from those that were written/)
 })
 
 test('a folder with a manifest of something else is what it was', async (t) => {

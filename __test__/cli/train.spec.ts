@@ -254,7 +254,7 @@ test('reports wrong use and bad input', async (t) => {
   )
   await wrong(['text.txt', '--objective', 'skip-gram', '--out', 'text.txt'], 1, /a file; name a folder/)
   await wrong(['text.txt', '--objective', 'skip-gram', '--out', 'new', '--resume'], 1, /nothing was saved/)
-  await wrong(['text.txt', '--objective', 'classify', '--out', 'a'], 1, /needs two classes/)
+  await wrong(['text.txt', '--objective', 'classify', '--out', 'a'], 1, /needs at least two classes/)
   await wrong(
     ['text.txt', '--objective', 'skip-gram', '--ouut', 'a'],
     2,

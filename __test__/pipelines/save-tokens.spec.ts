@@ -462,13 +462,13 @@ test('verify finds a changed byte, and damage that digests do not show', async (
   t.is(inspectTokens(info.path).ids, info.ids)
   t.throws(() => inspectTokens(info.path, { verify: true }), {
     instanceOf: FormatError,
-    message: /its bytes are others than were written/,
+    message: /its bytes differ from those that were written/,
   })
   const manifest = join(info.path, 'manifest.json')
   writeFileSync(manifest, readFileSync(manifest, 'utf8').replace(info.files.ids.sha256, digest))
   const error = t.throws(() => inspectTokens(info.path, { verify: true }), {
     instanceOf: FormatError,
-    message: /50257 is no id of its vocabulary/,
+    message: /50257 at position \d+ is not an id of its vocabulary/,
   })
   t.is(error.offset, 4)
 })

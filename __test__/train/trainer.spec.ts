@@ -270,9 +270,9 @@ test('rejects sources that cannot be learned from', async (t) => {
   await says(
     pieces('a b b'),
     { ...PAIRS, minCount: 5 },
-    /minCount 5 leaves no word .* comes 2 times; give more text, or a smaller minCount/,
+    /minCount 5 leaves no word .* occurs 2 times; give more text or a smaller minCount/,
   )
-  await says(pieces('a b'), { ...PAIRS, minCount: 5 }, /comes once;/)
+  await says(pieces('a b'), { ...PAIRS, minCount: 5 }, /occurs once;/)
   await says(new Uint32Array(), { ...PAIRS, vocabSize: 5 }, /empty/)
   await says(new Uint32Array([1, 2]), PAIRS, /vocabSize/)
   await says(new Int32Array([1, -2]), { ...PAIRS, vocabSize: 5 }, /id -2 at \[1\] is not from 0/)

@@ -78,7 +78,7 @@ test('a folder that does not fit the options is an error that says what to do', 
   const run = (options: TrainerOptions) => new Trainer({ folder }, options).run()
   await t.throwsAsync(run({ ...NEXT, vocabSize: 100 }), {
     instanceOf: UsageError,
-    message: /vocabSize 100 is less than the 50257 tokens of .*: make it at least that, or leave it out/,
+    message: /vocabSize 100 is less than the 50257 tokens of .*: give at least that, or leave it out/,
   })
   await t.throwsAsync(run({ ...NEXT, tokenizer: Tokenizer.load('r50k_base') }), {
     instanceOf: UsageError,

@@ -183,7 +183,7 @@ function parseManifest(text: string, folder: string): TokensInfo {
   if (!isArray(sources)) throw wrong(`"sources" is ${show(sources)}, not an array`)
   const range = (value: unknown, what: string, most: number): [number, number] => {
     const isRange = isArray(value) && value.length === 2 && size(value[0], what, most) <= size(value[1], what, most)
-    if (!isRange) throw wrong(`"${what}" is ${show(value)}, not a begin and an end`)
+    if (!isRange) throw wrong(`"${what}" is ${show(value)}, not [start, end]`)
     return [value[0], value[1]]
   }
   const part = (value: unknown, i: number): TokensPart => {

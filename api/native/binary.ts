@@ -63,7 +63,7 @@ function ofPackage(platform: Platform): Binary {
   const found = installedVersion(name)
   if (found === null) throw missing(name, wanted)
   if (found !== wanted) {
-    const what = `${name} is version ${found}, and this tokenbed is ${wanted}`
+    const what = `${name} is version ${found}, but this tokenbed is version ${wanted}`
     throw failure(
       'version',
       what,
@@ -102,7 +102,7 @@ export function checkVersion({ path, source }: Binary, version: string): void {
   const mend = source === 'package' ? reinstall(`tokenbed-${currentPlatform()}`) : source === 'build' ? BUILD : OTHER
   throw failure(
     'version',
-    `${path} is version ${version}, and this tokenbed is ${wanted}`,
+    `${path} is version ${version}, but this tokenbed is version ${wanted}`,
     `${path}, version ${version}`,
     `version ${wanted}`,
     mend,

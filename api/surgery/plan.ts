@@ -100,7 +100,7 @@ function checkNew(
     throw new UsageError(`${where}: count is given, but the vocabulary has no counts`)
   if (count !== undefined) checkSize(count, `${where}: count`)
   if (from === 'mean' && given.kept === 0)
-    throw new UsageError(`${where}: no rows stay whose mean the new row could be: give from`)
+    throw new UsageError(`${where}: no rows stay whose mean the new row could be: give the option from`)
   checkRowSource(from, given.size, `${where}: from`)
 }
 

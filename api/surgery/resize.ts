@@ -172,9 +172,7 @@ function agreedSize(
   }
   const other = others.find(({ length }) => length !== size)
   if (other)
-    throw new ShapeError(
-      `${where}: "${first.name}" has ${size} rows, but ${other.what}: the numbers must be equal, one for each token`,
-    )
+    throw new ShapeError(`${where}: "${first.name}" has ${size} rows, but ${other.what}: both need one for each token`)
   if (size > 2 ** 31 - 1) throw new UsageError(`${where}: there must be at most 2^31 - 1 rows, not ${size}`)
   return size
 }

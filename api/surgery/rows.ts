@@ -73,7 +73,7 @@ export function idsOf(list: unknown, size: number, where: string, repeats = fals
   const ids = eachOf(list as ArrayLike<unknown>, (value, i) => {
     const id = typeof value === 'number' || typeof value === 'bigint' ? Number(value) : NaN
     const isId = Number.isInteger(id) && id >= 0 && id < size
-    if (!isId) throw new UsageError(`${where}[${i}] is ${show(value)}, which is not the id of one of ${size} rows`)
+    if (!isId) throw new UsageError(`${where}[${i}] is ${show(value)}, which is not an id of the ${size} rows`)
     if (seen[id] === 1 && !repeats) throw new UsageError(`${where}[${i}]: id ${id} appears twice`)
     seen[id] = 1
     return id
@@ -110,11 +110,11 @@ export function checkRows(tensor: Tensor, mapping: Mapping, padding: number | un
   const { row: bad } = call(native.firstRowNotFinite(tensor.dtype, tensor.operand(), row, ids))
   if (bad !== undefined && bad !== null)
     throw new UsageError(
-      `${where}: row ${bad} has elements that are not finite, and would make the mean of a new row NaN or infinite: remove it, or give from`,
+      `${where}: row ${bad} has elements that are not finite, and would make the mean of a new row NaN or infinite: remove it, or give the option from`,
     )
   if (all && padding !== undefined && staying(mapping, padding).length === 0)
     throw new UsageError(
-      `${where}: only the padding row stays, so a new row cannot be the mean of the others: give from`,
+      `${where}: only the padding row stays, so a new row cannot be the mean of the others: give the option from`,
     )
 }
 

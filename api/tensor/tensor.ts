@@ -171,7 +171,7 @@ export class Tensor extends Elements {
       throw new DTypeError(`requiresGrad: only a tensor of floats can have a gradient, not one of ${this.dtype}`)
     if (!value && this.#node !== null) {
       throw new UsageError(
-        'requiresGrad: this tensor was computed from tensors that require gradients, so it requires one too: use detach() for one without',
+        'requiresGrad: this tensor was computed from tensors that require gradients, so it requires one too: detach() gives a tensor that does not',
       )
     }
     this.#requiresGrad = value
@@ -201,9 +201,9 @@ export class Tensor extends Elements {
     if (!(grad instanceof Tensor) && !(grad instanceof SparseGrad))
       throw new UsageError(`${where} must be a tensor, a SparseGrad or null, not ${show(grad)}`)
     if (!sameShape(grad.shape, this.shape))
-      throw new ShapeError(`${where}: shape must be ${shown(this.shape)}, as of the tensor, not ${shown(grad.shape)}`)
+      throw new ShapeError(`${where} must have the shape of the tensor, ${shown(this.shape)}, not ${shown(grad.shape)}`)
     if (grad.dtype !== this.dtype)
-      throw new DTypeError(`${where}: dtype must be ${this.dtype}, as of the tensor, not ${grad.dtype}`)
+      throw new DTypeError(`${where} must have the dtype of the tensor, ${this.dtype}, not ${grad.dtype}`)
     this.#leaf().replace(grad instanceof Tensor ? grad : TableGradient.of(grad), true)
   }
 
@@ -265,7 +265,8 @@ export class Tensor extends Elements {
 
   /** The only element. @throws ShapeError if there is not exactly one. */
   item(): number {
-    if (this.size !== 1) throw new ShapeError(`item: the tensor must have one element, not shape ${shown(this.shape)}`)
+    if (this.size !== 1)
+      throw new ShapeError(`item: the tensor must have exactly one element, but has the shape ${shown(this.shape)}`)
     return this.checkWhole(Number(elementAt(this.borrow(), this.dtype, 0)))
   }
 

@@ -111,7 +111,7 @@ function ofFolder({ path, verify }: Source & { kind: 'folder' }, { options, toke
   if (tokenizer !== null) checkEncoder(info, tokenizer, where)
   if (options.vocabSize !== 0 && options.vocabSize < info.vocabSize) {
     throw new UsageError(
-      `${where}: vocabSize ${options.vocabSize} is less than the ${info.vocabSize} tokens of ${path}: make it at least that, or leave it out`,
+      `${where}: vocabSize ${options.vocabSize} is less than the ${info.vocabSize} tokens of ${path}: give at least that, or leave it out`,
     )
   }
   return folder.corpus()

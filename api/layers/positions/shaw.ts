@@ -92,7 +92,7 @@ export class ShawRelativePositions extends Learned {
       (key.shape[0] !== batch || key.shape[1] !== heads || key.shape[3] !== dim || keys < queries)
     ) {
       throw new ShapeError(
-        `${where}: keys ${shown(key.shape)} do not match queries ${shown(query.shape)}: only the length may differ, and must not be less`,
+        `${where}: keys ${shown(key.shape)} do not match queries ${shown(query.shape)}: the shapes must be equal, except that keys may be longer`,
       )
     }
     const sizes = { batch, heads, queries, keys, dim, offset: keys - queries }

@@ -122,7 +122,7 @@ export class TransformerXLPositions extends Learned {
     }
     if (!sameShape(key.shape, [batch, heads, keys, headDim]) || keys < queries) {
       throw new ShapeError(
-        `${where}: keys ${shown(key.shape)} do not match queries ${shown(query.shape)}: only the length may differ, and must not be less`,
+        `${where}: keys ${shown(key.shape)} do not match queries ${shown(query.shape)}: the shapes must be equal, except that keys may be longer`,
       )
     }
     const sizes = { batch, heads, queries, keys, dim: headDim, offset: keys - queries }

@@ -81,7 +81,10 @@ fn halves<const N: usize>(row: &[f32], to: &mut [u8], bytes: impl Fn(f32) -> [u8
 pub fn dequantize(kernels: Kernels, table: RowTable<'_>, out: &mut [u8]) -> Result<()> {
     let row = 4 * table.dim();
     if table.rows().checked_mul(row) != Some(out.len()) {
-        return Err(Error::Shape(format!("a buffer of {} bytes does not fit the float32 elements of the table", out.len())));
+        return Err(Error::Shape(format!(
+            "a buffer of {} bytes does not fit the float32 elements of the table",
+            out.len()
+        )));
     }
     parallel_rows(out, row, row, |range, out| decode(kernels, table, range.start, out));
     Ok(())

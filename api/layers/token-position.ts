@@ -108,7 +108,7 @@ interface Bound {
 let isOwn: (value: unknown) => boolean
 
 const CONTENTS = new Contents<TokenPositionEmbedding<any>>('TokenPositionEmbedding', {
-  instead: 'stateDict() has its tensors, which share() lends to other threads and saveSafetensors writes',
+  instead: 'use the tensors of stateDict(), with share() for other threads or saveSafetensors for files',
 })
 
 /**
@@ -177,7 +177,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const eps = checkEps(layerNorm, where)
     const inits = partsOf(init, { token: true, position: learned, segment: kinds > 0 }, `${where}: init`)
     this.scale = Math.fround(checkNumber(scale, `${where}: scale`))
-    if (!Number.isFinite(this.scale)) throw new UsageError(`${where}: scale ${scale} is more than a float32 holds`)
+    if (!Number.isFinite(this.scale)) throw new UsageError(`${where}: scale ${scale} does not fit in a float32`)
     if (checkNumber(dropout, `${where}: dropout`) < 0 || dropout > 1) {
       throw new UsageError(`${where}: dropout must be a probability from 0 to 1, not ${dropout}`)
     }
@@ -189,7 +189,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     // If padding has a position of its own, that row of the position table is padding too.
     if (skipsPadding && this.#padding >= context!) {
       throw new UsageError(
-        `${where}: positions begin behind paddingIdx ${this.#padding}, which a contextLength of ${context} leaves no room for`,
+        `${where}: positions begin after paddingIdx ${this.#padding}: contextLength must be more than that, not ${context}`,
       )
     }
     this.position = (
@@ -308,7 +308,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const { signal, ...rest } = checkOptions(options, FORWARD_ASYNC_OPTIONS, where)
     if (this.training && this.dropout > 0) {
       throw new UsageError(
-        `${where}: with dropout ${this.dropout} in training results are forward's alone: call eval() first, or forward`,
+        `${where}: a layer that trains with dropout ${this.dropout} has no asynchronous lookup: call eval() first, or use forward`,
       )
     }
     const inputs = this.#read(ids, rest, where)
@@ -350,14 +350,15 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     where: string,
   ): ReadInputs {
     const ragged = isRagged(ids) ? ids : null
-    if (ragged !== null && shape !== undefined) throw new UsageError(`${where}: a Ragged has a shape: give no other`)
+    if (ragged !== null && shape !== undefined)
+      throw new UsageError(`${where}: a Ragged has its own shape: leave shape out`)
     const read = readIds(ragged === null ? (ids as Ids) : ragged.values, shape, where)
     const rank = read.shape.length
     if (rank !== 1 && rank !== 2) {
-      throw new ShapeError(`${where}: ids are (batch, length) or (length), not ${shown(read.shape)}`)
+      throw new ShapeError(`${where}: ids must have the shape (batch, length) or (length), not ${shown(read.shape)}`)
     }
     if (positions !== undefined && positionOffset !== undefined) {
-      throw new UsageError(`${where}: either positions or positionOffset, not both`)
+      throw new UsageError(`${where}: give either positions or positionOffset, not both`)
     }
     const offset = positionOffset === undefined ? 0 : checkSize(positionOffset, `${where}: positionOffset`)
     // Without ids there is no sequence, whatever length the shape claims.
@@ -365,29 +366,31 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     let at = positions === undefined ? undefined : spread(positions, read.shape, 'positions', 'ids', where)
     if ((at ?? mask) !== undefined && this.position === null) {
       throw new UsageError(
-        `${where}: positions or a mask, but the layer is of tokens alone: its model places them in attention`,
+        `${where}: a layer without a position table takes neither positions nor a mask: its model uses positions in attention`,
       )
     }
     const { skipsPadding } = this.#placing
     const first = skipsPadding ? this.#padding + 1 : 0
     if (ragged !== null) {
-      if (mask !== undefined) throw new UsageError(`${where}: a Ragged has no padding: give no mask`)
+      if (mask !== undefined) throw new UsageError(`${where}: a Ragged has no padding: leave mask out`)
       const rows = raggedPositions(ragged, offset + first, where)
       length = rows.longest
       at ??= rows.positions
     } else if (mask !== undefined) {
       if (positions !== undefined)
-        throw new UsageError(`${where}: either positions or a mask, from which they are counted, not both`)
+        throw new UsageError(`${where}: give either positions or a mask, from which positions are counted, not both`)
       const tokens = readMask(mask, where)
       if (!sameShape(tokens.shape, read.shape))
-        throw new ShapeError(`${where}: mask is ${shown(tokens.shape)} where ids are ${shown(read.shape)}`)
+        throw new ShapeError(
+          `${where}: mask must have the shape of the ids, ${shown(read.shape)}, not ${shown(tokens.shape)}`,
+        )
       at = skipping(tokens.array, undefined, read.shape, offset + first, skipsPadding ? this.#padding : 0, where)
     } else if (at === undefined && skipsPadding) {
       at = skipping(read.array, this.#padding, read.shape, offset + first, this.#padding, where)
     }
     if (this.position === null) at = undefined
     if (segments !== undefined && this.segment === null) {
-      throw new UsageError(`${where}: segments, but the layer has none: make it with the option segments`)
+      throw new UsageError(`${where}: the layer has no segment table for segments: make it with the option segments`)
     }
     const kinds = segments === undefined ? undefined : spread(segments, read.shape, 'segments', 'ids', where)
     const context = this.position === null ? this.#longest : this.position.numEmbeddings
@@ -395,9 +398,9 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       const longer =
         this.position === null
           ? ''
-          : '. A layer with a larger contextLength takes them, with the position.weight that interpolatePositions(position.weight, contextLength) makes'
+          : ': make a layer with a larger contextLength, and give it the result of interpolatePositions(position.weight, contextLength) as position.weight'
       throw new ShapeError(
-        `${where}: ${length} ids from position ${offset} on reach past the ${context} positions of contextLength${longer}`,
+        `${where}: ${length} ids from position ${offset} on exceed the ${context} positions of contextLength${longer}`,
       )
     }
     this.#catchUp(read)
@@ -553,7 +556,7 @@ function checkEps(layerNorm: unknown, where: string): number | null {
   if (layerNorm === undefined || layerNorm === false) return null
   if (layerNorm === true) return DEFAULT_EPS
   if (!isObject(layerNorm)) {
-    throw new UsageError(`${where}: layerNorm is true, false or { eps }, not ${show(layerNorm)}`)
+    throw new UsageError(`${where}: layerNorm must be true, false or { eps }, not ${show(layerNorm)}`)
   }
   const { eps } = checkOptions(layerNorm as { eps: number }, ['eps'], `${where}: layerNorm`)
   if (checkNumber(eps, `${where}: layerNorm.eps`) < 0)

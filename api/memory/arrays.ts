@@ -21,7 +21,7 @@ export function allocating<T>(bytes: number, make: () => T): T {
 /** What to throw if an allocation of `bytes` bytes threw `cause`: a MemoryError if V8 had no memory. */
 function refused(bytes: number, cause: unknown): unknown {
   if (!isRangeError(cause)) return cause
-  return new MemoryError(`cannot allocate ${bytes} bytes: dispose() of tensors that are no longer needed`, bytes, {
+  return new MemoryError(`cannot allocate ${bytes} bytes: dispose() tensors that you no longer need`, bytes, {
     cause,
   })
 }

@@ -78,7 +78,7 @@ function asJson(description: ModelDescription): string {
     if (!isRangeError(error)) throw error
   }
   throw new UsageError(
-    `saveModel: objective, labels, names of tensors and training would make a ${DESCRIPTION} of more than ${constants.MAX_STRING_LENGTH} bytes, which nobody can read: shorten them`,
+    `saveModel: with objective, labels, names of tensors and training, ${DESCRIPTION} would have more than ${constants.MAX_STRING_LENGTH} bytes and could not be read: shorten them`,
   )
 }
 
@@ -89,11 +89,7 @@ export function checkSeal(text: string, folder: string): void {
   const [, digest] = SEAL.exec(text) ?? []
   if (digest !== undefined && digest === sha256(Buffer.from(withDigest(text, NONE)))) return
   const path = join(folder, DESCRIPTION)
-  throw new FormatError(
-    `${path}: its text is not the one that was saved, by its digest: it is damaged or was edited`,
-    path,
-    0,
-  )
+  throw new FormatError(`${path}: its digest does not match its text: it is damaged or was edited`, path, 0)
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -111,14 +107,17 @@ export function parseDescription(text: string, folder: string): ModelDescription
     it = JSON.parse(text)
   } catch (error) {
     const [, at] = /position (\d+)/.exec((error as Error).message) ?? []
-    throw wrong(`no JSON: ${(error as Error).message}`, at === undefined ? text.length : Number(at))
+    throw wrong(`it is not JSON: ${(error as Error).message}`, at === undefined ? text.length : Number(at))
   }
-  if (!isObject(it) || it.format !== FORMAT) throw wrong(`not the description of a model: "format" must be "${FORMAT}"`)
+  if (!isObject(it) || it.format !== FORMAT)
+    throw wrong(`it is not the description of a model: "format" must be "${FORMAT}"`)
   const { version } = it
   if (!isSize(version) || (version as number) < 1)
-    throw wrong(`"version" must be a number from 1 on, not ${show(version)}`)
+    throw wrong(`"version" must be a whole number of at least 1, not ${show(version)}`)
   if ((version as number) > VERSION)
-    throw wrong(`version ${version} of the format, and this tokenbed reads up to ${VERSION}: install a later one`)
+    throw wrong(
+      `it has version ${version} of the format, but this tokenbed reads versions up to ${VERSION}: install a later one`,
+    )
   const expect = (holds: boolean, name: string, what: string) => {
     if (!holds) throw wrong(`"${name}" must be ${what}, not ${show(it[name])}`)
   }
@@ -138,7 +137,8 @@ export function parseDescription(text: string, folder: string): ModelDescription
     'model.safetensors',
     ...(isObject(it.vocabulary) && isText(it.vocabulary.file) ? [it.vocabulary.file] : []),
   ]
-  for (const name of needed) expect(isText((it.files as Digests)[name]), 'files', `digests by name, of ${name} too`)
+  for (const name of needed)
+    expect(isText((it.files as Digests)[name]), 'files', `digests by name, including that of ${name}`)
   return it as unknown as ModelDescription
 }
 

@@ -201,7 +201,7 @@ export function readDescription(folder: string): string {
   } catch (error) {
     if (!isMissing(error)) throw error
     const why = existsSync(folder)
-      ? `${folder} has no ${DESCRIPTION}: it is no folder that saveModel wrote`
+      ? `${folder} has no ${DESCRIPTION}: saveModel did not write this folder`
       : `there is no folder ${folder}`
     throw new FileError(why, path, (error as FileError).cause)
   }
@@ -233,7 +233,7 @@ export function ofOneSave<T>(folder: string, read: (text: string) => T): T {
       if (performance.now() > end) {
         const path = join(folder, DESCRIPTION)
         throw new FileError(
-          `${folder} was saved again ${replaced} times while it was read, for ${LONGEST / 1e3} s: load it when it is saved less often`,
+          `${folder} was saved ${replaced} times during the ${LONGEST / 1e3} s in which it was read: load it when it is saved less often`,
           path,
           error,
         )
@@ -294,7 +294,7 @@ export function findFile<T>(
   const other = whatElseAt(path)
   if (other !== null) throw new FormatError(`${path}: ${other} (at byte 0)`, path, 0)
   throw new FormatError(
-    `${path} is not the file that ${DESCRIPTION} was written with: its digest is another (one of the two was replaced or changed)`,
+    `${path} is not the file that ${DESCRIPTION} belongs to: its digest differs (one of the two was replaced or changed)`,
     path,
     0,
   )

@@ -65,7 +65,7 @@ export class Elements {
   /** Elements over a storage, from byte `offset` on. They belong to the innermost scope. @internal */
   constructor(storage: Storage, offset: number, dtype: DType, shape: readonly number[]) {
     if (!Storage.is(storage))
-      throw new UsageError('a Tensor is made by tensor(), zeros(), randn() and the like, not by new')
+      throw new UsageError('a Tensor comes from functions such as tensor(), zeros() and randn(), not from new')
     this.shape = Object.freeze(shape)
     this.dtype = dtype
     this.size = sizeOf(shape)

@@ -75,17 +75,17 @@ export function readIds(ids: Ids, shape: readonly number[] | undefined, where: s
   }
   if (ArrayBuffer.isView(ids)) {
     const kind = kindName(ids) ?? 'DataView'
-    throw new DTypeError(`${where}: ids are integers, and ${kind} holds none: use Int32Array or Uint32Array`)
+    throw new DTypeError(`${where}: ids must be integers, not a ${kind}: use Int32Array or Uint32Array`)
   }
   throw new UsageError(
-    `${where}: ids are an integer tensor, an integer typed array or nested arrays of integers, not ${show(ids)}`,
+    `${where}: ids must be an integer tensor, an integer typed array or nested arrays of integers, not ${show(ids)}`,
   )
 }
 
 function integers(ids: Tensor, where: string): IntArray {
   if (ids.dtype === 'int32' || ids.dtype === 'int64' || ids.dtype === 'int8' || ids.dtype === 'uint8')
     return ids.steady() as IntArray
-  throw new DTypeError(`${where}: ids are integers, not ${ids.dtype}: write ids.to('int32')`)
+  throw new DTypeError(`${where}: ids must be integers, not ${ids.dtype}: write ids.to('int32')`)
 }
 
 function reshaped(length: number, shape: readonly number[], where: string): readonly number[] {
@@ -121,6 +121,6 @@ function fromWide(leaves: unknown[], shape: readonly number[], where: string): I
     const id = leaves[i]
     const fits = typeof id === 'bigint' ? BigInt.asIntN(64, id) === id : Number.isSafeInteger(id)
     if (fits) return BigInt(id as number | bigint)
-    throw new UsageError(`${where}: id ${show(id)} at ${shown(unravel(i, shape))} is not an integer of 64 bits`)
+    throw new UsageError(`${where}: id ${show(id)} at ${shown(unravel(i, shape))} is not a 64-bit integer`)
   })
 }

@@ -18,11 +18,11 @@ function checkSeed(seed: unknown, where: string): bigint {
   const whole = typeof seed === 'bigint' || Number.isSafeInteger(seed)
   const big = whole ? BigInt(seed as number | bigint) : null
   if (big !== null && big >= -(2n ** 63n) && big < 2n ** 64n) return big
-  throw new UsageError(`${where}: a seed is a whole number from -2^63 to 2^64 - 1, not ${show(seed)}`)
+  throw new UsageError(`${where}: a seed must be a whole number from -2^63 to 2^64 - 1, not ${show(seed)}`)
 }
 
 const CONTENTS = new Contents<Generator>('Generator', {
-  instead: 'getState() has its state, setState() goes on from it',
+  instead: 'save getState() and restore it with setState()',
 })
 
 /** A Mersenne Twister (MT19937): the same seed gives the same draws as `torch.Generator`. */
@@ -54,7 +54,7 @@ export class Generator {
 
   /** Continues from a state that `getState` or PyTorch gave. @throws UsageError for other bytes. */
   setState(state: Uint8Array): this {
-    if (!types.isUint8Array(state)) throw new UsageError(`setState: a state is a Uint8Array, not ${show(state)}`)
+    if (!types.isUint8Array(state)) throw new UsageError(`setState: a state must be a Uint8Array, not ${show(state)}`)
     checkAttached(state, 'setState')
     // Copy the bytes: those of a shared buffer could change while they are checked.
     check(native.generatorSetState(this.#native, Uint8Array.from(state)))
@@ -164,7 +164,7 @@ export function randperm(n: number, options?: { generator?: Generator }): Tensor
   const source = checkGenerator(generator, 'randperm')
   const { bytes } = facts('int32')
   const shape = checkShape([checkSize(n, 'randperm: n')], bytes, 'randperm')
-  if (n > 2 ** 31) throw new UsageError(`randperm: n must be at most 2^31, as int32 numbers no more, not ${n}`)
+  if (n > 2 ** 31) throw new UsageError(`randperm: n must be at most 2^31, because the result is int32, not ${n}`)
   const tensor = uninitialized('int32', shape)
   source.permutation(tensor.operand())
   return tensor

@@ -105,7 +105,7 @@ const loaded = new Map<string, Tokenizer>()
 type Handle = ReturnType<typeof native.tokenizerNew> & object
 
 const CONTENTS = new Contents<Tokenizer>('Tokenizer', {
-  instead: 'name and vocabSize say which it is: Tokenizer.load or Tokenizer.fromFile gives it wherever it is wanted',
+  instead: 'load it again with Tokenizer.load or Tokenizer.fromFile; name and vocabSize identify it',
 })
 
 /**
@@ -135,7 +135,7 @@ export class Tokenizer {
 
   private constructor(name: string, handle: Handle, isFile: boolean, key: typeof PRIVATE) {
     if (key !== PRIVATE) {
-      throw new UsageError("a Tokenizer is made by Tokenizer.load('gpt2') or Tokenizer.fromFile(path), not by new")
+      throw new UsageError("a Tokenizer comes from Tokenizer.load('gpt2') or Tokenizer.fromFile(path), not from new")
     }
     const facts = call(native.tokenizerFacts(handle))
     this.#native = handle
@@ -256,7 +256,7 @@ export class Tokenizer {
     options?: EncodeOptions & TruncationOptions & Partial<PaddingOptions>,
   ): PaddedBatch | { ids: Uint32Array; offsets: Uint32Array } {
     const where = 'Tokenizer.encodeBatch'
-    if (!isArray(texts)) throw new UsageError(`${where}: texts are an array of strings, not ${show(texts)}`)
+    if (!isArray(texts)) throw new UsageError(`${where}: texts must be an array of strings, not ${show(texts)}`)
     // `forEach` would skip the holes of an array.
     for (let i = 0; i < texts.length; i++) checkText(texts[i], `${where}: text ${i}`)
     const checked = checkOptions(options, BATCH_OPTIONS, where)
@@ -346,7 +346,7 @@ export interface TokenizerFile {
 }
 
 const DECODER = new Contents<TokenDecoder>('TokenDecoder', {
-  instead: 'it belongs to its thread, and to the text that it is in',
+  instead: 'it belongs to its thread and to the text that it decodes',
 })
 
 /**
@@ -359,7 +359,7 @@ export class TokenDecoder {
   readonly structuredClone = DECODER.uncloneable
 
   private constructor(handle: ReturnType<typeof native.decoderNew> & object, key: typeof PRIVATE) {
-    if (key !== PRIVATE) throw new UsageError('a TokenDecoder is made by tokenizer.decoder(), not by new')
+    if (key !== PRIVATE) throw new UsageError('a TokenDecoder comes from tokenizer.decoder(), not from new')
     this.#native = handle
   }
 

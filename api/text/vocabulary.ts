@@ -23,7 +23,7 @@ export function readVocabulary(name: string): Uint8Array {
     return fromBrotli(packed)
   } catch {
     throw new FormatError(
-      `${path}: a damaged vocabulary: install the package again, or build it with npm run build`,
+      `${path}: the vocabulary is damaged: install the package again, or build it with npm run build`,
       path,
       0,
     )

@@ -52,7 +52,7 @@ impl Lazy {
         if [parameter.param.len(), parameter.first.len(), parameter.second.len()] == [len; 3] {
             return Ok(());
         }
-        Err(Error::Shape(format!("a table and moments of other sizes than {} x {}", self.taken.len(), self.dim)))
+        Err(Error::Shape(format!("the table and its moments must have the size {} x {}", self.taken.len(), self.dim)))
     }
 
     /// Does step `at` (the first is 1) of Adam or AdamW on the rows of the gradient.
@@ -70,7 +70,7 @@ impl Lazy {
         self.check(&parameter)?;
         let update = optimizer.update::<f32>(at);
         let Update::Adam(now) = update else {
-            return Err(Error::Usage(format!("{optimizer:?} has no steps that rows could take later")));
+            return Err(Error::Usage(format!("{optimizer:?} cannot bring rows up to date later")));
         };
         rows::check(&update, &parameter, grad, self.taken.len())?;
         if self.steps.len() >= LONGEST {

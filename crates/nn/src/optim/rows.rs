@@ -46,7 +46,7 @@ pub(super) fn check<G: GradRows + ?Sized>(
     parameter.check(update, rows, grad.dim())?;
     match grad.ids().last() {
         Some(&last) if last as usize >= rows => {
-            Err(Error::Shape(format!("a gradient of row {last} for a table of {rows} rows")))
+            Err(Error::Shape(format!("the gradient has row {last}, but the table has only {rows} rows")))
         }
         _ => Ok(()),
     }

@@ -114,7 +114,7 @@ fn check_ascending(ids: &[u32]) -> Result<()> {
         None => Ok(()),
         Some(at) => {
             let (one, next) = (ids[at], ids[at + 1]);
-            Err(Error::Shape(format!("rows of a gradient ascend by id, and {next} stands behind {one}")))
+            Err(Error::Shape(format!("the ids of a gradient's rows must ascend, but {next} follows {one}")))
         }
     }
 }

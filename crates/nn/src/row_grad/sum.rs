@@ -67,7 +67,9 @@ fn check(rows: usize, dim: usize, out: &[f32]) -> Result<()> {
 
 fn check_ids(ids: &[u32], rows: usize) -> Result<()> {
     match ids.last() {
-        Some(&last) if last as usize >= rows => Err(Error::Shape(format!("row {last} of a table of {rows}"))),
+        Some(&last) if last as usize >= rows => {
+            Err(Error::Shape(format!("row {last} is out of range for a table of {rows} rows")))
+        }
         _ => Ok(()),
     }
 }
@@ -193,7 +195,7 @@ pub fn add_rows<G: GradRows + ?Sized>(grad: &G, rows: usize, out: &mut [f32]) ->
 /// of ids.
 pub fn merged_ids(a: &[u32], b: &[u32], out: &mut [u32]) -> Result<usize> {
     if out.len() < a.len() + b.len() {
-        return Err(Error::Shape(format!("no room for {} ids", a.len() + b.len())));
+        return Err(Error::Shape(format!("the result must have room for {} ids", a.len() + b.len())));
     }
     let mut count = 0;
     for (id, ..) in merged(a, b) {
@@ -230,7 +232,7 @@ pub fn merge_rows(a: Rows<'_>, b: Rows<'_>, format: OutFormat, out: &mut [f32]) 
     let pairs: Vec<_> = merged(a.ids(), b.ids()).into_list();
     check(pairs.len(), dim, out)?;
     if b.dim() != dim {
-        return Err(Error::Shape(format!("rows of {dim} and of {} elements", b.dim())));
+        return Err(Error::Shape(format!("the two gradients have rows of {dim} and of {} elements", b.dim())));
     }
     parallel_rows(out, dim.max(1), 3 * dim * size_of::<f32>(), |range, out| {
         for (&(_, i, j), out) in pairs[range].iter().zip(out.chunks_exact_mut(dim)) {

@@ -2,20 +2,19 @@
 
 use std::borrow::Cow;
 
-use super::letters::{Letters, NO_LETTER};
-use super::merge::{merge, merge_lengths};
-use super::pairs::Pairs;
+use super::alphabet::{Alphabet, NO_TOKEN};
+use super::ranks::{GONE, Ranks, SHORT};
 use super::seams::{Seams, Unknown};
 use super::{Encode, Merges, Settings, spelled};
 use crate::compiled::{Memo, NotNative, Tokens};
 use serde_json::Value;
-use tokenbed_memory::{Gather, List, Slice, filled, with_room};
+use tokenbed_memory::{Gather, List, Slice, filled};
 
 /// The model.
 pub(crate) struct CharBpe {
     tokens: Tokens,
-    pairs: Pairs,
-    letters: Letters,
+    ranks: Ranks,
+    alphabet: Alphabet,
     /// Where pieces may be cut; `None` if tokens depend on their place in a piece.
     seams: Option<Seams>,
     /// The token of each byte, if unknown characters become bytes.
@@ -39,7 +38,7 @@ struct UnknownToken {
 
 impl CharBpe {
     /// Compiles the model. The merges are ids of both halves, in the order of their ranks.
-    pub(crate) fn compile(settings: &Settings, tokens: Tokens, merges: Merges) -> Result<Self, NotNative> {
+    pub(crate) fn compile(settings: &Settings, tokens: Tokens, merges: &Merges) -> Result<Self, NotNative> {
         check_dropout(settings)?;
         let prefix = text(settings, "continuing_subword_prefix")?.unwrap_or_default();
         let suffix = text(settings, "end_of_word_suffix")?.unwrap_or_default();
@@ -50,18 +49,18 @@ impl CharBpe {
         };
         let bytes = flag(settings, "byte_fallback")?
             .then(|| (0..=u8::MAX).map(|byte| tokens.get(byte_token(byte).as_slice())).into_list());
-        let pairs = pairs(&tokens, &merges, prefix.len())?;
-        let letters = Letters::new(&tokens);
+        let ranks = Ranks::new(merges, &tokens, prefix.len())?;
+        let alphabet = Alphabet::new(&tokens);
         let seams = if prefix.is_empty() && suffix.is_empty() {
-            let behavior = behavior(bytes.as_deref(), &unknown, &tokens, &merges);
-            Some(Seams::new(&tokens, &letters, &merges, behavior))
+            let behavior = behavior(bytes.as_deref(), &unknown, &tokens, merges);
+            Some(Seams::new(&tokens, &alphabet, &merges, behavior))
         } else {
             None
         };
         Ok(Self {
             seams,
-            pairs,
-            letters,
+            ranks,
+            alphabet,
             bytes,
             unknown,
             prefix: prefix.to_owned(),
@@ -74,22 +73,26 @@ impl CharBpe {
     /// Whether no token crosses the place between two characters, wherever they stand.
     pub(crate) fn keep_apart(&self, before: char, after: char) -> bool {
         // A whole piece that is a token is not merged, so that there is no saying where it may be cut.
-        !self.whole && self.seams.as_ref().is_some_and(|seams| seams.keep_apart(&self.letters, before, after))
+        !self.whole && self.seams.as_ref().is_some_and(|seams| seams.keep_apart(&self.alphabet, before, after))
     }
 
-    /// Appends the ids of a part, and the number of bytes of each if wanted.
-    fn merged(&self, part: &str, out: &mut Vec<u32>, lengths: Option<&mut Vec<u32>>) -> Result<(), String> {
+    /// Appends the ids of a part.
+    fn merge(&self, part: &str, out: &mut Vec<u32>) -> Result<(), String> {
         let start = out.len();
-        let Some(lengths) = lengths else {
-            self.symbols(part, |id, _| out.put(id))?;
-            merge(&self.pairs, out, start);
+        self.symbols(part, |id, _| out.put(id))?;
+        let ids = &mut out[start..];
+        if ids.len() <= SHORT {
+            let count = self.ranks.merge_short(ids);
+            out.truncate(start + count);
             return Ok(());
-        };
-        self.symbols(part, |id, length| {
-            out.put(id);
-            lengths.put(length);
-        })?;
-        merge_lengths(&self.pairs, out, start, lengths);
+        }
+        self.ranks.merge_long(ids);
+        let mut kept = start;
+        for at in start..out.len() {
+            out[kept] = out[at];
+            kept += usize::from(out[at] != GONE);
+        }
+        out.truncate(kept);
         Ok(())
     }
 
@@ -103,12 +106,12 @@ impl CharBpe {
         for (at, c) in piece.char_indices() {
             let length = c.len_utf8();
             let id = if plain {
-                self.letters.get(c)
+                self.alphabet.get(c)
             } else {
                 self.spell(piece, at, length, &mut spelling);
-                self.tokens.get(&spelling).unwrap_or(NO_LETTER)
+                self.tokens.get(&spelling).unwrap_or(NO_TOKEN)
             };
-            if id != NO_LETTER {
+            if id != NO_TOKEN {
                 if let Some((id, length)) = waiting.take() {
                     put(id, length);
                 }
@@ -168,13 +171,13 @@ impl Encode for CharBpe {
             return Ok(());
         }
         let Some(seams) = &self.seams else {
-            return memo.get_or(piece.as_bytes(), out, |out| self.merged(piece, out, None));
+            return memo.get_or(piece.as_bytes(), out, |out| self.merge(piece, out));
         };
         let mut start = 0;
         while start < piece.len() {
-            let end = seams.next(&self.letters, piece, start);
+            let end = seams.next(&self.alphabet, piece, start);
             let part = &piece[start..end];
-            memo.get_or(part.as_bytes(), out, |out| self.merged(part, out, None))?;
+            memo.get_or(part.as_bytes(), out, |out| self.merge(part, out))?;
             start = end;
         }
         Ok(())
@@ -186,14 +189,24 @@ impl Encode for CharBpe {
             places.put((0, piece.len() as u32));
             return Ok(());
         }
-        let mut lengths = Vec::new();
+        let (mut ids, mut lengths) = (Vec::new(), Vec::new());
         let (mut start, mut at) = (0, 0);
         while start < piece.len() {
-            let end = self.seams.as_ref().map_or(piece.len(), |seams| seams.next(&self.letters, piece, start));
-            lengths.clear();
-            self.merged(&piece[start..end], out, Some(&mut lengths))?;
-            for &length in &lengths {
-                places.put((at, at + length));
+            let end = self.seams.as_ref().map_or(piece.len(), |seams| seams.next(&self.alphabet, piece, start));
+            (ids.clear(), lengths.clear());
+            self.symbols(&piece[start..end], |id, length| {
+                ids.put(id);
+                lengths.put(length);
+            })?;
+            self.ranks.merge_long(&mut ids);
+            for (&id, &length) in ids.iter().zip(&lengths) {
+                match places.last_mut() {
+                    Some(last) if id == GONE => last.1 += length,
+                    _ => {
+                        out.put(id);
+                        places.put((at, at + length));
+                    }
+                }
                 at += length;
             }
             start = end;
@@ -212,27 +225,6 @@ impl Encode for CharBpe {
     fn sizes(&self) -> (usize, usize) {
         (self.tokens.len(), self.tokens.end())
     }
-}
-
-/// The table of merges. `prefix` bytes are taken from the front of the right half before both are joined.
-pub(crate) fn pairs(tokens: &Tokens, merges: &[(u32, u32)], prefix: usize) -> Result<Pairs, NotNative> {
-    let mut joined = Vec::new();
-    let mut made = with_room(merges.len());
-    for &(left, right) in merges {
-        let (Some(before), Some(after)) = (tokens.token(left), tokens.token(right)) else {
-            return Err(NotNative::new("model: a merge of tokens that are not in the vocabulary"));
-        };
-        // A token must be longer than both of its halves: `merge` relies on it.
-        let after = after.get(prefix..).filter(|after| !after.is_empty() && !before.is_empty());
-        joined.clear();
-        joined.put_slice(before);
-        joined.put_slice(after.unwrap_or_default());
-        match tokens.get(&joined) {
-            Some(id) if after.is_some() => made.put([left, right, id]),
-            _ => return Err(NotNative::new("model: a merge into a token that is not in the vocabulary")),
-        }
-    }
-    Pairs::new(made.into_iter()).ok_or_else(|| NotNative::new("model: millions of tokens"))
 }
 
 /// How unknown characters behave at a seam.

@@ -1,45 +1,62 @@
-//! The tokens that are single characters.
+//! GPT-2's letters for bytes, in which the tokens of byte level models are spelled.
 
-use crate::compiled::Tokens;
-use tokenbed_memory::{List, filled};
+use tokenbed_memory::{List, Text};
 
-/// The id of each character that is a token: a table for each block of 256 characters that has one.
-pub(crate) struct Letters {
-    /// The number of the table of each block. Table 0 is empty.
-    blocks: Vec<u16>,
-    ids: Vec<u32>,
-}
+/// The letter of each byte: printable bytes stand for themselves, the others are the characters from U+0100 on.
+const LETTERS: [char; 256] = {
+    let mut letters = ['\0'; 256];
+    let (mut byte, mut next) = (0u32, 0x100u32);
+    while byte < 256 {
+        let code = if matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff) {
+            byte
+        } else {
+            next += 1;
+            next - 1
+        };
+        letters[byte as usize] = match char::from_u32(code) {
+            Some(letter) => letter,
+            None => '\0',
+        };
+        byte += 1;
+    }
+    letters
+};
 
-/// The id of a character that is no token.
-pub(crate) const NO_LETTER: u32 = u32::MAX;
+/// Number of characters of which some are letters: U+0000 to U+0143.
+const END: usize = 0x144;
 
-impl Letters {
-    pub(crate) fn new(tokens: &Tokens) -> Self {
-        let mut it = Self { blocks: filled(0, (char::MAX as usize >> 8) + 1), ids: filled(NO_LETTER, 256) };
-        for (id, token) in tokens.iter() {
-            let Some(c) = single(token) else { continue };
-            let block = &mut it.blocks[c as usize >> 8];
-            if *block == 0 {
-                // There are 4352 blocks.
-                *block = (it.ids.len() >> 8) as u16;
-                it.ids.fill_to(it.ids.len() + 256, NO_LETTER);
+/// The byte of each letter; 256 for other characters.
+const BYTES: [u16; END] = {
+    let mut bytes = [256; END];
+    let mut byte = 0;
+    while byte < 256 {
+        bytes[LETTERS[byte] as usize] = byte as u16;
+        byte += 1;
+    }
+    bytes
+};
+
+/// Appends the bytes that the letters of `token` stand for. Returns false, and appends nothing, if another character
+/// is among them.
+pub(crate) fn to_bytes(token: &str, out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    for letter in token.chars() {
+        match BYTES.get(letter as usize).and_then(|&byte| u8::try_from(byte).ok()) {
+            Some(byte) => out.put(byte),
+            None => {
+                out.truncate(start);
+                return false;
             }
-            it.ids[usize::from(*block) << 8 | c as usize & 255] = id;
         }
-        it
     }
-
-    /// The id of a character, or [`NO_LETTER`].
-    #[inline]
-    pub(crate) fn get(&self, c: char) -> u32 {
-        let block = self.blocks.get(c as usize >> 8).copied().unwrap_or(0);
-        self.ids.get(usize::from(block) << 8 | c as usize & 255).copied().unwrap_or(NO_LETTER)
-    }
+    true
 }
 
-/// The character that is the whole token.
-fn single(token: &[u8]) -> Option<char> {
-    let mut chars = std::str::from_utf8(token).ok()?.chars();
-    let c = chars.next()?;
-    chars.as_str().is_empty().then_some(c)
+/// Spells bytes with letters.
+pub(crate) fn of_bytes(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for &byte in bytes {
+        text.put_char(LETTERS[usize::from(byte)]);
+    }
+    text
 }

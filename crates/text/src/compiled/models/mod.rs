@@ -1,9 +1,10 @@
 //! The models: a piece of text becomes ids.
 
+mod alphabet;
+pub(crate) mod byte_bpe;
 mod char_bpe;
-mod letters;
-mod merge;
-mod pairs;
+pub(crate) mod letters;
+pub(crate) mod ranks;
 mod seams;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@
 //! side neither need nor change anything on the other, and on each side their order stays the same. Most words are
 //! apart in this sense, so each is encoded by itself and remembered.
 
-use super::letters::{Letters, NO_LETTER};
+use super::alphabet::{Alphabet, NO_TOKEN};
 use crate::compiled::Tokens;
 use tokenbed_memory::{List, filled, with_room};
 
@@ -41,7 +41,7 @@ const UNKNOWN: u32 = u32::MAX;
 
 impl Seams {
     /// The seams of a model in which each character is a token, or unknown.
-    pub(crate) fn new(tokens: &Tokens, letters: &Letters, merges: &[(u32, u32)], unknown: Unknown) -> Self {
+    pub(crate) fn new(tokens: &Tokens, alphabet: &Alphabet, merges: &[(u32, u32)], unknown: Unknown) -> Self {
         let mut far = filled(0u64, (merges.len() / 32).next_power_of_two().clamp(1 << 9, 1 << 14));
         let shift = 64 - (far.len() * 64).trailing_zeros();
         let mut near = filled([0; ROW], CLASSES as usize);
@@ -49,7 +49,7 @@ impl Seams {
         let mut edges = filled((UNKNOWN, UNKNOWN), tokens.end());
         for (id, token) in tokens.iter() {
             let text = std::str::from_utf8(token).unwrap_or_default();
-            let class = |c: Option<char>| c.map_or(UNKNOWN, |c| class(letters, c));
+            let class = |c: Option<char>| c.map_or(UNKNOWN, |c| class(alphabet, c));
             edges[id as usize] = (class(text.chars().next()), class(text.chars().next_back()));
         }
         for &(left, right) in merges {
@@ -66,14 +66,14 @@ impl Seams {
             }
         }
         let mut it = Self { near, far, shift, unknown: (unknown.joins_known, unknown.joins_unknown) };
-        it.unknown_near(letters);
+        it.unknown_near(alphabet);
         it
     }
 
     /// Sets the bits of ASCII characters that are unknown.
-    fn unknown_near(&mut self, letters: &Letters) {
+    fn unknown_near(&mut self, alphabet: &Alphabet) {
         let is_unknown = |class: u32| {
-            letters.get(if class == MARK_CLASS { MARK } else { class as u8 as char }) == NO_LETTER
+            alphabet.get(if class == MARK_CLASS { MARK } else { class as u8 as char }) == NO_TOKEN
         };
         let mut all: Vec<bool> = with_room(CLASSES as usize);
         all.put_all((0..CLASSES).map(is_unknown));
@@ -91,7 +91,7 @@ impl Seams {
 
     /// The end of the part that begins at `start`: the next place where the text may be cut, or its end.
     #[inline]
-    pub(crate) fn next(&self, letters: &Letters, text: &str, start: usize) -> usize {
+    pub(crate) fn next(&self, alphabet: &Alphabet, text: &str, start: usize) -> usize {
         let bytes = text.as_bytes();
         let mut at = start;
         let mut before = None;
@@ -102,11 +102,11 @@ impl Seams {
                 (MARK_CLASS, 3)
             } else {
                 match text.get(at..).and_then(|rest| rest.chars().next()) {
-                    Some(c) => (class(letters, c), c.len_utf8()),
+                    Some(c) => (class(alphabet, c), c.len_utf8()),
                     None => return bytes.len(),
                 }
             };
-            if before.is_some_and(|before| !self.joined(letters, before, class)) {
+            if before.is_some_and(|before| !self.joined(alphabet, before, class)) {
                 return at;
             }
             before = Some(class);
@@ -116,15 +116,15 @@ impl Seams {
     }
 
     #[inline]
-    fn joined(&self, letters: &Letters, before: u32, after: u32) -> bool {
+    fn joined(&self, alphabet: &Alphabet, before: u32, after: u32) -> bool {
         if after < CLASSES && let Some(row) = self.near.get(before as usize) {
             return row[after as usize >> 6] >> (after & 63) & 1 != 0;
         }
         // A class that is a character may be unknown, too.
         let is_unknown = |class: u32| match class {
             UNKNOWN => true,
-            MARK_CLASS => letters.get(MARK) == NO_LETTER,
-            0..MARK_CLASS => letters.get(class as u8 as char) == NO_LETTER,
+            MARK_CLASS => alphabet.get(MARK) == NO_TOKEN,
+            0..MARK_CLASS => alphabet.get(class as u8 as char) == NO_TOKEN,
             _ => false,
         };
         match (is_unknown(before), is_unknown(after)) {
@@ -137,19 +137,19 @@ impl Seams {
     }
 
     /// Whether no token crosses the place between two characters.
-    pub(crate) fn keep_apart(&self, letters: &Letters, before: char, after: char) -> bool {
-        !self.joined(letters, class(letters, before), class(letters, after))
+    pub(crate) fn keep_apart(&self, alphabet: &Alphabet, before: char, after: char) -> bool {
+        !self.joined(alphabet, class(alphabet, before), class(alphabet, after))
     }
 }
 
 /// The class of a character.
 #[inline]
-fn class(letters: &Letters, c: char) -> u32 {
+fn class(alphabet: &Alphabet, c: char) -> u32 {
     match c {
         '\0'..='\x7f' => c as u32,
         MARK => MARK_CLASS,
-        _ => match letters.get(c) {
-            NO_LETTER => UNKNOWN,
+        _ => match alphabet.get(c) {
+            NO_TOKEN => UNKNOWN,
             id => CLASSES + id,
         },
     }

@@ -26,8 +26,8 @@ fn compiled(model: &Value) -> Result<Box<dyn Encode>, NotNative> {
         _ => {
             let id = |token: &Value| tokens.get(token.as_str().unwrap().as_bytes()).unwrap();
             let merges = model["merges"].as_array().unwrap();
-            let merges = merges.iter().map(|merge| (id(&merge[0]), id(&merge[1]))).collect();
-            Box::new(CharBpe::compile(&settings, tokens, merges)?)
+            let merges: Vec<_> = merges.iter().map(|merge| (id(&merge[0]), id(&merge[1]))).collect();
+            Box::new(CharBpe::compile(&settings, tokens, &merges)?)
         }
     })
 }

@@ -13,6 +13,7 @@
 
 mod batch;
 mod bpe;
+mod compiled;
 mod decoder;
 mod documents;
 mod encoding;
@@ -41,5 +42,5 @@ pub use padding::{PaddedRows, Padding, Side};
 pub use special::{SpecialPolicy, SpecialSet};
 pub use split::Pattern;
 pub use stream::TextStream;
-pub use tokenizer::{RowOptions, Tokenizer};
+pub use tokenizer::{Engine, RowOptions, Tokenizer};
 pub use windows::{WindowId, Windows};

@@ -26,6 +26,15 @@ pub(crate) enum Kind {
     File(Box<FileTokenizer>),
 }
 
+/// What encodes texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// The engines of this crate.
+    Native,
+    /// The crate of the Hugging Face library.
+    Tokenizers,
+}
+
 /// How texts become rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowOptions {
@@ -106,6 +115,23 @@ impl Tokenizer {
         match self.kind() {
             Kind::Encoding(it) => it.name(),
             Kind::File(it) => it.name(),
+        }
+    }
+
+    /// What encodes texts.
+    pub fn engine(&self) -> Engine {
+        match self.kind() {
+            Kind::Encoding(_) => Engine::Native,
+            Kind::File(it) => it.engine(),
+        }
+    }
+
+    /// The part of the file that only the library's crate knows, such as `normalizer: Nmt`; `None` if the engine is
+    /// native.
+    pub fn engine_reason(&self) -> Option<&str> {
+        match self.kind() {
+            Kind::Encoding(_) => None,
+            Kind::File(it) => it.engine_reason(),
         }
     }
 

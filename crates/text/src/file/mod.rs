@@ -9,12 +9,12 @@ mod check;
 mod cut;
 mod decode;
 mod json;
-mod limits;
+pub(crate) mod limits;
 mod load;
 mod normal;
-mod oniguruma;
+pub(crate) mod oniguruma;
 mod outlook;
-mod pattern;
+pub(crate) mod pattern;
 mod patterns;
 mod word_piece;
 
@@ -37,6 +37,7 @@ use crate::offsets::{self, Finish, Found, Located, Trims};
 use crate::padding::Side;
 use crate::panics::caught;
 use crate::special::{Searches, SpecialPolicy, SpecialSet};
+use crate::tokenizer::Engine;
 use added::Look;
 use certain::Cut;
 use tokenbed_memory::{Gather, List, Set, Slice};
@@ -211,6 +212,15 @@ impl FileTokenizer {
 
     pub(crate) fn name(&self) -> &str {
         &self.origin.name
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        Engine::Tokenizers
+    }
+
+    /// The part that only the library's crate knows.
+    pub(crate) fn engine_reason(&self) -> Option<&str> {
+        Some("not compiled yet")
     }
 
     pub(crate) fn special_tokens(&self) -> &[(String, u32)] {

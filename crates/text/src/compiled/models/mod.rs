@@ -1,5 +1,9 @@
 //! The models: a piece of text becomes ids.
 
+pub(crate) mod byte_bpe;
+pub(crate) mod letters;
+pub(crate) mod ranks;
+
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};

@@ -8,10 +8,13 @@ pub(crate) mod ranks;
 mod seams;
 #[cfg(test)]
 mod tests;
+mod prefixes;
+mod unigram;
 mod word_level;
 mod word_piece;
 
 pub(crate) use char_bpe::CharBpe;
+pub(crate) use unigram::Unigram;
 pub(crate) use word_level::WordLevel;
 pub(crate) use word_piece::WordPiece;
 

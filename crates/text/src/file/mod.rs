@@ -7,7 +7,7 @@
 
 mod added;
 mod certain;
-mod check;
+pub(crate) mod check;
 mod cut;
 mod decode;
 mod json;

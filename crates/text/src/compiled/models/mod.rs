@@ -8,6 +8,7 @@ pub(crate) mod ranks;
 mod seams;
 #[cfg(test)]
 mod tests;
+mod prefixes;
 mod unigram;
 mod word_level;
 mod word_piece;

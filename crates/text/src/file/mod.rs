@@ -243,7 +243,7 @@ impl FileTokenizer {
                 Spared::These(spared)
             }
         };
-        Prepared { file: self, searches: policy.searches(&self.special), spared }
+        Prepared { file: self, searches: policy.refusals(&self.special), spared }
     }
 }
 

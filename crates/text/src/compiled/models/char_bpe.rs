@@ -76,6 +76,21 @@ impl CharBpe {
         !self.whole && self.seams.as_ref().is_some_and(|seams| seams.keep_apart(&self.alphabet, before, after))
     }
 
+    /// Appends the ids of a word, part by part.
+    fn parts(&self, seams: &Seams, word: &str, memo: &mut Memo, out: &mut Vec<u32>) -> Result<(), String> {
+        let mut start = 0;
+        while start < word.len() {
+            let end = seams.next(&self.alphabet, word, start);
+            let part = &word[start..end];
+            if start == 0 && end == word.len() {
+                return self.merge(part, out);
+            }
+            memo.get_or(part.as_bytes(), out, |out| self.merge(part, out))?;
+            start = end;
+        }
+        Ok(())
+    }
+
     /// Appends the ids of a part.
     fn merge(&self, part: &str, out: &mut Vec<u32>) -> Result<(), String> {
         let start = out.len();
@@ -175,10 +190,15 @@ impl Encode for CharBpe {
         };
         let mut start = 0;
         while start < piece.len() {
-            let end = seams.next(&self.alphabet, piece, start);
-            let part = &piece[start..end];
-            memo.get_or(part.as_bytes(), out, |out| self.merge(part, out))?;
+            let end = seams.word(&self.alphabet, piece, start);
+            let word = &piece[start..end];
             start = end;
+            if memo.get(word.as_bytes(), out) {
+                continue;
+            }
+            let first = out.len();
+            self.parts(seams, word, memo, out)?;
+            memo.keep(word.as_bytes(), &out[first..]);
         }
         Ok(())
     }

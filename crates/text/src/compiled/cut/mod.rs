@@ -78,6 +78,26 @@ impl Pieces {
         &self.places
     }
 
+    /// Gives back what a long text took, beyond some `kept` bytes.
+    pub(crate) fn shrink(&mut self, kept: usize) {
+        self.list.clear();
+        self.next.clear();
+        self.found.clear();
+        self.parts.clear();
+        self.places.clear();
+        self.next_places.clear();
+        self.text.clear();
+        self.next_text.clear();
+        self.list.shrink_to(kept / 8);
+        self.next.shrink_to(kept / 8);
+        self.found.shrink_to(kept / 16);
+        self.parts.shrink_to(kept / 16);
+        self.places.shrink_to(kept / 8);
+        self.next_places.shrink_to(kept / 8);
+        self.text.shrink_to(kept);
+        self.next_text.shrink_to(kept);
+    }
+
     /// Begins a section; `places` are those of its bytes, if they are wanted.
     fn begin(&mut self, section: &str, places: Option<&[(u32, u32)]>) {
         self.list.clear();

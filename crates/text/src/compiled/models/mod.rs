@@ -4,11 +4,11 @@ mod alphabet;
 pub(crate) mod byte_bpe;
 mod char_bpe;
 pub(crate) mod letters;
+mod prefixes;
 pub(crate) mod ranks;
 mod seams;
 #[cfg(test)]
 mod tests;
-mod prefixes;
 mod unigram;
 mod word_level;
 mod word_piece;
@@ -50,7 +50,26 @@ pub(crate) trait Encode {
 }
 
 /// The model of a file.
-pub(crate) enum Model {}
+pub(crate) enum Model {
+    ByteBpe(byte_bpe::ByteBpe),
+    CharBpe(CharBpe),
+    WordPiece(WordPiece),
+    WordLevel(WordLevel),
+    Unigram(Unigram),
+}
+
+impl Model {
+    /// The model, whatever its kind.
+    pub(crate) fn encoder(&self) -> &dyn Encode {
+        match self {
+            Self::ByteBpe(model) => model,
+            Self::CharBpe(model) => model,
+            Self::WordPiece(model) => model,
+            Self::WordLevel(model) => model,
+            Self::Unigram(model) => model,
+        }
+    }
+}
 
 /// A list of merges in the order of the file: the ids of both halves.
 pub(crate) type Merges = Vec<(u32, u32)>;

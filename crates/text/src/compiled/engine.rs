@@ -20,7 +20,7 @@ use tokenbed_memory::{Gather, List, owned};
 /// A file whose parts are all known.
 pub(crate) struct Compiled {
     /// Tells the memories of threads apart.
-    number: u64,
+    pub(super) number: u64,
     pub(super) added: Added,
     pub(super) normal: Normal,
     pub(super) cuts: Cuts,
@@ -56,8 +56,8 @@ impl Compiled {
         let takes_bytes = file.model.kind == "BPE" && ByteBpe::fits(&file.model.settings);
         let cuts = Cuts::compile(file.part("pre_tokenizer"), takes_bytes, limits, &mut spent)?;
         let list = file.part("added_tokens").clone();
-        let model = model(file.model, cuts.are_bytes(), limits)?;
-        let added = Added::compile(&list, &model, &normal, limits)?;
+        let model = model(file.model, cuts.are_bytes())?;
+        let added = Added::compile(&list, model.encoder(), &normal, limits)?;
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         Ok(Self { number, added, normal, cuts, model, limits })
     }
@@ -276,7 +276,7 @@ fn encode_pieces<M: Encode>(
     Ok(())
 }
 
-fn model(part: ModelPart, are_bytes: bool, limits: Limits) -> Result<Model, NotNative> {
+fn model(part: ModelPart, are_bytes: bool) -> Result<Model, NotNative> {
     let ModelPart { kind, settings, tokens, merges, scores } = part;
     Ok(match (kind.as_str(), merges, scores) {
         ("BPE", Some(merges), None) if are_bytes => Model::ByteBpe(ByteBpe::compile(&settings, tokens, &merges)?),
@@ -286,18 +286,4 @@ fn model(part: ModelPart, are_bytes: bool, limits: Limits) -> Result<Model, NotN
         ("Unigram", None, Some(scores)) => Model::Unigram(Unigram::compile(&settings, tokens, scores)?),
         _ => return Err(NotNative::new(format!("model: {kind}"))),
     })
-}
-
-impl Compiled {
-    /// Appends the ids of the front of an unfinished text, up to the last place where it may be cut.
-    pub(crate) fn encode_certain(
-        &self,
-        _text: &str,
-        _spared: &dyn Fn(u32) -> bool,
-        _goes_on: bool,
-        _is_sound: &dyn Fn(usize) -> bool,
-        _out: &mut Vec<u32>,
-    ) -> Result<usize, Fault> {
-        Ok(0)
-    }
 }

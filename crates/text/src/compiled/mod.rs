@@ -8,6 +8,7 @@
 
 mod added;
 mod aligned;
+mod certain;
 mod cut;
 mod desk;
 mod engine;
@@ -17,6 +18,7 @@ mod normal;
 mod pattern;
 pub(crate) mod read;
 mod room;
+mod stream;
 mod tokens;
 
 pub(crate) use aligned::Aligned;

@@ -60,7 +60,7 @@ impl Added {
     /// Compiles the `added_tokens` of a file. Ids are those that the library gives: the model's, or the next ones.
     pub(crate) fn compile(
         list: &Value,
-        model: &impl Encode,
+        model: &dyn Encode,
         normal: &Normal,
         limits: Limits,
     ) -> Result<Self, NotNative> {

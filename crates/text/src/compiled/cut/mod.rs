@@ -8,6 +8,7 @@ mod kinds;
 mod matcher;
 mod punctuation;
 mod scanner;
+mod stream;
 
 use crate::file::limits::{Budget, Limits};
 use tokenbed_memory::{List, Text};
@@ -15,6 +16,7 @@ use tokenbed_memory::{List, Text};
 use super::models::letters;
 use matcher::Split;
 use scanner::Scanner;
+use stream::Decided;
 
 /// A compiled pre-tokenizer.
 pub(crate) struct Cuts {
@@ -27,8 +29,8 @@ pub(crate) struct Cuts {
 }
 
 enum Step {
-    /// A pattern that is known.
-    Scan(Scanner),
+    /// A pattern that is known, or several, and how far their matches are decided.
+    Scan(Scanner, Vec<Decided>),
     /// White space is dropped, and characters of punctuation stand alone.
     Bert,
     Split(Split),
@@ -199,8 +201,22 @@ impl Cuts {
     ) -> Result<(), String> {
         pieces.begin(section, places);
         for step in &self.steps {
+            self.take(step, section, is_front, budget, pieces)?;
+        }
+        if !self.steps.is_empty() && budget.is_spent() { Err(self.limits.slow()) } else { Ok(()) }
+    }
+
+    /// Takes one step.
+    fn take(
+        &self,
+        step: &Step,
+        section: &str,
+        is_front: bool,
+        budget: &Budget,
+        pieces: &mut Pieces,
+    ) -> Result<(), String> {
             match step {
-                Step::Scan(scanner) => {
+                Step::Scan(scanner, _) => {
                     each(pieces, section, |text, start, end, out| scanner.cut(text, start, end, out));
                 }
                 Step::Bert => each(pieces, section, matcher::bert),
@@ -234,8 +250,7 @@ impl Cuts {
             if self.grows && pieces.text(section).len() > budget.bytes {
                 return Err(self.limits.grows());
             }
-        }
-        if !self.steps.is_empty() && budget.is_spent() { Err(self.limits.slow()) } else { Ok(()) }
+            Ok(())
     }
 
     fn split(&self, split: &Split, section: &str, budget: &Budget, pieces: &mut Pieces) -> Result<(), String> {

@@ -1,12 +1,14 @@
 //! Encodes and decodes text with an encoding (tiktoken: `Encoding`).
 
+use crate::batch::{self, GoOn};
 use crate::bpe::{Bpe, Recent};
 use crate::encoding::Encoding;
 use crate::error::{TextError, fit_u32};
 use crate::file::Habits;
 use crate::padding::Side;
+use crate::parts::{PART, Parts};
 use crate::special::Searches;
-use tokenbed_memory::{List, with_room};
+use tokenbed_memory::{Gather, List, with_room};
 
 /// An encoding with its vocabulary. It is immutable, so any number of threads may use it.
 pub(crate) struct Tiktoken {
@@ -63,6 +65,28 @@ impl Tiktoken {
     /// Appends the ids of `text` to `out` (tiktoken: `encode`). After an error `out` is unchanged.
     pub(crate) fn encode(&self, text: &str, searches: &Searches<'_>, out: &mut Vec<u32>) -> Result<(), TextError> {
         self.for_each_piece(text, searches, out, |_, _| ())
+    }
+
+    /// [`Self::encode`] for a long text, on up to `threads` threads.
+    pub(crate) fn encode_long(
+        &self,
+        text: &str,
+        searches: &Searches<'_>,
+        (threads, go_on): (usize, GoOn<'_>),
+        out: &mut Vec<u32>,
+    ) -> Result<(), TextError> {
+        fit_u32("the text", text.len())?;
+        if text.len() < 2 * PART || searches.may_hold_spaces() {
+            return self.encode(text, searches, out);
+        }
+        searches.check(text)?;
+        let parts = Parts::new(text, PART).into_list();
+        let encoded = batch::encode(&parts, (threads, PART), go_on, |part, ids| {
+            self.for_each_checked(part, searches, ids, |_, _| ());
+            Ok(())
+        })?;
+        encoded.rows().for_each(|ids| out.put_slice(ids));
+        Ok(())
     }
 
     /// Number of ids of `text`, in memory that does not grow with it.
@@ -152,10 +176,22 @@ impl Tiktoken {
         text: &str,
         searches: &Searches<'_>,
         out: &mut Vec<u32>,
-        mut done: impl FnMut(&mut Vec<u32>, &mut Recent),
+        done: impl FnMut(&mut Vec<u32>, &mut Recent),
     ) -> Result<(), TextError> {
         fit_u32("the text", text.len())?;
         searches.check(text)?;
+        self.for_each_checked(text, searches, out, done);
+        Ok(())
+    }
+
+    /// The same for a text that has no disallowed tokens.
+    fn for_each_checked(
+        &self,
+        text: &str,
+        searches: &Searches<'_>,
+        out: &mut Vec<u32>,
+        mut done: impl FnMut(&mut Vec<u32>, &mut Recent),
+    ) {
         let mut recent = Recent::new(text.len());
         let mut start = 0;
         loop {
@@ -166,7 +202,7 @@ impl Tiktoken {
                 self.bpe.encode(stretch.as_bytes(), start, end, &mut recent, out);
                 done(out, &mut recent);
             });
-            let Some((at, token)) = special else { return Ok(()) };
+            let Some((at, token)) = special else { return };
             out.put_all(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
             done(out, &mut recent);
             start = at + token.len();

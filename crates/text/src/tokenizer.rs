@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::batch::{self, EncodedTexts};
+use crate::batch::{self, ALWAYS, EncodedTexts, GoOn};
 use crate::decoder::TokenDecoder;
 use crate::encoding::Encoding;
 use crate::error::TextError;
@@ -59,6 +59,14 @@ impl Prepared<'_> {
         match self {
             Self::Encoding(it, searches) => it.encode(text, searches, out),
             Self::File(it) => it.encode(text, out),
+        }
+    }
+
+    /// [`Self::encode`] on up to so many threads, as long as it may go on.
+    fn encode_while(&self, text: &str, how: (usize, GoOn<'_>), out: &mut Vec<u32>) -> Result<(), TextError> {
+        match self {
+            Self::Encoding(it, searches) => it.encode_long(text, searches, how, out),
+            Self::File(_) => self.encode(text, out),
         }
     }
 
@@ -180,6 +188,17 @@ impl Tokenizer {
         self.prepare(special).encode(text, out)
     }
 
+    /// [`Self::encode`] on up to `threads` threads, among which a long text of an encoding is divided.
+    pub fn encode_long(
+        &self,
+        text: &str,
+        special: &SpecialPolicy,
+        threads: usize,
+        out: &mut Vec<u32>,
+    ) -> Result<(), TextError> {
+        self.prepare(special).encode_while(text, (threads, ALWAYS), out)
+    }
+
     /// The tokens of `text` and where they stand in it, with those that a file puts around the text if it is `framed`.
     ///
     /// A token of an encoding may be a part of a character; it stands where the whole character stands. The places of
@@ -228,7 +247,7 @@ impl Tokenizer {
         threads: usize,
     ) -> Result<EncodedTexts, TextError> {
         let prepared = self.prepare(special);
-        batch::encode(texts, threads, prepared.worth_a_thread(), |text, ids| prepared.encode(text, ids))
+        batch::encode(texts, (threads, prepared.worth_a_thread()), ALWAYS, |text, ids| prepared.encode(text, ids))
     }
 
     /// Like [`Self::encode_batch`], with the tokens that the file puts around each text, and cut to the largest
@@ -239,6 +258,20 @@ impl Tokenizer {
         options: &RowOptions,
         threads: usize,
     ) -> Result<EncodedTexts, TextError> {
+        self.encode_rows_while(texts, options, threads, ALWAYS)
+    }
+
+    /// [`Self::encode_rows`], as long as it may go on. A text that is alone is divided among the threads.
+    ///
+    /// # Errors
+    /// [`TextError::Stopped`] if it may not; and those of [`Self::encode_rows`].
+    pub fn encode_rows_while<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        options: &RowOptions,
+        threads: usize,
+        go_on: GoOn<'_>,
+    ) -> Result<EncodedTexts, TextError> {
         let frame = if options.framed { self.frame() } else { Frame::default() };
         let room = options.max_length.map(|max_length| {
             let no_room = TextError::NoRoom { max_length, frame: frame.len() };
@@ -246,10 +279,11 @@ impl Tokenizer {
         });
         let room = room.transpose()?.unwrap_or(usize::MAX);
         let prepared = self.prepare(&options.special);
-        batch::encode(texts, threads, prepared.worth_a_thread(), |text, ids| {
+        let divided = if texts.len() > 1 { 1 } else { threads };
+        batch::encode(texts, (threads, prepared.worth_a_thread()), go_on, |text, ids| {
             ids.put_slice(&frame.before);
             let start = ids.len();
-            prepared.encode(text, ids)?;
+            prepared.encode_while(text, (divided, go_on), ids)?;
             let excess = (ids.len() - start).saturating_sub(room);
             match options.cut {
                 Side::Left => drop(ids.drain(start..start + excess)),

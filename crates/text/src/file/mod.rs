@@ -16,7 +16,7 @@ pub(crate) mod oniguruma;
 mod outlook;
 pub(crate) mod pattern;
 mod patterns;
-mod word_piece;
+pub(crate) mod word_piece;
 
 pub(crate) use decode::{Room, Stage, StageState};
 pub use limits::Limits;

@@ -52,6 +52,12 @@ pub(crate) fn to_bytes(token: &str, out: &mut Vec<u8>) -> bool {
     true
 }
 
+/// The letter of a byte.
+#[inline]
+pub(crate) fn of(byte: u8) -> char {
+    LETTERS[usize::from(byte)]
+}
+
 /// Spells bytes with letters.
 pub(crate) fn of_bytes(bytes: &[u8]) -> String {
     let mut text = String::new();

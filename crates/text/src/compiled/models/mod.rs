@@ -1,8 +1,19 @@
 //! The models: a piece of text becomes ids.
 
+mod alphabet;
 pub(crate) mod byte_bpe;
+mod char_bpe;
 pub(crate) mod letters;
 pub(crate) mod ranks;
+mod seams;
+#[cfg(test)]
+mod tests;
+mod word_level;
+mod word_piece;
+
+pub(crate) use char_bpe::CharBpe;
+pub(crate) use word_level::WordLevel;
+pub(crate) use word_piece::WordPiece;
 
 use std::borrow::Cow;
 

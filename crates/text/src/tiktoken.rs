@@ -1,6 +1,6 @@
 //! Encodes and decodes text with an encoding (tiktoken: `Encoding`).
 
-use crate::batch::{self, GoOn};
+use crate::batch::{self, ALWAYS, GoOn};
 use crate::bpe::{Bpe, Recent};
 use crate::encoding::Encoding;
 use crate::error::{TextError, fit_u32};
@@ -72,7 +72,7 @@ impl Tiktoken {
         &self,
         text: &str,
         searches: &Searches<'_>,
-        (threads, go_on): (usize, GoOn<'_>),
+        how: (usize, GoOn<'_>),
         out: &mut Vec<u32>,
     ) -> Result<(), TextError> {
         fit_u32("the text", text.len())?;
@@ -80,13 +80,7 @@ impl Tiktoken {
             return self.encode(text, searches, out);
         }
         searches.check(text)?;
-        let parts = Parts::new(text, PART).into_list();
-        let encoded = batch::encode(&parts, (threads, PART), go_on, |part, ids| {
-            self.for_each_checked(part, searches, ids, |_, _| ());
-            Ok(())
-        })?;
-        encoded.rows().for_each(|ids| out.put_slice(ids));
-        Ok(())
+        self.encode_parts(&Parts::new(text, PART).into_list(), searches, how, out)
     }
 
     /// Number of ids of `text`, in memory that does not grow with it.
@@ -168,6 +162,47 @@ impl Tiktoken {
             }
             out.put_all(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
         }
+    }
+
+    /// [`Self::encode_certain`] on up to `threads` threads, if the text is long.
+    pub(crate) fn encode_certain_long(
+        &self,
+        text: &str,
+        searches: &Searches<'_>,
+        threads: usize,
+        out: &mut Vec<u32>,
+    ) -> Result<usize, TextError> {
+        if threads < 2 || text.len() < 2 * PART || searches.may_hold_spaces() {
+            return self.encode_certain(text, searches, out);
+        }
+        let decided = searches.check_certain(text)?;
+        let (mut parts, mut end) = (Vec::new(), 0);
+        for part in Parts::new(text, PART) {
+            // The last part need not end at a place where every text may be cut.
+            if end + part.len() >= decided {
+                break;
+            }
+            end += part.len();
+            parts.put(part);
+        }
+        self.encode_parts(&parts, searches, (threads, ALWAYS), out)?;
+        Ok(end + self.encode_certain(&text[end..], searches, out)?)
+    }
+
+    /// Appends the ids of parts that have no disallowed tokens.
+    fn encode_parts(
+        &self,
+        parts: &[&str],
+        searches: &Searches<'_>,
+        (threads, go_on): (usize, GoOn<'_>),
+        out: &mut Vec<u32>,
+    ) -> Result<(), TextError> {
+        let encoded = batch::encode(parts, (threads, PART), go_on, |part, ids| {
+            self.for_each_checked(part, searches, ids, |_, _| ());
+            Ok(())
+        })?;
+        encoded.rows().for_each(|ids| out.put_slice(ids));
+        Ok(())
     }
 
     /// Appends the ids of `text` to `out`, and calls `done` after each piece.

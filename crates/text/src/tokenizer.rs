@@ -79,9 +79,15 @@ impl Prepared<'_> {
         }
     }
 
-    fn encode_certain(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<usize, TextError> {
+    fn encode_certain(
+        &self,
+        text: &str,
+        goes_on: bool,
+        threads: usize,
+        out: &mut Vec<u32>,
+    ) -> Result<usize, TextError> {
         match self {
-            Self::Encoding(it, searches) => it.encode_certain(text, searches, out),
+            Self::Encoding(it, searches) => it.encode_certain_long(text, searches, threads, out),
             Self::File(it) => it.encode_certain(text, goes_on, out),
         }
     }
@@ -215,16 +221,16 @@ impl Tokenizer {
     }
 
     /// Appends the ids of as much of `text` as has the same ids in every text that begins with it, and returns that
-    /// number of bytes; the next text continues there. `goes_on` says whether `text` itself continues one. After an
-    /// error `out` is unchanged.
+    /// number of bytes; the next text continues there. `goes_on` says whether `text` itself continues one. A long text
+    /// of an encoding is divided among `threads` threads. After an error `out` is unchanged.
     pub(crate) fn encode_certain(
         &self,
         text: &str,
         goes_on: bool,
-        special: &SpecialPolicy,
+        (special, threads): (&SpecialPolicy, usize),
         out: &mut Vec<u32>,
     ) -> Result<usize, TextError> {
-        self.prepare(special).encode_certain(text, goes_on, out)
+        self.prepare(special).encode_certain(text, goes_on, threads, out)
     }
 
     /// The same for the last part of a text.

@@ -1,11 +1,18 @@
 import test, { type ExecutionContext } from 'ava'
 import { getEventListeners } from 'node:events'
 import { join } from 'node:path'
-import { AbortedError, Tensor, Tokenizer } from '../../index.js'
+import {
+  AbortedError,
+  Tensor,
+  Tokenizer,
+  type EncodeOptions,
+  type PaddingOptions,
+  type TruncationOptions,
+} from '../../index.js'
 import { runScript } from '../support/child.js'
 import { root } from '../support/golden.js'
 
-type BatchOptions = NonNullable<Parameters<Tokenizer['encodeBatch']>[1]>
+type BatchOptions = EncodeOptions & TruncationOptions & Partial<PaddingOptions>
 
 const gpt2 = Tokenizer.load('gpt2')
 const wordpiece = Tokenizer.fromFile(join(root, 'testdata/golden/hf/wordpiece.json'))
@@ -55,8 +62,8 @@ for (const [name, tokenizer] of Object.entries(TOKENIZERS)) {
     const many = Array.from({ length: 3000 }, (_, i) => `${LINE} ${i} `.repeat(i % 7))
     for (const options of each) {
       for (const texts of [[], ['a'], TEXTS.slice(0, -1), many]) {
-        const wanted = plain(tokenizer.encodeBatch(texts, options))
-        t.deepEqual(plain(await tokenizer.encodeBatchAsync(texts, options)), wanted, JSON.stringify(options))
+        const wanted = plain(tokenizer.encodeBatch(texts, options as EncodeOptions))
+        t.deepEqual(plain(await tokenizer.encodeBatchAsync(texts, options as EncodeOptions)), wanted, JSON.stringify(options))
       }
     }
     const mixed = ['a', ...LONG, '', ...LONG.slice(0, 2), 'b']
@@ -103,13 +110,14 @@ test('errors are those of the other forms', async (t) => {
       () => gpt2.encodeBatch(['a', value]),
     )
   }
-  for (const options of [{ maxLength: 1 }, { truncationSide: 'left' }, { paddingSide: 'left' }, { what: 1 }] as never[]) {
+  for (const options of [{ maxLength: 1 }, { truncationSide: 'left' }, { paddingSide: 'left' }] as never[]) {
     await rejectsAs(
       t,
       wordpiece.encodeBatchAsync(['a'], options),
       () => wordpiece.encodeBatch(['a'], options),
     )
   }
+  await t.throwsAsync(gpt2.encodeAsync('a', { padding: 'longest' } as never), { code: 'USAGE', message: /padding/ })
   for (const signal of [5, {}, 'abort'] as never[]) {
     await t.throwsAsync(gpt2.encodeAsync('a', { signal }), { code: 'USAGE', message: /signal is an AbortSignal/ })
     await t.throwsAsync(gpt2.encodeBatchAsync(['a'], { signal }), { code: 'USAGE' })

@@ -26,6 +26,7 @@ export interface Encoding {
   readonly signal: AbortSignal | undefined
 }
 
+type Held = ReturnType<typeof native.textsNew> & object
 type Filler = NonNullable<Parameters<typeof native.encodeWork>[3]>
 
 /** For at most so many milliseconds copying keeps other work of this thread waiting. */
@@ -96,8 +97,8 @@ async function results(encoding: Encoding, filler: Filler | null, turns: Turns):
 }
 
 /** Copies the texts out of JavaScript. */
-async function held({ texts, isOne, where }: Encoding, turns: Turns): ReturnType<typeof holding> {
-  const held = holding(isOne)
+async function held({ texts, isOne, where }: Encoding, turns: Turns): Promise<Held> {
+  const held = call(native.textsNew(isOne))
   for (let i = 0; i < texts.length;) {
     let units = 0
     let end = i
@@ -119,10 +120,8 @@ async function held({ texts, isOne, where }: Encoding, turns: Turns): ReturnType
   return held
 }
 
-const holding = (isOne: boolean) => call(native.textsNew(isOne))
-
 /** Copies a long text part by part. A part of a flat string is made without copying it. */
-async function addLong(held: ReturnType<typeof holding>, text: string, turns: Turns): Promise<void> {
+async function addLong(held: Held, text: string, turns: Turns): Promise<void> {
   for (let start = 0; start < text.length;) {
     let end = Math.min(start + UNITS, text.length)
     // A pair of surrogates is not divided.

@@ -182,9 +182,13 @@ impl Tokenizer {
     }
 
     fn prepare<'a>(&'a self, special: &'a SpecialPolicy) -> Prepared<'a> {
+        self.prepare_while(special, ALWAYS)
+    }
+
+    fn prepare_while<'a>(&'a self, special: &'a SpecialPolicy, go_on: GoOn<'a>) -> Prepared<'a> {
         match self.kind() {
             Kind::Encoding(it) => Prepared::Encoding(it, special.searches(it.special_tokens())),
-            Kind::File(it) => Prepared::File(it.prepare(special)),
+            Kind::File(it) => Prepared::File(it.prepare(special, go_on)),
         }
     }
 
@@ -284,7 +288,7 @@ impl Tokenizer {
             max_length.checked_sub(frame.len()).ok_or(no_room)
         });
         let room = room.transpose()?.unwrap_or(usize::MAX);
-        let prepared = self.prepare(&options.special);
+        let prepared = self.prepare_while(&options.special, go_on);
         let divided = if texts.len() > 1 { 1 } else { threads };
         batch::encode(texts, (threads, prepared.worth_a_thread()), go_on, |text, ids| {
             ids.put_slice(&frame.before);

@@ -32,6 +32,7 @@ use tokenizers::{
     TruncationDirection,
 };
 
+use crate::batch::{ALWAYS, GoOn};
 use crate::error::{TextError, fit_u32};
 use crate::offsets::{self, Finish, Found, Located, Trims};
 use crate::padding::Side;
@@ -178,7 +179,7 @@ impl FileTokenizer {
     /// Encodes a text once, so that a file that cannot be used for any text is refused at once.
     fn try_out(&self) -> Result<(), TextError> {
         let mut ids = Vec::new();
-        match self.prepare(&SpecialPolicy::PLAIN).encode("A few w\u{f6}rds, 12 \u{fb01}gures\n and \u{4e00}.", &mut ids)
+        match self.prepare(&SpecialPolicy::PLAIN, ALWAYS).encode("A few w\u{f6}rds, 12 \u{fb01}gures\n and \u{4e00}.", &mut ids)
         {
             Err(error @ TextError::TokenizerFile { .. }) => Err(error),
             _ => Ok(()),
@@ -258,8 +259,8 @@ impl FileTokenizer {
         self.parts.token_to_id(token)
     }
 
-    /// Prepares a policy for many texts.
-    pub(crate) fn prepare<'a>(&'a self, policy: &'a SpecialPolicy) -> Prepared<'a> {
+    /// Prepares a policy for many texts, whose encoding ends with an error when it may not go on.
+    pub(crate) fn prepare<'a>(&'a self, policy: &'a SpecialPolicy, go_on: GoOn<'a>) -> Prepared<'a> {
         let is_allowed = |name: &str| match &policy.allowed {
             SpecialSet::All => true,
             SpecialSet::Only(allowed) => allowed.iter().any(|allowed| allowed == name),
@@ -268,7 +269,7 @@ impl FileTokenizer {
         for (_, id) in self.special.iter().filter(|(name, _)| !is_allowed(name)) {
             spared.put(*id);
         }
-        Prepared { file: self, searches: policy.searches(&self.special), spared }
+        Prepared { file: self, searches: policy.searches(&self.special), spared, go_on }
     }
 }
 
@@ -278,6 +279,8 @@ pub(crate) struct Prepared<'a> {
     searches: Searches<'a>,
     /// Special tokens that are plain text.
     spared: HashSet<u32>,
+    /// It is asked before each piece of a text.
+    go_on: GoOn<'a>,
 }
 
 impl Prepared<'_> {
@@ -362,12 +365,15 @@ impl Prepared<'_> {
     fn tokenize(&self, pieces: &mut PreTokenizedString) -> Result<(), TextError> {
         let file = self.file;
         let model = file.parts.get_model();
-        let done = file.in_part("model", || match (model, &file.word_piece) {
-            (ModelWrapper::WordPiece(model), Some(known)) => {
-                Ok::<_, String>(pieces.tokenize(|word| known.tokenize(model, word.get())))
-            }
-            _ => Ok(model.tokenize_in_pretokenized(pieces, None)),
-        })?;
+        let tokenize = |word: &NormalizedString| match (model, &file.word_piece) {
+            _ if !(self.go_on)() => Err("the work was stopped".into()),
+            (ModelWrapper::WordPiece(model), Some(known)) => known.tokenize(model, word.get()),
+            _ => model.tokenize(word.get()),
+        };
+        let done = file.in_part("model", || Ok::<_, String>(pieces.tokenize(tokenize)))?;
+        if !(self.go_on)() {
+            return Err(TextError::Stopped);
+        }
         // A missing token for a character is the text's problem, not the file's.
         done.map_err(|error| TextError::Unencodable { reason: error.to_string() })
     }

@@ -63,10 +63,18 @@ impl Prepared<'_> {
     }
 
     /// [`Self::encode`] on up to so many threads, as long as it may go on.
-    fn encode_while(&self, text: &str, how: (usize, GoOn<'_>), out: &mut Vec<u32>) -> Result<(), TextError> {
-        match self {
-            Self::Encoding(it, searches) => it.encode_long(text, searches, how, out),
-            Self::File(_) => self.encode(text, out),
+    fn encode_while(
+        &self,
+        text: &str,
+        (threads, go_on): (usize, Option<GoOn<'_>>),
+        out: &mut Vec<u32>,
+    ) -> Result<(), TextError> {
+        match (self, go_on) {
+            (Self::Encoding(it, searches), _) => {
+                it.encode_long(text, searches, (threads, go_on.unwrap_or(ALWAYS)), out)
+            }
+            (Self::File(it), Some(go_on)) => it.encode_while(text, go_on, out),
+            (Self::File(it), None) => it.encode(text, out),
         }
     }
 
@@ -75,7 +83,7 @@ impl Prepared<'_> {
     fn worth_a_thread(&self) -> usize {
         match self {
             Self::Encoding(..) => 32 << 10,
-            Self::File(_) => 4 << 10,
+            Self::File(it) => it.worth_a_thread(),
         }
     }
 
@@ -114,6 +122,12 @@ impl Tokenizer {
     /// [`Self::from_json`] with limits, and with the path of the file for errors.
     pub fn from_file(origin: Origin, json: &[u8]) -> Result<Self, TextError> {
         Ok(Self { kind: Arc::new(Kind::File(Box::new(FileTokenizer::new(origin, json)?))) })
+    }
+
+    /// [`Self::from_file`] by the library's crate, even if all parts of the file are known: for comparing the engines.
+    pub fn by_library(origin: Origin, json: &[u8]) -> Result<Self, TextError> {
+        let file = FileTokenizer::by_library(origin, json, "it was asked for".into())?;
+        Ok(Self { kind: Arc::new(Kind::File(Box::new(file))) })
     }
 
     pub(crate) fn is_file(&self) -> bool {
@@ -182,13 +196,9 @@ impl Tokenizer {
     }
 
     fn prepare<'a>(&'a self, special: &'a SpecialPolicy) -> Prepared<'a> {
-        self.prepare_while(special, ALWAYS)
-    }
-
-    fn prepare_while<'a>(&'a self, special: &'a SpecialPolicy, go_on: GoOn<'a>) -> Prepared<'a> {
         match self.kind() {
             Kind::Encoding(it) => Prepared::Encoding(it, special.searches(it.special_tokens())),
-            Kind::File(it) => Prepared::File(it.prepare(special, go_on)),
+            Kind::File(it) => Prepared::File(it.prepare(special)),
         }
     }
 
@@ -206,7 +216,7 @@ impl Tokenizer {
         threads: usize,
         out: &mut Vec<u32>,
     ) -> Result<(), TextError> {
-        self.prepare(special).encode_while(text, (threads, ALWAYS), out)
+        self.prepare(special).encode_while(text, (threads, None), out)
     }
 
     /// The tokens of `text` and where they stand in it, with those that a file puts around the text if it is `framed`.
@@ -268,7 +278,7 @@ impl Tokenizer {
         options: &RowOptions,
         threads: usize,
     ) -> Result<EncodedTexts, TextError> {
-        self.encode_rows_while(texts, options, threads, ALWAYS)
+        self.encode_rows_if(texts, options, threads, None)
     }
 
     /// [`Self::encode_rows`], as long as it may go on. A text that is alone is divided among the threads.
@@ -282,15 +292,26 @@ impl Tokenizer {
         threads: usize,
         go_on: GoOn<'_>,
     ) -> Result<EncodedTexts, TextError> {
+        self.encode_rows_if(texts, options, threads, Some(go_on))
+    }
+
+    fn encode_rows_if<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        options: &RowOptions,
+        threads: usize,
+        go_on: Option<GoOn<'_>>,
+    ) -> Result<EncodedTexts, TextError> {
         let frame = if options.framed { self.frame() } else { Frame::default() };
         let room = options.max_length.map(|max_length| {
             let no_room = TextError::NoRoom { max_length, frame: frame.len() };
             max_length.checked_sub(frame.len()).ok_or(no_room)
         });
         let room = room.transpose()?.unwrap_or(usize::MAX);
-        let prepared = self.prepare_while(&options.special, go_on);
+        let prepared = self.prepare(&options.special);
         let divided = if texts.len() > 1 { 1 } else { threads };
-        batch::encode(texts, (threads, prepared.worth_a_thread()), go_on, |text, ids| {
+        let asked = go_on.unwrap_or(ALWAYS);
+        batch::encode(texts, (threads, prepared.worth_a_thread()), asked, |text, ids| {
             ids.put_slice(&frame.before);
             let start = ids.len();
             prepared.encode_while(text, (divided, go_on), ids)?;

@@ -23,6 +23,12 @@ impl Pattern {
         Ok(Self { expression, source: owned(source) })
     }
 
+    /// The pattern of a scanner. It is asked only for what is decided, so that it may look around.
+    pub(crate) fn of_scanner(source: &str, limits: Limits) -> Option<Self> {
+        let written = translate(source, &mut Spent::default()).ok()?;
+        Some(Self { expression: Expression::new(&written, limits).ok()?, source: owned(source) })
+    }
+
     /// Compiles a text that is searched for as it is.
     pub(crate) fn literal(part: &str, text: &str, limits: Limits) -> Result<Self, NotNative> {
         let expression = Expression::new(&fancy_regex::escape(text), limits);

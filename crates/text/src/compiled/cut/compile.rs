@@ -1,10 +1,11 @@
 //! Reads the `pre_tokenizer` of a file.
 
 use serde_json::Value;
-use tokenbed_memory::List;
+use tokenbed_memory::{Gather, List};
 
 use super::matcher::{Behavior, Matcher, Split};
 use super::scanner::Scanner;
+use super::stream::Decided;
 use super::{Cuts, Prepend, Step};
 use crate::compiled::NotNative;
 use crate::compiled::pattern::Pattern;
@@ -66,7 +67,7 @@ impl Reader<'_> {
                 return all.iter().try_for_each(|step| if step.is_null() { Err(wrong()) } else { self.add(step) });
             }
             "BertPreTokenizer" => self.steps.put(Step::Bert),
-            "Whitespace" => self.steps.put(Step::Scan(Scanner::Words)),
+            "Whitespace" => self.steps.put(Step::Scan(Scanner::Words, Vec::new())),
             "WhitespaceSplit" => self.found(Matcher::Space, Behavior::Removed, false),
             "Digits" => {
                 let alone = switch("individual_digits", None)?;
@@ -111,7 +112,7 @@ impl Reader<'_> {
                     self.steps.put(Step::Space);
                 }
                 if switch("use_regex", Some(true))? {
-                    self.steps.put(Step::Scan(Scanner::Gpt2));
+                    self.scan(Scanner::Gpt2, &[Scanner::BYTE_LEVEL]);
                 }
                 self.steps.put(Step::Letters);
             }
@@ -119,6 +120,11 @@ impl Reader<'_> {
             other => return Err(not_native(other)),
         }
         Ok(())
+    }
+
+    fn scan(&mut self, scanner: Scanner, sources: &[&str]) {
+        let decided = sources.iter().map(|source| Decided::new(source, self.limits)).into_list();
+        self.steps.put(Step::Scan(scanner, decided));
     }
 
     fn found(&mut self, matcher: Matcher, behavior: Behavior, invert: bool) {
@@ -146,7 +152,7 @@ impl Reader<'_> {
                     _ => None,
                 };
                 if let Some(scanner) = known {
-                    self.steps.put(Step::Scan(scanner));
+                    self.scan(scanner, &[source]);
                     return Ok(());
                 }
                 let deepest = Scanner::DEEPSEEK.len() - 1;
@@ -156,7 +162,7 @@ impl Reader<'_> {
                         let before = &self.steps[self.steps.len() - deepest..];
                         if before.iter().zip(Scanner::DEEPSEEK).all(|(step, source)| step.is_pattern(source)) {
                             self.steps.truncate(self.steps.len() - deepest);
-                            self.steps.put(Step::Scan(Scanner::DeepSeek));
+                            self.scan(Scanner::DeepSeek, &Scanner::DEEPSEEK);
                             return Ok(());
                         }
                     }
@@ -184,7 +190,7 @@ impl Step {
 
 /// Leaves out steps that cut nothing after others: GPT-2's pattern matches the pieces of CLIP's whole.
 fn join_known(steps: &mut Vec<Step>) {
-    let is = |step: Option<&Step>, scanner: Scanner| matches!(step, Some(Step::Scan(it)) if *it == scanner);
+    let is = |step: Option<&Step>, scanner: Scanner| matches!(step, Some(Step::Scan(it, _)) if *it == scanner);
     if let Some(at) = (1..steps.len())
         .find(|&at| is(steps.get(at - 1), Scanner::Clip) && is(steps.get(at), Scanner::Gpt2))
     {

@@ -52,15 +52,7 @@ impl Split {
         out: &mut Vec<(u32, u32)>,
     ) -> Result<(), String> {
         let Some(piece) = text.get(start..end) else { return Ok(()) };
-        found.clear();
-        let kinds = &*KINDS;
-        match &self.matcher {
-            Matcher::Punctuation => each_char(piece, |c| kinds.of(c) & PUNCTUATED != 0, found),
-            Matcher::Numeric => each_char(piece, char::is_numeric, found),
-            Matcher::Space => each_char(piece, |c| kinds.of(c) & SPACE != 0, found),
-            Matcher::Char(one) => each_char(piece, |c| c == *one, found),
-            Matcher::Pattern(pattern) => pattern.find_all(piece, budget, found)?,
-        }
+        self.matches(piece, budget, found)?;
         parts.clear();
         let mut done = 0;
         for &(from, to) in found.iter() {
@@ -74,6 +66,27 @@ impl Split {
             parts.put(((start + done) as u32, end as u32, self.invert));
         }
         self.behavior.apply(parts, out);
+        Ok(())
+    }
+}
+
+impl Split {
+    /// Finds all matches in a piece.
+    pub(super) fn matches(
+        &self,
+        piece: &str,
+        budget: &Budget,
+        found: &mut Vec<(usize, usize)>,
+    ) -> Result<(), String> {
+        found.clear();
+        let kinds = &*KINDS;
+        match &self.matcher {
+            Matcher::Punctuation => each_char(piece, |c| kinds.of(c) & PUNCTUATED != 0, found),
+            Matcher::Numeric => each_char(piece, char::is_numeric, found),
+            Matcher::Space => each_char(piece, |c| kinds.of(c) & SPACE != 0, found),
+            Matcher::Char(one) => each_char(piece, |c| c == *one, found),
+            Matcher::Pattern(pattern) => pattern.find_all(piece, budget, found)?,
+        }
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ mod kinds;
 mod matcher;
 mod punctuation;
 mod scanner;
+mod stream;
 
 use crate::file::limits::{Budget, Limits};
 use tokenbed_memory::{List, Text};
@@ -15,6 +16,7 @@ use tokenbed_memory::{List, Text};
 use super::models::letters;
 use matcher::Split;
 use scanner::Scanner;
+use stream::Decided;
 
 /// A compiled pre-tokenizer.
 pub(crate) struct Cuts {
@@ -27,8 +29,8 @@ pub(crate) struct Cuts {
 }
 
 enum Step {
-    /// A pattern that is known.
-    Scan(Scanner),
+    /// A pattern that is known, or several, and how far their matches are decided.
+    Scan(Scanner, Vec<Decided>),
     /// White space is dropped, and characters of punctuation stand alone.
     Bert,
     Split(Split),
@@ -76,6 +78,26 @@ impl Pieces {
     /// The places of the bytes of the text.
     pub(crate) fn places(&self) -> &[(u32, u32)] {
         &self.places
+    }
+
+    /// Gives back what a long text took, beyond some `kept` bytes.
+    pub(crate) fn shrink(&mut self, kept: usize) {
+        self.list.clear();
+        self.next.clear();
+        self.found.clear();
+        self.parts.clear();
+        self.places.clear();
+        self.next_places.clear();
+        self.text.clear();
+        self.next_text.clear();
+        self.list.shrink_to(kept / 8);
+        self.next.shrink_to(kept / 8);
+        self.found.shrink_to(kept / 16);
+        self.parts.shrink_to(kept / 16);
+        self.places.shrink_to(kept / 8);
+        self.next_places.shrink_to(kept / 8);
+        self.text.shrink_to(kept);
+        self.next_text.shrink_to(kept);
     }
 
     /// Begins a section; `places` are those of its bytes, if they are wanted.
@@ -179,8 +201,22 @@ impl Cuts {
     ) -> Result<(), String> {
         pieces.begin(section, places);
         for step in &self.steps {
+            self.take(step, section, is_front, budget, pieces)?;
+        }
+        if !self.steps.is_empty() && budget.is_spent() { Err(self.limits.slow()) } else { Ok(()) }
+    }
+
+    /// Takes one step.
+    fn take(
+        &self,
+        step: &Step,
+        section: &str,
+        is_front: bool,
+        budget: &Budget,
+        pieces: &mut Pieces,
+    ) -> Result<(), String> {
             match step {
-                Step::Scan(scanner) => {
+                Step::Scan(scanner, _) => {
                     each(pieces, section, |text, start, end, out| scanner.cut(text, start, end, out));
                 }
                 Step::Bert => each(pieces, section, matcher::bert),
@@ -214,8 +250,7 @@ impl Cuts {
             if self.grows && pieces.text(section).len() > budget.bytes {
                 return Err(self.limits.grows());
             }
-        }
-        if !self.steps.is_empty() && budget.is_spent() { Err(self.limits.slow()) } else { Ok(()) }
+            Ok(())
     }
 
     fn split(&self, split: &Split, section: &str, budget: &Budget, pieces: &mut Pieces) -> Result<(), String> {

@@ -31,7 +31,7 @@ impl Scanner {
         let common = |numbers: &str, breaks: &str| {
             [r"|", numbers, r"| ?[^\s\p{L}\p{N}]+", breaks, r"|\s*[\r\n]+|\s+(?!\S)|\s+"].concat()
         };
-        if pattern == r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+" {
+        if pattern == Self::BYTE_LEVEL {
             return Some(Self::Gpt2);
         }
         for (numbers, written) in
@@ -65,6 +65,10 @@ impl Scanner {
             _ => Self::covering(pattern),
         }
     }
+
+    /// The pattern of the library's `ByteLevel`.
+    pub(super) const BYTE_LEVEL: &'static str =
+        r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
     /// The patterns of DeepSeek V3, one after the other.
     pub(super) const DEEPSEEK: [&'static str; 3] = [

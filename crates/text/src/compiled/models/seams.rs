@@ -72,9 +72,8 @@ impl Seams {
 
     /// Sets the bits of ASCII characters that are unknown.
     fn unknown_near(&mut self, alphabet: &Alphabet) {
-        let is_unknown = |class: u32| {
-            alphabet.get(if class == MARK_CLASS { MARK } else { class as u8 as char }) == NO_TOKEN
-        };
+        let is_unknown =
+            |class: u32| alphabet.get(if class == MARK_CLASS { MARK } else { class as u8 as char }) == NO_TOKEN;
         let mut all: Vec<bool> = with_room(CLASSES as usize);
         all.put_all((0..CLASSES).map(is_unknown));
         for (before, row) in self.near.iter_mut().enumerate() {
@@ -117,7 +116,9 @@ impl Seams {
 
     #[inline]
     fn joined(&self, alphabet: &Alphabet, before: u32, after: u32) -> bool {
-        if after < CLASSES && let Some(row) = self.near.get(before as usize) {
+        if after < CLASSES
+            && let Some(row) = self.near.get(before as usize)
+        {
             return row[after as usize >> 6] >> (after & 63) & 1 != 0;
         }
         // A class that is a character may be unknown, too.

@@ -177,7 +177,9 @@ impl Following {
                 return None;
             }
             let id = slot as u32;
-            if slot >> 32 == hash & 0xffff_ffff && tokens.token(id).and_then(|token| token.get(self.mark..)) == Some(rest) {
+            if slot >> 32 == hash & 0xffff_ffff
+                && tokens.token(id).and_then(|token| token.get(self.mark..)) == Some(rest)
+            {
                 return Some(id);
             }
             at += 1;
@@ -230,7 +232,8 @@ impl Lengths {
 /// The place of the first two bytes of a token or a text.
 #[inline]
 fn place(text: &[u8]) -> usize {
-    let two = text.first_chunk::<2>().map_or(u16::from(text.first().copied().unwrap_or(0)), |two| u16::from_le_bytes(*two));
+    let two =
+        text.first_chunk::<2>().map_or(u16::from(text.first().copied().unwrap_or(0)), |two| u16::from_le_bytes(*two));
     usize::from(two.wrapping_mul(0x9e37) >> 4) % PLACES
 }
 

@@ -88,6 +88,11 @@ impl Searches<'_> {
 }
 
 impl Searches<'_> {
+    /// Whether an allowed token may stand across a place before a space.
+    pub(crate) fn may_hold_spaces(&self) -> bool {
+        self.allowed.names.iter().any(|name| name.contains(' '))
+    }
+
     /// Whether a disallowed token stands across this place.
     pub(crate) fn divides(&self, text: &str, at: usize) -> bool {
         let longest = self.disallowed.names.first().map_or(0, |name| name.len());

@@ -14,6 +14,7 @@ mod json;
 mod library;
 pub(crate) mod limits;
 mod load;
+mod long;
 mod native;
 mod normal;
 pub(crate) mod oniguruma;

@@ -1,6 +1,7 @@
 //! Encodes a text that comes in parts, so that it need not fit in memory.
 
 use crate::error::TextError;
+use crate::offsets::utf16_units;
 use crate::special::SpecialPolicy;
 use crate::tokenizer::Tokenizer;
 use tokenbed_memory::{Text, caught};
@@ -96,10 +97,8 @@ impl TextStream {
                 error.unwind()
             });
         let end = encoded.map_err(|error| self.in_text(error))?;
-        let done = &self.held[..end];
         self.before.bytes += end;
-        self.before.utf16 +=
-            done.bytes().map(|byte| usize::from(byte & 0xc0 != 0x80) + usize::from(byte >= 0xf0)).sum::<usize>();
+        self.before.utf16 += utf16_units(&self.held.as_bytes()[..end]);
         self.held.drain(..end);
         self.enough = self.held.len() * 2;
         self.held.shrink_to(KEPT.max(self.enough));

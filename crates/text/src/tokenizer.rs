@@ -8,6 +8,7 @@ use crate::decoder::TokenDecoder;
 use crate::encoding::Encoding;
 use crate::error::TextError;
 use crate::file::{self, FileTokenizer, Frame, Habits, Limits, Origin};
+use crate::offsets::{Located, end_to_end};
 use crate::padding::Side;
 use crate::special::{Searches, SpecialPolicy};
 use crate::tiktoken::Tiktoken;
@@ -23,6 +24,15 @@ pub struct Tokenizer {
 pub(crate) enum Kind {
     Encoding(Box<Tiktoken>),
     File(Box<FileTokenizer>),
+}
+
+/// What encodes texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// The engines of this crate.
+    Native,
+    /// The crate of the Hugging Face library.
+    Tokenizers,
 }
 
 /// How texts become rows.
@@ -108,6 +118,23 @@ impl Tokenizer {
         }
     }
 
+    /// What encodes texts.
+    pub fn engine(&self) -> Engine {
+        match self.kind() {
+            Kind::Encoding(_) => Engine::Native,
+            Kind::File(it) => it.engine(),
+        }
+    }
+
+    /// The part of the file that only the library's crate knows, such as `normalizer: Nmt`; `None` if the engine is
+    /// native.
+    pub fn engine_reason(&self) -> Option<&str> {
+        match self.kind() {
+            Kind::Encoding(_) => None,
+            Kind::File(it) => it.engine_reason(),
+        }
+    }
+
     /// The special tokens and their ids.
     pub fn special_tokens(&self) -> &[(String, u32)] {
         match self.kind() {
@@ -151,6 +178,21 @@ impl Tokenizer {
     /// an error `out` is unchanged.
     pub fn encode(&self, text: &str, special: &SpecialPolicy, out: &mut Vec<u32>) -> Result<(), TextError> {
         self.prepare(special).encode(text, out)
+    }
+
+    /// The tokens of `text` and where they stand in it, with those that a file puts around the text if it is `framed`.
+    ///
+    /// A token of an encoding may be a part of a character; it stands where the whole character stands. The places of
+    /// a file's tokens are those that the library gives.
+    pub fn encode_offsets(&self, text: &str, special: &SpecialPolicy, framed: bool) -> Result<Located, TextError> {
+        match self.prepare(special) {
+            Prepared::Encoding(it, searches) => {
+                let mut ids = Vec::new();
+                it.encode(text, &searches, &mut ids)?;
+                Ok(end_to_end(text, ids, |id| it.token_bytes(id).map_or(0, <[u8]>::len)))
+            }
+            Prepared::File(it) => it.locate(text, framed),
+        }
     }
 
     /// Appends the ids of as much of `text` as has the same ids in every text that begins with it, and returns that

@@ -166,12 +166,9 @@ impl Finder {
 }
 
 fn part(text: &NormalizedString, id: Option<u32>, (start, end): (usize, usize)) -> tokenizers::Result<Part> {
-    let Some(id) = id else {
-        let part = text.slice(Range::Normalized(start..end)).ok_or("a part of the text lies outside of it")?;
-        return Ok((part, None));
-    };
-    // Nobody reads this text; it only must not be empty.
-    Ok((NormalizedString::from("\0"), Some(Vec::from([Token::new(id, String::new(), (0, 0))]))))
+    let part = text.slice(Range::Normalized(start..end)).ok_or("a part of the text lies outside of it")?;
+    let token = id.map(|id| Vec::from([Token::new(id, part.get().to_owned(), (0, part.len()))]));
+    Ok((part, token))
 }
 
 fn ends_with_word(text: &str) -> bool {

@@ -9,12 +9,12 @@ mod check;
 mod cut;
 mod decode;
 mod json;
-mod limits;
+pub(crate) mod limits;
 mod load;
 mod normal;
-mod oniguruma;
+pub(crate) mod oniguruma;
 mod outlook;
-mod pattern;
+pub(crate) mod pattern;
 mod patterns;
 mod word_piece;
 
@@ -33,9 +33,11 @@ use tokenizers::{
 };
 
 use crate::error::{TextError, fit_u32};
+use crate::offsets::{self, Finish, Found, Located, Trims};
 use crate::padding::Side;
 use crate::panics::caught;
 use crate::special::{Searches, SpecialPolicy, SpecialSet};
+use crate::tokenizer::Engine;
 use added::Look;
 use certain::Cut;
 use tokenbed_memory::{Gather, List, Set, Slice};
@@ -96,6 +98,7 @@ pub(crate) struct FileTokenizer {
     frame: Frame,
     habits: Habits,
     stages: Vec<Stage>,
+    trims: Trims,
     normal: normal::Normal,
     added: added::Added,
     cuts: cut::Cuts,
@@ -160,6 +163,7 @@ impl FileTokenizer {
             vocab_size: largest.map_or(0, |id| id as usize + 1),
             frame,
             habits,
+            trims: trims(&parts).map_err(in_part("post_processor"))?,
             stages: decode::stages(parts.get_decoder(), limits).map_err(in_part("decoder"))?,
             added: added::Added::new(parts.get_added_vocabulary(), &normal, limits).map_err(in_part("added_tokens"))?,
             cuts: cut::Cuts::new(parts.get_pre_tokenizer(), limits).map_err(in_part("pre_tokenizer"))?,
@@ -208,6 +212,15 @@ impl FileTokenizer {
 
     pub(crate) fn name(&self) -> &str {
         &self.origin.name
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        Engine::Tokenizers
+    }
+
+    /// The part that only the library's crate knows.
+    pub(crate) fn engine_reason(&self) -> Option<&str> {
+        Some("not compiled yet")
     }
 
     pub(crate) fn special_tokens(&self) -> &[(String, u32)] {
@@ -337,21 +350,53 @@ impl Prepared<'_> {
 
     /// The ids of the first pieces.
     fn ids(&self, mut pieces: PreTokenizedString, count: usize, out: &mut Vec<u32>) -> Result<(), TextError> {
+        self.tokenize(&mut pieces)?;
+        for (_, _, tokens) in pieces.get_splits(OffsetReferential::Normalized, OffsetType::None).into_iter().take(count)
+        {
+            out.put_all(tokens.iter().flatten().map(|token| token.id));
+        }
+        Ok(())
+    }
+
+    /// Runs the model on all pieces.
+    fn tokenize(&self, pieces: &mut PreTokenizedString) -> Result<(), TextError> {
         let file = self.file;
         let model = file.parts.get_model();
         let done = file.in_part("model", || match (model, &file.word_piece) {
             (ModelWrapper::WordPiece(model), Some(known)) => {
                 Ok::<_, String>(pieces.tokenize(|word| known.tokenize(model, word.get())))
             }
-            _ => Ok(model.tokenize_in_pretokenized(&mut pieces, None)),
+            _ => Ok(model.tokenize_in_pretokenized(pieces, None)),
         })?;
         // A missing token for a character is the text's problem, not the file's.
-        done.map_err(|error| TextError::Unencodable { reason: error.to_string() })?;
-        for (_, _, tokens) in pieces.get_splits(OffsetReferential::Normalized, OffsetType::None).into_iter().take(count)
-        {
-            out.put_all(tokens.iter().flatten().map(|token| token.id));
-        }
-        Ok(())
+        done.map_err(|error| TextError::Unencodable { reason: error.to_string() })
+    }
+
+    /// The tokens of a text and their places, before the post-processor has looked at them.
+    fn find(&self, text: &str) -> Result<Found, TextError> {
+        fit_u32("the text", text.len())?;
+        self.searches.check(text)?;
+        let file = self.file;
+        let budget = file.limits().budget(text.len());
+        let mut pieces = self.pieces(text, Look { budget: &budget, goes_on: false, certain: None })?;
+        self.tokenize(&mut pieces)?;
+        let encoding = file.in_part("model", || pieces.into_encoding(None, 0, OffsetType::Byte))?;
+        let places = encoding.get_offsets().iter().map(|&(start, end)| (start as u32, end as u32));
+        let token = |(token, &id): (&String, _)| match token.is_empty() {
+            // WordPiece gives no texts: see `word_piece`.
+            true => file.token(id).map_or((0, 0), |token| offsets::spaces(&token)),
+            false => offsets::spaces(token),
+        };
+        let tokens = encoding.get_tokens().iter().zip(encoding.get_ids());
+        let spaces = if file.trims.is_empty() { Vec::new() } else { tokens.map(token).into_list() };
+        Ok(Found { ids: encoding.get_ids().to_list(), places: places.into_list(), spaces })
+    }
+
+    /// The tokens of a text with their places, and with those around it if it is `framed`.
+    pub(crate) fn locate(&self, text: &str, framed: bool) -> Result<Located, TextError> {
+        let file = self.file;
+        let Frame { before, after } = if framed { &file.frame } else { &Frame { before: Vec::new(), after: Vec::new() } };
+        Ok(Finish { trims: &file.trims, before, after }.run(text, self.find(text)?))
     }
 }
 
@@ -364,6 +409,12 @@ fn without_dropout(parts: &mut Parts) {
         bpe.dropout = None;
         parts.with_model(bpe);
     }
+}
+
+/// What the file's post-processor takes off the places of tokens.
+fn trims(parts: &Parts) -> Result<Trims, String> {
+    let written = parts.get_post_processor().map(serde_json::to_value).transpose().map_err(|error| error.to_string())?;
+    Ok(written.as_ref().map(Trims::of).unwrap_or_default())
 }
 
 fn habits(parts: &Parts) -> Habits {

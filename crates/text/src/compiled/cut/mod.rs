@@ -1,0 +1,1 @@
+//! Pre-tokenizers: a section of a text becomes pieces.

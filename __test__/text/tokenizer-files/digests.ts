@@ -66,6 +66,13 @@ function digestOfOffsets(tokenizer: Tokenizer, texts: string[]): string {
   return digest(rows.flat())
 }
 
+/** One in so many blocks of the texts, by their places. They are kept, since many files are compared with them. */
+let kept: { step: number; blocks: [at: number, block: Block][] } | undefined
+function chosen(step: number): [at: number, block: Block][] {
+  if (kept?.step !== step) kept = { step, blocks: [...corpus()].map((block, at): [number, Block] => [at, block]).filter(([at]) => at % step === 0) }
+  return kept.blocks
+}
+
 /** The blocks on which a file differs from the library. With `step`, one in so many blocks of the texts is compared. */
 export function differences(name: string, step = 1): Difference[] {
   const tokenizer = Tokenizer.fromFile(pathOf(name))
@@ -76,13 +83,9 @@ export function differences(name: string, step = 1): Difference[] {
   }
   const ids = (texts: string[]) => digestOfIds(tokenizer, texts, false)
   const offsets = (texts: string[]) => digestOfOffsets(tokenizer, texts)
-  let at = 0
-  for (const block of corpus()) {
-    if (at % step === 0) {
-      check('ids', at, block, ids)
-      check('offsets', at, block, offsets)
-    }
-    at++
+  for (const [at, block] of chosen(step)) {
+    check('ids', at, block, ids)
+    check('offsets', at, block, offsets)
   }
   for (const [i, block] of withAddedTokens(JSON.parse(readFileSync(pathOf(name), 'utf8')).added_tokens).entries()) {
     check('added', i, block, ids)

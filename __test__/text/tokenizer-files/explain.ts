@@ -54,7 +54,8 @@ function shorter(text: string): string[] {
 /** For each of some texts that differ, a short text that differs. At most `most` are given. */
 export function* explain(name: string, texts: string[], offsets: boolean, most: number) {
   const tokenizer = Tokenizer.fromFile(pathOf(name))
-  const wanted = texts.map((text) => text.toWellFormed())
+  // A lone surrogate becomes U+FFFD.
+  const wanted = texts.map((text) => Buffer.from(text).toString())
   const theirs = byLibrary(name, wanted)
   const differing = wanted.filter((text, i) => differs(tokenizer, text, theirs[i], offsets))
   for (let [text] of differing.sort((a, b) => a.length - b.length).map((one) => [one]).slice(0, most)) {

@@ -52,6 +52,7 @@ export {
   Tokenizer,
   type DecodeOptions,
   type EncodeOptions,
+  type LocatedIds,
   type FromFileOptions,
   type SpecialOptions,
   type TokenizerLimits,

@@ -54,6 +54,16 @@ export interface EncodeOptions {
 /** Which special tokens are recognised in a text. */
 export type SpecialOptions = Omit<EncodeOptions, 'addSpecialTokens'>
 
+/** The ids of a text, and where the token of each stands in it. */
+export interface LocatedIds {
+  /** The ids, as `encode` gives them. */
+  ids: Uint32Array
+  /** For each id the index in the text, in UTF-16 code units, at which its token begins. */
+  starts: Uint32Array
+  /** For each id the index at which its token ends: `text.slice(starts[i], ends[i])` is the text of the token. */
+  ends: Uint32Array
+}
+
 export interface DecodeOptions {
   /** Whether special tokens are left out; default false. */
   skipSpecialTokens?: boolean
@@ -125,6 +135,13 @@ export class Tokenizer {
    * `<|pad|>`; for an encoding `<|endoftext|>`. It is undefined if there is none.
    */
   readonly paddingId: number | undefined
+  /**
+   * What encodes: `native`, the engine of this package, for all encodings and for the files whose parts it knows; or
+   * `tokenizers`, the crate of the Hugging Face library. Both give the library's ids; the crate is slower.
+   */
+  readonly engine: 'native' | 'tokenizers'
+  /** The part of the file because of which the engine is `tokenizers`, such as `normalizer: Nmt`; null if it is native. */
+  readonly engineReason: string | null
   readonly #native: Handle
   readonly #isFile: boolean
   #file: TokenizerFile | null = null
@@ -145,6 +162,8 @@ export class Tokenizer {
     this.vocabSize = facts.size
     this.specialTokens = new Map(facts.specialNames.map((token, i) => [token, facts.specialIds[i]]))
     this.paddingId = facts.paddingId ?? undefined
+    this.engineReason = facts.engineReason ?? null
+    this.engine = this.engineReason === null ? 'native' : 'tokenizers'
   }
 
   /**
@@ -234,6 +253,24 @@ export class Tokenizer {
     const where = 'Tokenizer.encode'
     const policy = this.#policy(checkOptions(options, OPTIONS, where), where)
     return call(native.tokenizerEncode(this.#native, checkText(text, `${where}: the text`), ...policy))
+  }
+
+  /**
+   * The ids of a text as `encode` gives them, and where their tokens stand in it, in UTF-16 code units.
+   *
+   * A token of an encoding may be a part of a character: it stands where the whole character stands, so the next token
+   * may begin before this one ends. `tiktoken.Encoding.decode_with_offsets` gives the same beginnings.
+   *
+   * The places of a file's tokens are those of the library, which leads them back through the normalizer to the text as
+   * given, and takes spaces off them if the file's post-processor says so (`trim_offsets`). Tokens that the file adds
+   * around a text have the place (0, 0), and what a normalizer puts in has an empty one. `Encoding.offsets`.
+   *
+   * @throws UsageError if the text has a special token that is not allowed.
+   */
+  encodeOffsets(text: string, options?: EncodeOptions): LocatedIds {
+    const where = 'Tokenizer.encodeOffsets'
+    const policy = this.#policy(checkOptions(options, OPTIONS, where), where)
+    return call(native.tokenizerEncodeOffsets(this.#native, checkText(text, `${where}: the text`), ...policy))
   }
 
   /**

@@ -13,7 +13,7 @@ use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, resolve};
 use tokenbed_io::recognise::{Wanted, recognise};
 use tokenbed_kernels::dispatch;
-use tokenbed_memory::{Gather, List};
+use tokenbed_memory::{Gather, List, owned};
 use tokenbed_text::{
     Encoding, Frame, Limits, Origin, PaddedRows, Padding, RowOptions, Side, SpecialPolicy, SpecialSet, TextError,
     TokenDecoder, Tokenizer, encodings,
@@ -123,6 +123,8 @@ pub struct TokenizerFacts {
     pub padding_id: Option<u32>,
     pub padding_left: bool,
     pub truncation_left: bool,
+    /// The part of the file because of which the library's crate encodes; absent if the engine is native.
+    pub engine_reason: Option<String>,
 }
 
 /// Facts about a tokenizer that are known before it is used.
@@ -138,6 +140,7 @@ pub fn tokenizer_facts(tokenizer: &External<Tokenizer>) -> Option<TokenizerFacts
             padding_id: habits.padding_id,
             padding_left: habits.padding_side == Side::Left,
             truncation_left: habits.truncation_side == Side::Left,
+            engine_reason: tokenizer.engine_reason().map(owned),
         })
     })
 }
@@ -169,6 +172,31 @@ pub fn tokenizer_encode(
         ids.put_all(after);
         // A copy in V8's memory: a buffer of Rust's own would only be freed when the event loop turns.
         copied(&ids, |it| Uint32ArraySlice::copy_from(&env, it))
+    })
+}
+
+/// The ids of a text, and the UTF-16 code units at which each token begins and ends.
+#[napi(object, object_from_js = false)]
+pub struct LocatedIds {
+    pub ids: Uint32ArraySlice<'static>,
+    pub starts: Uint32ArraySlice<'static>,
+    pub ends: Uint32ArraySlice<'static>,
+}
+
+/// The ids of a text, and where their tokens stand in it.
+#[napi(catch_unwind)]
+pub fn tokenizer_encode_offsets(
+    env: Env,
+    tokenizer: &External<Tokenizer>,
+    #[napi(ts_arg_type = "string")] text: JsText,
+    allowed: Option<Vec<String>>,
+    disallowed: Option<Vec<String>>,
+    framed: bool,
+) -> Option<LocatedIds> {
+    guard(|| {
+        let found = tokenizer.encode_offsets(&text.read()?, &special(allowed, disallowed), framed)?;
+        let array = |values: &[u32]| copied(values, |it| Uint32ArraySlice::copy_from(&env, it));
+        Ok(LocatedIds { ids: array(&found.ids)?, starts: array(&found.starts)?, ends: array(&found.ends)? })
     })
 }
 

@@ -44,7 +44,7 @@ export function compareParts(path: string, folder: string): Outcome {
     writeFileSync(at, JSON.stringify(file))
     const tokenizer = Tokenizer.fromFile(at)
     const reason = tokenizer.engineReason
-    if (reason === undefined) outcome.native++
+    if (reason === null) outcome.native++
     else outcome.reasons.set(reason, (outcome.reasons.get(reason) ?? 0) + 1)
     outcome.texts += texts.length
     for (const [i, text] of texts.entries()) {

@@ -269,6 +269,10 @@ def encoded(tokenizer, text):
 def entry(draw):
     file = tokenizer_file(draw)
     tokenizer = Tokenizer.from_str(json.dumps(file))
+    # The library finds an added token of which the normalizer leaves nothing between all characters; tokenbed never.
+    normal = tokenizer.normalizer
+    file["added_tokens"] = [token for token in file["added_tokens"] if not normal or normal.normalize_str(token["content"])]
+    tokenizer = Tokenizer.from_str(json.dumps(file))
     contents = [token["content"] for token in file["added_tokens"]]
     texts, results = [], []
     for i in range(14):
@@ -278,6 +282,9 @@ def entry(draw):
             text = text[:at] + draw.one(contents) + draw.one(["", " ", "a"]) + text[at:]
         try:
             results.append(encoded(tokenizer, text))
+        except IndexError:
+            # Tokens of models with a prefix may reach beyond the text.
+            continue
         except Exception:
             results.append(None)
         except BaseException as panic:

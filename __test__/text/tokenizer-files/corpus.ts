@@ -11,6 +11,13 @@ export interface Block {
   texts: string[]
 }
 
+/** A block of the corpus. */
+export interface Numbered extends Block {
+  at: number
+  /** Whether it belongs to the short form of the comparison. */
+  short: boolean
+}
+
 /** UTF-16 units of a block, at most, but for texts that are longer. */
 const BLOCK = 48 << 10
 
@@ -94,8 +101,6 @@ function* made(): Generator<Block> {
 
 /** Texts that repeat one thing, each a block of its own. */
 const LONG: [string, number][] = [
-  ['a', 1e6],
-  [' ', 1e6],
   ['\n', 1e5],
   ['A', 1e5],
   ['7', 1e5],
@@ -107,6 +112,8 @@ const LONG: [string, number][] = [
   ["'s", 1e5],
   [' \n', 1e5],
   ['\u2581', 1e5],
+  ['a', 1e6],
+  [' ', 1e6],
 ]
 
 /** The code points that are tried one by one: all planes with characters, and the ends of the private ones. */
@@ -116,17 +123,20 @@ function codePoints(): number[] {
   return all.flat()
 }
 
-const AROUND: [string, (letter: string) => string][] = [
-  ['every code point alone', (letter) => letter],
-  ['every code point doubled', (letter) => letter + letter],
-  ['every code point between letters', (letter) => `a${letter}b`],
+/** Each alone is a text; doubled and between letters they are words of longer texts. */
+const AROUND: [name: string, words: number, (letter: string) => string][] = [
+  ['every code point alone', 1, (letter) => letter],
+  ['every code point doubled', 16, (letter) => letter + letter],
+  ['every code point between letters', 16, (letter) => `a${letter}b`],
 ]
 
 function* letters(): Generator<Block> {
-  const all = codePoints()
-  for (const [name, around] of AROUND) {
+  const all = codePoints().map((code) => String.fromCodePoint(code))
+  for (const [name, words, around] of AROUND) {
     for (let at = 0; at < all.length; at += 4096) {
-      yield { part: name, texts: all.slice(at, at + 4096).map((code) => around(String.fromCodePoint(code))) }
+      const some = all.slice(at, at + 4096).map(around)
+      const texts = Array.from({ length: Math.ceil(some.length / words) }, (_, i) => some.slice(i * words, (i + 1) * words))
+      yield { part: name, texts: texts.map((text) => text.join(' ')) }
     }
   }
 }
@@ -136,15 +146,28 @@ function* random(): Generator<Block> {
   for (let at = 0; at < texts.length; at += 1000) yield { part: 'random strings', texts: texts.slice(at, at + 1000) }
 }
 
-/** All blocks in order. */
-export function* corpus(): Generator<Block> {
+function* all(): Generator<Block> {
   yield* real()
   yield* made()
+  yield* random()
+  yield* letters()
   for (const [text, times] of LONG) {
     yield { part: `${times} times ${JSON.stringify(text)}`, texts: [text.repeat(times)] }
   }
-  yield* random()
-  yield* letters()
+}
+
+/** One in so many blocks is in the short form, and the first of each part. */
+const STEP = 31
+
+/** All blocks in order. */
+export function* corpus(): Generator<Numbered> {
+  let [at, last] = [0, '']
+  for (const block of all()) {
+    const isFirst = block.part !== last && block.texts[0].length < 3e5
+    yield { ...block, at, short: isFirst || at % STEP === 0 }
+    last = block.part
+    at++
+  }
 }
 
 /** An added token as a file states it. */

@@ -3,6 +3,7 @@
 //   main.js corpus FILE            writes the texts for Python, a block a line
 //   main.js added FILE JSON        the same for the added tokens of a tokenizer.json
 //   main.js compare [NAME ...]     compares all texts with the goldens, and explains differences
+//   main.js short [NAME ...]       the same for the short form
 
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { corpus, withAddedTokens, type Block } from './corpus.js'
@@ -18,7 +19,7 @@ function write(path: string, all: Iterable<Block>): void {
 /** Differences of a file that are explained. */
 const SHOWN = 4
 
-function compare(names: string[]): void {
+function compare(names: string[], short: boolean): void {
   let [same, different, absent] = [0, 0, 0]
   for (const name of names) {
     if (!isFetched(name)) {
@@ -27,7 +28,7 @@ function compare(names: string[]): void {
       continue
     }
     const began = performance.now()
-    const found = differences(name)
+    const found = differences(name, short)
     const seconds = ((performance.now() - began) / 1e3).toFixed(1)
     console.log(`${name}: ${found.length === 0 ? 'the same' : `${found.length} blocks differ`}, ${seconds} s`)
     found.length === 0 ? same++ : different++
@@ -48,4 +49,4 @@ function compare(names: string[]): void {
 const [command, ...args] = process.argv.slice(2)
 if (command === 'corpus') write(args[0], corpus())
 else if (command === 'added') write(args[0], withAddedTokens(JSON.parse(readFileSync(args[1], 'utf8')).added_tokens))
-else compare(args.length > 0 ? args : NAMES)
+else compare(args.length > 0 ? args : NAMES, command === 'short')

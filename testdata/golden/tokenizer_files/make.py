@@ -1,6 +1,9 @@
 """Writes digests.json: what tokenizers makes of all texts with each tokenizer.json file.
 
-    node scripts/tokenizer-files.mjs --goldens [NAME ...]        # fetches, builds, and runs this
+    python testdata/golden/tokenizer_files/make.py target/tokenizer-files [--short] [NAME ...]
+
+`node scripts/tokenizer-files.mjs` fetches and builds the files, and writes the texts. With `--short` only the blocks of
+the short form are encoded, and the others have six dots.
 
 Made with tokenizers 0.23.3, whose regular expressions Oniguruma runs. A digest is the first six letters of the SHA-256
 of a block: for each text the number of its ids and the ids, or the number of its tokens and where each begins and ends
@@ -29,7 +32,7 @@ def blocks(name):
             block = json.loads(line)
             # A lone surrogate is no character: it becomes U+FFFD.
             whole = lambda text: text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-            yield block["part"], [text if text.isascii() else whole(text) for text in block["texts"]]
+            yield block.get("short", True), [text if text.isascii() else whole(text) for text in block["texts"]]
 
 
 def in_units(text, offsets):
@@ -56,13 +59,13 @@ def digests(tokenizer, texts, framed=False):
     return short(all_ids), short(places)
 
 
-def of_file(path):
+def of_file(path, is_short):
     tokenizer = tokenizers.Tokenizer.from_file(str(path))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     kinds = {"ids": "", "offsets": "", "framed": "", "added": "", "addedOffsets": ""}
-    for _, texts in blocks("corpus.jsonl"):
-        ids, offsets = digests(tokenizer, texts)
+    for in_short, texts in blocks("corpus.jsonl"):
+        ids, offsets = digests(tokenizer, texts) if in_short or not is_short else ("......", "......")
         kinds["ids"] += ids
         kinds["offsets"] += offsets
     for _, texts in blocks(f"{path.stem}.added.jsonl"):
@@ -75,11 +78,12 @@ def of_file(path):
 
 if __name__ == "__main__":
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {"files": {}}
-    names = sys.argv[2:] or sorted(path.stem for path in FOLDER.glob("*.json"))
+    is_short = "--short" in sys.argv
+    names = [name for name in sys.argv[2:] if name != "--short"] or sorted(path.stem for path in FOLDER.glob("*.json"))
     golden["tokenizers"] = tokenizers.__version__
     golden["texts"] = hashlib.sha256((FOLDER / "raw" / "corpus.jsonl").read_bytes()).hexdigest()
     for name in names:
-        golden["files"][name] = of_file(FOLDER / f"{name}.json")
+        golden["files"][name] = of_file(FOLDER / f"{name}.json", is_short)
         golden["files"] = dict(sorted(golden["files"].items()))
         GOLDEN.write_text(json.dumps(golden, indent=1) + "\n")
         print(name, file=sys.stderr, flush=True)

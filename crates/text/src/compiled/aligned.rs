@@ -1,5 +1,7 @@
 //! A text together with the place of each of its bytes in the text that it was made of.
 
+use std::ops::Range;
+
 use tokenbed_memory::{List, Text};
 
 /// A text that was changed, and where its parts come from.
@@ -33,5 +35,11 @@ impl Aligned {
     pub(crate) fn put(&mut self, c: char, place: (u32, u32)) {
         self.text.put_char(c);
         self.places.put_all([place; 4].into_iter().take(c.len_utf8()));
+    }
+
+    /// Appends a part of another text with its places.
+    pub(crate) fn put_part(&mut self, from: &Self, part: Range<usize>) {
+        self.text.put_str(&from.text[part.clone()]);
+        self.places.put_slice(&from.places[part]);
     }
 }

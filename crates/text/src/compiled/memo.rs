@@ -30,6 +30,11 @@ impl Memo {
         Self { places: filled(Place::default(), PLACES) }
     }
 
+    /// Forgets all pieces.
+    pub(crate) fn forget(&mut self) {
+        self.places.fill(Place::default());
+    }
+
     /// Appends the ids of a piece. If they are not known, `encode` appends them.
     ///
     /// # Errors

@@ -8,16 +8,21 @@
 
 mod added;
 mod aligned;
+mod certain;
 mod cut;
+mod desk;
+mod engine;
 mod memo;
 mod models;
 mod normal;
 mod pattern;
-mod read;
+pub(crate) mod read;
 mod room;
+mod stream;
 mod tokens;
 
 pub(crate) use aligned::Aligned;
+pub(crate) use engine::{Compiled, Fault};
 pub(crate) use memo::Memo;
 pub(crate) use room::Room;
 pub(crate) use tokens::Tokens;

@@ -4,11 +4,12 @@ use super::NotNative;
 use crate::file::limits::{Budget, Limits};
 use crate::file::oniguruma::{Spent, translate};
 use crate::file::pattern::Expression;
-use tokenbed_memory::List;
+use tokenbed_memory::{List, owned};
 
 /// A pattern of a normalizer or a pre-tokenizer.
 pub(crate) struct Pattern {
     expression: Expression,
+    source: String,
 }
 
 impl Pattern {
@@ -19,13 +20,25 @@ impl Pattern {
         // What regex-syntax reads needs no look-around, so the linear engine runs it.
         regex_syntax::parse(&written).map_err(|_| not_native())?;
         let expression = Expression::new(&written, limits).map_err(|_| not_native())?;
-        Ok(Self { expression })
+        Ok(Self { expression, source: owned(source) })
+    }
+
+    /// The pattern of a scanner. It is asked only for what is decided, so that it may look around.
+    pub(crate) fn of_scanner(source: &str, limits: Limits) -> Option<Self> {
+        let written = translate(source, &mut Spent::default()).ok()?;
+        Some(Self { expression: Expression::new(&written, limits).ok()?, source: owned(source) })
     }
 
     /// Compiles a text that is searched for as it is.
     pub(crate) fn literal(part: &str, text: &str, limits: Limits) -> Result<Self, NotNative> {
         let expression = Expression::new(&fancy_regex::escape(text), limits);
-        Ok(Self { expression: expression.map_err(|_| NotNative::new(format!("{part}: the pattern {text:?}")))? })
+        let expression = expression.map_err(|_| NotNative::new(format!("{part}: the pattern {text:?}")))?;
+        Ok(Self { expression, source: String::new() })
+    }
+
+    /// The pattern as the file spells it; empty for a text.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
     }
 
     /// Finds all matches in order: start and end in bytes.

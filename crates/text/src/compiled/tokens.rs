@@ -32,6 +32,12 @@ impl Tokens {
         if largest > tokens.len() * (HOLES + 1) + 1024 {
             return Err(NotNative::new("model: ids far apart"));
         }
+        Self::sparse(bytes, tokens)
+    }
+
+    /// The same for a few tokens among many others.
+    pub(crate) fn sparse(bytes: Vec<u8>, tokens: &[(u32, u32, u32)]) -> Result<Self, NotNative> {
+        let largest = tokens.iter().map(|token| token.2 as usize + 1).max().unwrap_or(0);
         let size = (tokens.len().max(8) * 2).next_power_of_two();
         let mut it = Self {
             bytes,

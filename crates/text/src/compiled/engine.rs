@@ -14,7 +14,7 @@ use super::{Aligned, Memo, NotNative};
 use crate::file::Limits;
 use crate::file::limits::Budget;
 use crate::file::oniguruma::Spent;
-use crate::offsets::{self, Place, Spaces};
+use crate::offsets::{self, Found, Place};
 use tokenbed_memory::{Gather, List, owned};
 
 /// A file whose parts are all known.
@@ -91,14 +91,6 @@ impl Compiled {
         self.added.id_of(token).or_else(|| self.model.encoder().id_of(token))
     }
 
-    /// The spaces that a token begins and ends with. An added token has those of the text that it stands for.
-    pub(crate) fn spaces(&self, id: u32, text: &str, place: Place) -> Spaces {
-        match self.added.token(id) {
-            Some(_) => offsets::spaces(text.get(place.0 as usize..place.1 as usize).unwrap_or_default()),
-            None => self.model.encoder().token(id).map_or((0, 0), |token| offsets::spaces(&token)),
-        }
-    }
-
     /// Appends the ids of a text. After a fault `out` may have some of them.
     pub(crate) fn encode(
         &self,
@@ -132,7 +124,7 @@ impl Compiled {
             let section = self.section(work, part.start, made);
             let normal = self.normal.run(raw, room, section).map_err(|reason| Fault::Part("normalizer", reason))?;
             made += normal.len();
-            let is_front = part.start == 0 && !work.goes_on && self.is_front(raw, normal, section, aligned)?;
+            let fronts = self.fronts(work, part.start, (raw, normal), section, aligned)?;
             self.added.normalized().find(normal, work.spared, inner);
             for part in inner.iter() {
                 if let Some(id) = part.id {
@@ -140,7 +132,8 @@ impl Compiled {
                     continue;
                 }
                 let normal = normal.get(part.start..part.end).unwrap_or_default();
-                self.cut(normal, is_front && part.start == 0, None, work.budget, pieces)?;
+                let is_front = matches!(fronts, Fronts::First) && part.start == 0;
+                self.cut(normal, is_front, fronts.places(part), work.budget, pieces)?;
                 encode_pieces(model, pieces.text(normal), &pieces.list, memo, out)?;
             }
         }
@@ -169,44 +162,44 @@ impl Compiled {
         done.map_err(|reason| Fault::Part("pre_tokenizer", reason))
     }
 
-    /// Whether the first character of the first section of a text is made of the first one of the text. The normalizer
-    /// may have removed characters there.
-    fn is_front(&self, raw: &str, normal: &str, section: Section<'_>, aligned: &mut Aligned) -> Result<bool, Fault> {
-        let is_same = std::ptr::eq(raw, normal);
-        if is_same || !self.cuts.depend_on_front() {
-            return Ok(true);
+    /// What of a normalized section is made of the first character of the text. The normalizer may have added or removed
+    /// characters there.
+    fn fronts<'a>(
+        &self,
+        work: Work<'_>,
+        start: usize,
+        (raw, normal): (&str, &str),
+        section: Section<'_>,
+        aligned: &'a mut Aligned,
+    ) -> Result<Fronts<'a>, Fault> {
+        if start > 0 || work.goes_on || !self.cuts.depend_on_front() {
+            return Ok(Fronts::None);
+        }
+        if std::ptr::eq(raw, normal) {
+            return Ok(Fronts::First);
         }
         *aligned = Aligned::of(raw, 0);
         self.normal.run_aligned(aligned, section).map_err(|reason| Fault::Part("normalizer", reason))?;
-        Ok(aligned.places.first().is_none_or(|place| place.0 == 0))
+        Ok(Fronts::Those(&aligned.places))
     }
 
-    /// Appends the ids of a text, and the place of each token: the bytes of the text that the library's offsets give
-    /// before its post-processor changes them.
-    pub(crate) fn encode_places(
-        &self,
-        text: &str,
-        spared: &dyn Fn(u32) -> bool,
-        out: &mut Vec<u32>,
-        places: &mut Vec<Place>,
-    ) -> Result<(), Fault> {
+    /// The tokens of a text, and the place of each: the bytes of the text that the library's offsets give before its
+    /// post-processor changes them. `with_spaces` says whether the spaces of the tokens are wanted.
+    pub(crate) fn find(&self, text: &str, spared: &dyn Fn(u32) -> bool, with_spaces: bool) -> Result<Found, Fault> {
         let budget = self.limits.budget(text.len());
         let work = Work { text, spared, goes_on: false, budget: &budget };
-        let (start, first) = (out.len(), places.len());
-        let done = Desk::with(self.number, |desk| self.run_places(work, desk, out, places));
-        done.inspect_err(|_| {
-            out.truncate(start);
-            places.truncate(first);
-        })
+        let mut found = Found::default();
+        Desk::with(self.number, |desk| self.run_places(work, desk, with_spaces, &mut found))?;
+        Ok(found)
     }
 
-    fn run_places(
-        &self,
-        work: Work<'_>,
-        desk: &mut Desk,
-        out: &mut Vec<u32>,
-        places: &mut Vec<Place>,
-    ) -> Result<(), Fault> {
+    fn run_places(&self, work: Work<'_>, desk: &mut Desk, with_spaces: bool, found: &mut Found) -> Result<(), Fault> {
+        let Found { ids: out, places, spaces } = found;
+        let mut spaces_of = |text: &str| {
+            if with_spaces {
+                spaces.put(offsets::spaces(text));
+            }
+        };
         let Desk { parts, inner, pieces, aligned, .. } = desk;
         self.added.plain().find(work.text, work.spared, parts);
         let mut made = 0;
@@ -214,6 +207,7 @@ impl Compiled {
             if let Some(id) = part.id {
                 out.put(id);
                 places.put((part.start as u32, part.end as u32));
+                spaces_of(work.text.get(part.start..part.end).unwrap_or_default());
                 continue;
             }
             let raw = work.text.get(part.start..part.end).unwrap_or_default();
@@ -227,21 +221,47 @@ impl Compiled {
                 if let Some(id) = id {
                     out.put(id);
                     places.put_all(of.first().zip(of.last()).map(|(first, last)| (first.0, last.1)));
+                    spaces_of(aligned.text.get(start..end).unwrap_or_default());
                     continue;
                 }
                 let normal = aligned.text.get(start..end).unwrap_or_default();
                 self.cut(normal, false, Some(of), work.budget, pieces)?;
                 let text = pieces.text(normal);
                 for &(from, to) in &pieces.list {
-                    let first = places.len();
+                    let (first, first_id) = (places.len(), out.len());
                     let piece = text.get(from as usize..to as usize).unwrap_or_default();
                     self.model.encoder().encode_places(piece, out, places).map_err(Fault::Text)?;
                     let of = pieces.places().get(from as usize..to as usize).unwrap_or_default();
                     places[first..].iter_mut().for_each(|place| *place = in_text(of, *place));
+                    for &id in &out[first_id..] {
+                        if with_spaces {
+                            spaces_of(&self.model.encoder().token(id).unwrap_or_default());
+                        }
+                    }
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// What of a section is made of the first character of the text.
+enum Fronts<'a> {
+    /// Nothing, or nobody asks.
+    None,
+    /// The first character.
+    First,
+    /// What has the place 0, of these places of its bytes.
+    Those(&'a [Place]),
+}
+
+impl Fronts<'_> {
+    /// The places of a part of the section, if they are needed.
+    fn places(&self, part: &Part) -> Option<&[Place]> {
+        match self {
+            Self::None | Self::First => None,
+            Self::Those(places) => places.get(part.start..part.end),
+        }
     }
 }
 

@@ -56,7 +56,7 @@ impl Compiled {
         let takes_bytes = file.model.kind == "BPE" && ByteBpe::fits(&file.model.settings);
         let cuts = Cuts::compile(file.part("pre_tokenizer"), takes_bytes, limits, &mut spent)?;
         let list = file.part("added_tokens").clone();
-        let model = model(file.model, cuts.are_bytes(), limits)?;
+        let model = model(file.model, cuts.are_bytes())?;
         let added = Added::compile(&list, model.encoder(), &normal, limits)?;
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         Ok(Self { number, added, normal, cuts, model, limits })
@@ -276,14 +276,14 @@ fn encode_pieces<M: Encode>(
     Ok(())
 }
 
-fn model(part: ModelPart, are_bytes: bool, limits: Limits) -> Result<Model, NotNative> {
+fn model(part: ModelPart, are_bytes: bool) -> Result<Model, NotNative> {
     let ModelPart { kind, settings, tokens, merges, scores } = part;
     Ok(match (kind.as_str(), merges, scores) {
         ("BPE", Some(merges), None) if are_bytes => Model::ByteBpe(ByteBpe::compile(&settings, tokens, &merges)?),
         ("BPE", Some(merges), None) => Model::CharBpe(CharBpe::compile(&settings, tokens, &merges)?),
         ("WordPiece", None, None) => Model::WordPiece(WordPiece::compile(&settings, tokens)?),
         ("WordLevel", None, None) => Model::WordLevel(WordLevel::compile(&settings, tokens)?),
-        ("Unigram", None, Some(scores)) => Model::Unigram(Unigram::compile(&settings, tokens, scores, limits)?),
+        ("Unigram", None, Some(scores)) => Model::Unigram(Unigram::compile(&settings, tokens, scores)?),
         _ => return Err(NotNative::new(format!("model: {kind}"))),
     })
 }

@@ -17,7 +17,7 @@ const MOST_REPEATED: u64 = 10_000;
 /// Largest number of tokens that a template may put around a text.
 const MOST_FRAME: usize = 4096;
 /// Largest number of bytes of tokens that are compared for a byte of text. A vocabulary in use has some hundred.
-const MOST_NESTED_BYTES: usize = 16 << 10;
+pub(crate) const MOST_NESTED_BYTES: usize = 16 << 10;
 /// The largest id. One more must fit an i32.
 pub(crate) const LARGEST_ID: u32 = i32::MAX as u32 - 1;
 

@@ -4,6 +4,7 @@ mod alphabet;
 pub(crate) mod byte_bpe;
 mod char_bpe;
 pub(crate) mod letters;
+mod prefixes;
 pub(crate) mod ranks;
 mod seams;
 #[cfg(test)]

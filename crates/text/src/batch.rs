@@ -148,8 +148,7 @@ fn encode_share<T: AsRef<str>>(
         if !go_on() {
             return Err(TextError::Stopped);
         }
-        encode(texts[index].as_ref(), &mut part.ids)
-            .map_err(|source| in_batch(index, source))?;
+        encode(texts[index].as_ref(), &mut part.ids).map_err(|source| in_batch(index, source))?;
         part.ends.put(fit_u32("the batch", part.ids.len())?);
     }
     Ok(part)

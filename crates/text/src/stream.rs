@@ -109,8 +109,8 @@ impl TextStream {
         if self.held.len() < enough && self.held.len() <= self.most {
             return Ok(());
         }
-        let encoded =
-            caught(|| tokenizer.encode_certain(&self.held, goes_on, (&self.policy, self.threads), out)).unwrap_or_else(|error| {
+        let encoded = caught(|| tokenizer.encode_certain(&self.held, goes_on, (&self.policy, self.threads), out))
+            .unwrap_or_else(|error| {
                 // The part was not taken, and can be given again.
                 self.held.truncate(before.0);
                 out.truncate(before.1);

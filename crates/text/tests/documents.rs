@@ -58,7 +58,8 @@ fn lines_end_as_files_of_any_system_end_them() {
 
 #[test]
 fn several_threads_give_the_same_documents() {
-    let line = |i: usize| format!("{}{}{}", "a rose is a rose ".repeat(i % 23), "\r".repeat(i % 3), "\n".repeat(1 + i % 2));
+    let line =
+        |i: usize| format!("{}{}{}", "a rose is a rose ".repeat(i % 23), "\r".repeat(i % 3), "\n".repeat(1 + i % 2));
     let many: String = (0..4000).map(line).collect();
     let long = format!("{many}{}\n{many}", "no end of roses ".repeat(9000));
     for text in [many.as_str(), &long, many.trim_end()] {

@@ -184,7 +184,14 @@ proptest! {
 
 #[test]
 fn a_long_text_is_divided_among_threads() {
-    let kinds = ["It was the best of times, ", "\u{6587}\u{301} ", "we'll  see\n\n  ", "<|endoftext|>", "don't stop ", "a\u{1f999}b c "];
+    let kinds = [
+        "It was the best of times, ",
+        "\u{6587}\u{301} ",
+        "we'll  see\n\n  ",
+        "<|endoftext|>",
+        "don't stop ",
+        "a\u{1f999}b c ",
+    ];
     let text: String = (0..60_000usize).map(|i| kinds[i * i % 7 % kinds.len()]).collect();
     assert!(text.len() > 900_000);
     for tokenizer in all().map(|it| &it.tokenizer) {

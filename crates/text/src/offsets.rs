@@ -198,8 +198,7 @@ mod tests {
     use serde_json::json;
 
     fn finished(post_processor: &Value, text: &str, places: &[Place], spaces: &[Spaces]) -> Vec<(u32, u32)> {
-        let found =
-            Found { ids: places.iter().map(|_| 7).collect(), places: places.to_vec(), spaces: spaces.to_vec() };
+        let found = Found { ids: places.iter().map(|_| 7).collect(), places: places.to_vec(), spaces: spaces.to_vec() };
         let located = Finish { trims: &Trims::of(post_processor), before: &[1], after: &[2] }.run(text, found);
         assert_eq!(located.ids.len(), places.len() + 2);
         located.starts.into_iter().zip(located.ends).collect()

@@ -121,12 +121,7 @@ impl Certain {
     }
 
     /// Records the matches of pattern `number` in a portion of the text.
-    pub(super) fn matches(
-        &mut self,
-        portion: Portion<'_>,
-        number: usize,
-        found: impl Iterator<Item = (usize, usize)>,
-    ) {
+    pub(super) fn matches(&mut self, portion: Portion<'_>, number: usize, found: impl Iterator<Item = (usize, usize)>) {
         if let Some(list) = self.found.get_mut(number) {
             list.put_all(found.map(|(start, end)| (portion.before(start), portion.place_of(end))));
         }

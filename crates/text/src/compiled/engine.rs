@@ -171,13 +171,7 @@ impl Compiled {
 
     /// Whether the first character of the first section of a text is made of the first one of the text. The normalizer
     /// may have removed characters there.
-    fn is_front(
-        &self,
-        raw: &str,
-        normal: &str,
-        section: Section<'_>,
-        aligned: &mut Aligned,
-    ) -> Result<bool, Fault> {
+    fn is_front(&self, raw: &str, normal: &str, section: Section<'_>, aligned: &mut Aligned) -> Result<bool, Fault> {
         let is_same = std::ptr::eq(raw, normal);
         if is_same || !self.cuts.depend_on_front() {
             return Ok(true);

@@ -55,9 +55,7 @@ pub(super) fn tokenizer(
     special.sort_unstable_by_key(|&(_, id)| id);
     let vocabulary = parts.get_model().get_vocab();
     let word_piece = match parts.get_model() {
-        ModelWrapper::WordPiece(model) => {
-            Some(word_piece::Pieces::new(model, vocabulary.keys().map(String::as_str)))
-        }
+        ModelWrapper::WordPiece(model) => Some(word_piece::Pieces::new(model, vocabulary.keys().map(String::as_str))),
         ModelWrapper::Unigram(model) => check::unigram(model).map(|()| None).map_err(in_part("model"))?,
         _ => None,
     };

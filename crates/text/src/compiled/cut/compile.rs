@@ -191,8 +191,8 @@ impl Step {
 /// Leaves out steps that cut nothing after others: GPT-2's pattern matches the pieces of CLIP's whole.
 fn join_known(steps: &mut Vec<Step>) {
     let is = |step: Option<&Step>, scanner: Scanner| matches!(step, Some(Step::Scan(it, _)) if *it == scanner);
-    if let Some(at) = (1..steps.len())
-        .find(|&at| is(steps.get(at - 1), Scanner::Clip) && is(steps.get(at), Scanner::Gpt2))
+    if let Some(at) =
+        (1..steps.len()).find(|&at| is(steps.get(at - 1), Scanner::Clip) && is(steps.get(at), Scanner::Gpt2))
     {
         steps.remove(at);
     }

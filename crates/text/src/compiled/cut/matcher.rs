@@ -72,12 +72,7 @@ impl Split {
 
 impl Split {
     /// Finds all matches in a piece.
-    pub(super) fn matches(
-        &self,
-        piece: &str,
-        budget: &Budget,
-        found: &mut Vec<(usize, usize)>,
-    ) -> Result<(), String> {
+    pub(super) fn matches(&self, piece: &str, budget: &Budget, found: &mut Vec<(usize, usize)>) -> Result<(), String> {
         found.clear();
         let kinds = &*KINDS;
         match &self.matcher {

@@ -9,6 +9,8 @@ mod matcher;
 mod punctuation;
 mod scanner;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use crate::file::limits::{Budget, Limits};
 use tokenbed_memory::{List, Text};
@@ -36,7 +38,11 @@ enum Step {
     Split(Split),
     /// Pieces of a fixed number of characters.
     Fixed(usize),
-    Metaspace { mark: char, prepend: Prepend, split: bool },
+    Metaspace {
+        mark: char,
+        prepend: Prepend,
+        split: bool,
+    },
     /// Puts a space in front of a piece that does not begin with one.
     Space,
     /// Spells bytes with letters, for models that need them spelled.
@@ -215,42 +221,42 @@ impl Cuts {
         budget: &Budget,
         pieces: &mut Pieces,
     ) -> Result<(), String> {
-            match step {
-                Step::Scan(scanner, _) => {
-                    each(pieces, section, |text, start, end, out| scanner.cut(text, start, end, out));
-                }
-                Step::Bert => each(pieces, section, matcher::bert),
-                Step::Split(split) => self.split(split, section, budget, pieces)?,
-                Step::Fixed(length) => each(pieces, section, |text, start, end, out| {
-                    matcher::fixed(text, start, end, *length, out);
-                }),
-                Step::Metaspace { mark, prepend, split } => {
-                    // A piece that does not begin where the section does is not the first.
-                    let first = pieces.list.first().map(|&(start, _)| start);
-                    let is_front = is_front && first == Some(0);
-                    metaspace(pieces, section, *mark, *prepend, *split, is_front);
-                }
-                Step::Space => {
-                    let text = pieces.text(section).as_bytes();
-                    if pieces.list.iter().any(|&(start, _)| text.get(start as usize) != Some(&b' ')) {
-                        pieces.rewrite(section, |piece, places, target| {
-                            if !piece.starts_with(' ') {
-                                target.put(' ', places.first().copied());
-                            }
-                            target.put_str(piece, places);
-                        });
-                    }
-                }
-                Step::Letters => pieces.rewrite(section, |piece, places, target| {
-                    for (at, &byte) in piece.as_bytes().iter().enumerate() {
-                        target.put(letters::of(byte), places.get(at).copied());
-                    }
-                }),
+        match step {
+            Step::Scan(scanner, _) => {
+                each(pieces, section, |text, start, end, out| scanner.cut(text, start, end, out));
             }
-            if self.grows && pieces.text(section).len() > budget.bytes {
-                return Err(self.limits.grows());
+            Step::Bert => each(pieces, section, matcher::bert),
+            Step::Split(split) => self.split(split, section, budget, pieces)?,
+            Step::Fixed(length) => each(pieces, section, |text, start, end, out| {
+                matcher::fixed(text, start, end, *length, out);
+            }),
+            Step::Metaspace { mark, prepend, split } => {
+                // A piece that does not begin where the section does is not the first.
+                let first = pieces.list.first().map(|&(start, _)| start);
+                let is_front = is_front && first == Some(0);
+                metaspace(pieces, section, *mark, *prepend, *split, is_front);
             }
-            Ok(())
+            Step::Space => {
+                let text = pieces.text(section).as_bytes();
+                if pieces.list.iter().any(|&(start, _)| text.get(start as usize) != Some(&b' ')) {
+                    pieces.rewrite(section, |piece, places, target| {
+                        if !piece.starts_with(' ') {
+                            target.put(' ', places.first().copied());
+                        }
+                        target.put_str(piece, places);
+                    });
+                }
+            }
+            Step::Letters => pieces.rewrite(section, |piece, places, target| {
+                for (at, &byte) in piece.as_bytes().iter().enumerate() {
+                    target.put(letters::of(byte), places.get(at).copied());
+                }
+            }),
+        }
+        if self.grows && pieces.text(section).len() > budget.bytes {
+            return Err(self.limits.grows());
+        }
+        Ok(())
     }
 
     fn split(&self, split: &Split, section: &str, budget: &Budget, pieces: &mut Pieces) -> Result<(), String> {

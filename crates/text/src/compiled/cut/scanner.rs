@@ -34,8 +34,7 @@ impl Scanner {
         if pattern == Self::BYTE_LEVEL {
             return Some(Self::Gpt2);
         }
-        for (numbers, written) in
-            [(Numbers::One, r"\p{N}"), (Numbers::Three, r"\p{N}{1,3}"), (Numbers::All, r"\p{N}+")]
+        for (numbers, written) in [(Numbers::One, r"\p{N}"), (Numbers::Three, r"\p{N}{1,3}"), (Numbers::All, r"\p{N}+")]
         {
             let words = [ENDINGS, r"|[^\r\n\p{L}\p{N}]?\p{L}+", &common(written, r"[\r\n]*")].concat();
             if pattern == words {
@@ -91,7 +90,9 @@ impl Scanner {
         let bytes = section.as_bytes();
         match self {
             Self::Gpt2 => cover(from, to, out, |at| gpt2::end_of_piece(&CLASSES, bytes, at)),
-            Self::Lines(Numbers::One) => cover(from, to, out, |at| lines::end_of_piece(&CLASSES, bytes, at, Numbers::One)),
+            Self::Lines(Numbers::One) => {
+                cover(from, to, out, |at| lines::end_of_piece(&CLASSES, bytes, at, Numbers::One))
+            }
             Self::Lines(numbers) => cover(from, to, out, |at| lines::end_of_piece(&CLASSES, bytes, at, numbers)),
             Self::O200k { numbers, contractions } => {
                 cover(from, to, out, |at| o200k::end_of(&CLASSES, bytes, at, numbers, contractions));

@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use serde_json::Value;
 use tokenbed_memory::{Gather, List, with_room};
 
 use super::super::{Memo, NotNative, Tokens};
+use super::char_bpe::{check_dropout, flag, text};
 use super::ranks::{GONE, Ranks, SHORT};
 use super::{Encode, Merges, Settings, letters};
 
@@ -43,16 +43,7 @@ impl ByteBpe {
         let ranks = Ranks::new(merges, &tokens, 0)?;
         let (bytes_of, others) = by_bytes(&tokens)?;
         drop(tokens);
-        let text = |name: &str| match settings.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-            Some(_) => Err(NotNative::new(format!("model: {name}"))),
-        };
-        let switch = |name: &str| match settings.get(name) {
-            None | Some(Value::Null) => Ok(false),
-            Some(Value::Bool(on)) => Ok(*on),
-            Some(_) => Err(NotNative::new(format!("model: {name}"))),
-        };
+        check_dropout(settings)?;
         let mut it = Self {
             tokens: bytes_of,
             others,
@@ -60,14 +51,14 @@ impl ByteBpe {
             bytes: [GONE; 256],
             last: None,
             unknown: None,
-            fuse_unknown: switch("fuse_unk")?,
-            ignore_merges: switch("ignore_merges")?,
+            fuse_unknown: flag(settings, "fuse_unk")?,
+            ignore_merges: flag(settings, "ignore_merges")?,
             whole: Vec::new(),
         };
         for byte in 0..=u8::MAX {
             it.bytes[usize::from(byte)] = it.tokens.get(&[byte]).unwrap_or(GONE);
         }
-        if let Some(suffix) = text("end_of_word_suffix")? {
+        if let Some(suffix) = text(settings, "end_of_word_suffix")?.filter(|suffix| !suffix.is_empty()) {
             let mut last = [GONE; 256];
             let mut ending = Vec::new();
             for byte in 0..=u8::MAX {
@@ -82,16 +73,15 @@ impl ByteBpe {
             it.last = Some(Box::new(last));
         }
         let lacks = |bytes: &[u32; 256]| bytes.contains(&GONE);
+        let unknown = text(settings, "unk_token")?;
+        let falls_back = flag(settings, "byte_fallback")?;
         if lacks(&it.bytes) || it.last.as_deref().is_some_and(lacks) {
-            if switch("byte_fallback")? {
+            if falls_back {
                 return Err(NotNative::new("model: byte_fallback below ByteLevel"));
             }
-            if let Some(unknown) = text("unk_token")? {
+            if let Some(unknown) = unknown {
                 it.unknown = Some(it.id_of(unknown).ok_or_else(|| NotNative::new("model: unk_token"))?);
             }
-        } else {
-            text("unk_token")?;
-            switch("byte_fallback")?;
         }
         if it.last.is_none() {
             it.whole = (0..it.tokens.end()).map(|_| AtomicU8::new(UNSEEN)).into_list();

@@ -70,7 +70,8 @@ impl Unigram {
             }
             bytes
         });
-        let it = Self { prefixes: Prefixes::new(&tokens)?, tokens, scores, unknown, unknown_score: least - PENALTY, bytes };
+        let it =
+            Self { prefixes: Prefixes::new(&tokens)?, tokens, scores, unknown, unknown_score: least - PENALTY, bytes };
         it.is_bounded().then_some(it).ok_or_else(|| odd("number of tokens within tokens"))
     }
 
@@ -95,12 +96,7 @@ impl Unigram {
     }
 
     /// `best` has a place for each byte of the piece and for its end.
-    fn divide_in(
-        &self,
-        piece: &str,
-        best: &mut [Best],
-        mut put: impl FnMut(u32, usize, usize),
-    ) -> Result<(), String> {
+    fn divide_in(&self, piece: &str, best: &mut [Best], mut put: impl FnMut(u32, usize, usize)) -> Result<(), String> {
         self.search(piece, best)?;
         let Some(last) = best.len().checked_sub(1).filter(|&last| last > 0) else { return Ok(()) };
         // Turns the path around: each place on it gets the next one instead of the one before.

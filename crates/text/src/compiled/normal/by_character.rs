@@ -41,8 +41,7 @@ impl Changes {
 
     /// Whether it is nothing but small letters or letters for bytes, so that no character depends on others.
     pub(super) fn is_simple(&self) -> bool {
-        self.form.is_none()
-            && self.before.iter().all(|change| matches!(change, Change::Lowercase | Change::Bytes))
+        self.form.is_none() && self.before.iter().all(|change| matches!(change, Change::Lowercase | Change::Bytes))
     }
 
     /// The largest factor by which a text grows, in bytes.

@@ -91,8 +91,7 @@ pub(super) fn add(part: &Value, limits: Limits, spent: &mut Spent, steps: &mut V
 /// BERT's normalizer. Without a word about accents it removes them if it makes small letters.
 fn bert(part: &Map<String, Value>) -> Option<Changes> {
     let switch = |name: &str| part.get(name)?.as_bool();
-    let (clean, chinese, lowercase) =
-        (switch("clean_text")?, switch("handle_chinese_chars")?, switch("lowercase")?);
+    let (clean, chinese, lowercase) = (switch("clean_text")?, switch("handle_chinese_chars")?, switch("lowercase")?);
     let remove = match part.get("strip_accents") {
         None | Some(Value::Null) => lowercase,
         Some(remove) => remove.as_bool()?,
@@ -152,12 +151,7 @@ impl Step {
     }
 
     /// The same with places.
-    pub(super) fn run_aligned(
-        &self,
-        text: &Aligned,
-        section: &Section<'_>,
-        out: &mut Aligned,
-    ) -> Result<bool, String> {
+    pub(super) fn run_aligned(&self, text: &Aligned, section: &Section<'_>, out: &mut Aligned) -> Result<bool, String> {
         match self {
             Self::ByCharacter(step) => Ok(step.run_aligned(text, out)),
             Self::Charsmap(step) => Ok(step.run_aligned(text, section.most, out)),

@@ -92,9 +92,8 @@ fn kinds() -> Vec<Value> {
         json!({"type": "BertNormalizer", "clean_text": clean, "handle_chinese_chars": chinese,
                "strip_accents": strip, "lowercase": lower})
     };
-    let replace = |text: &str, content: &str| {
-        json!({"type": "Replace", "pattern": {"String": text}, "content": content})
-    };
+    let replace =
+        |text: &str, content: &str| json!({"type": "Replace", "pattern": {"String": text}, "content": content});
     let mut all: Vec<Value> = ["Lowercase", "NFC", "NFD", "NFKC", "NFKD", "StripAccents", "Nmt", "ByteLevel"]
         .iter()
         .map(|kind| json!({"type": kind}))

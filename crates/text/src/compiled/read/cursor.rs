@@ -291,8 +291,17 @@ mod tests {
     #[test]
     fn strings_are_those_of_the_json_reader() {
         for text in [
-            "\"\"", "\"a\\n\\u00e9\\ud83d\\ude00\"", "\"\\ud83d\"", "\"\\ud83dx\"", "\"\\udc00\"", "\"a\nb\"", "\"a",
-            "\"\\q\"", "\"\\u12\"", "\"\\u+123\"", "\"\u{e9}\u{4e00}\\/\\\\\\\"\"",
+            "\"\"",
+            "\"a\\n\\u00e9\\ud83d\\ude00\"",
+            "\"\\ud83d\"",
+            "\"\\ud83dx\"",
+            "\"\\udc00\"",
+            "\"a\nb\"",
+            "\"a",
+            "\"\\q\"",
+            "\"\\u12\"",
+            "\"\\u+123\"",
+            "\"\u{e9}\u{4e00}\\/\\\\\\\"\"",
         ] {
             let expected = serde_json::from_str::<String>(text).ok().map(String::into_bytes);
             assert_eq!(read(text), expected, "{text}");

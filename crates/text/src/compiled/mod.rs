@@ -30,7 +30,7 @@ pub(crate) use tokens::Tokens;
 /// Names the part of a file that only the library's crate knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotNative {
-    /// The part, such as `normalizer: Nmt`.
+    /// The part, such as `model: dropout`.
     pub(crate) part: String,
 }
 

@@ -53,6 +53,7 @@ export {
   type DecodeOptions,
   type EncodeOptions,
   type LocatedIds,
+  type Abortable,
   type FromFileOptions,
   type SpecialOptions,
   type TokenizerLimits,

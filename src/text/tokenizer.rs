@@ -40,6 +40,7 @@ impl From<TextError> for Failure {
                 }
                 _ => Error::Usage(message).into(),
             },
+            TextError::Stopped => Failure::aborted(),
             TextError::Length { .. } | TextError::NoWindow { .. } => Error::Shape(message).into(),
             _ => Error::Usage(message).into(),
         }
@@ -156,6 +157,9 @@ fn frame(tokenizer: &Tokenizer, framed: bool) -> Frame {
     if framed { tokenizer.frame() } else { Frame::default() }
 }
 
+/// Number of bytes from which on a text may be worth several threads.
+const LONG: usize = 256 << 10;
+
 /// The ids of a text.
 #[napi(catch_unwind)]
 pub fn tokenizer_encode(
@@ -168,7 +172,10 @@ pub fn tokenizer_encode(
 ) -> Option<Uint32ArraySlice<'static>> {
     guard(|| {
         let Frame { before: mut ids, after } = frame(tokenizer, framed);
-        tokenizer.encode(&text.read()?, &special(allowed, disallowed), &mut ids)?;
+        let text = text.read()?;
+        // Asking for the number of threads would take much of the time of a short text.
+        let threads = if text.len() < LONG { 1 } else { computing_threads()? };
+        tokenizer.encode_long(&text, &special(allowed, disallowed), threads, &mut ids)?;
         ids.put_all(after);
         // A copy in V8's memory: a buffer of Rust's own would only be freed when the event loop turns.
         copied(&ids, |it| Uint32ArraySlice::copy_from(&env, it))
@@ -215,7 +222,7 @@ fn side(left: bool) -> Side {
 }
 
 impl Rows {
-    fn options(self) -> Result<RowOptions, Failure> {
+    pub(crate) fn options(self) -> Result<RowOptions, Failure> {
         Ok(RowOptions {
             special: special(self.allowed, self.disallowed),
             framed: self.framed,
@@ -263,6 +270,12 @@ pub struct Filler {
     pub left: bool,
 }
 
+impl Filler {
+    pub(crate) fn padding(&self) -> Result<Padding, Failure> {
+        Ok(Padding { length: self.length.map(size).transpose()?, id: self.id, side: side(self.left) })
+    }
+}
+
 /// Memory that TypeScript allocates for texts as rows of one length, once it is told that length.
 #[napi(object, object_to_js = false)]
 pub struct RoomForRows {
@@ -284,7 +297,7 @@ pub fn tokenizer_encode_padded(
     #[napi(ts_arg_type = "(length: number) => RoomForRows | null")] room: Function<'_, f64, Option<RoomForRows>>,
 ) -> bool {
     status(|| {
-        let padding = Padding { length: filler.length.map(size).transpose()?, id: filler.id, side: side(filler.left) };
+        let padding = filler.padding()?;
         let batch = tokenizer.encode_rows(&read_all(&texts)?, &rows.options()?, computing_threads()?)?;
         // JavaScript runs here, in the middle of the call: none of its memory is borrowed yet.
         let RoomForRows { ids, mask, lengths } =

@@ -22,6 +22,7 @@ mod file;
 mod offsets;
 mod padding;
 pub mod panics;
+mod parts;
 mod special;
 mod split;
 mod stream;
@@ -31,7 +32,7 @@ mod utf8;
 mod vocabulary;
 mod windows;
 
-pub use batch::EncodedTexts;
+pub use batch::{EncodedTexts, GoOn};
 pub use decoder::TokenDecoder;
 pub use documents::{Division, Documents};
 pub use encoding::{Encoding, encodings};

@@ -1,38 +1,44 @@
 //! Remembers the ids of pieces that were seen before. Each thread has memories of its own, so that there is no lock.
 
-use tokenbed_memory::{List, filled};
+use tokenbed_memory::{List, zeroed};
 
 /// Length of the longest piece that is remembered, in bytes.
 pub(crate) const LONGEST: usize = 32;
 /// Largest number of ids that are remembered for a piece.
 const MOST_IDS: usize = 7;
-/// Number of pieces that are remembered.
-const PLACES: usize = 8192;
+/// Number of lines of each table, a power of two: 256 KB and 1 MB, of which the system gives what is used.
+const LINES: usize = 1 << 12;
+const LONG_LINES: usize = 1 << 14;
 
-/// A bounded memory of one model: each piece has one place, which the newest piece takes.
+/// A bounded memory of one model. It has a table of short pieces that become one id, of which a line of the cache holds
+/// four, and a table of other pieces.
+///
+/// A piece has several places to be at, side by side. A new piece takes the last of them, and moves forward each time
+/// it comes again, so that a word of every sentence is not forgotten for a word that comes once.
 pub(crate) struct Memo {
-    places: Vec<Place>,
+    /// Four numbers of short pieces, then for each the id and above it the number of bytes, or 0 if the place is empty.
+    short: Vec<u64>,
+    /// [`WORDS`] numbers with the bytes of a piece, then its ids, two in each number. The upper half of the last one has
+    /// the length of the piece in its low byte, and above it the number of ids. The length is 0 if the place is empty.
+    long: Vec<u64>,
 }
 
-/// 64 bytes, which is a line of the cache.
-#[derive(Clone, Copy, Default)]
-struct Place {
-    /// The bytes of the piece, followed by zeros.
-    piece: [u64; LONGEST / 8],
-    ids: [u32; MOST_IDS],
-    /// Number of bytes; 0 if the place is empty.
-    length: u8,
-    count: u8,
-}
+/// A line of the cache.
+type Line = [u64; 8];
+
+/// The bytes of a piece as numbers, followed by zeros.
+type Words = [u64; WORDS];
+
+const WORDS: usize = LONGEST / 8;
 
 impl Memo {
     pub(crate) fn new() -> Self {
-        Self { places: filled(Place::default(), PLACES) }
+        Self { short: zeroed(LINES * 8), long: zeroed(LONG_LINES * 8) }
     }
 
     /// Forgets all pieces.
     pub(crate) fn forget(&mut self) {
-        self.places.fill(Place::default());
+        *self = Self::new();
     }
 
     /// Appends the ids of a piece. If they are not known, `encode` appends them.
@@ -46,44 +52,142 @@ impl Memo {
         out: &mut Vec<u32>,
         encode: impl FnOnce(&mut Vec<u32>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if piece.len() > LONGEST || piece.is_empty() {
-            return encode(out);
-        }
-        let (words, hash) = key(piece);
-        let length = piece.len() as u8;
-        let place = &mut self.places[hash as usize % PLACES];
-        if place.length == length && place.piece == words {
-            let ids = place.ids.get(..usize::from(place.count)).unwrap_or_default();
-            out.put_slice(ids);
+        if self.get(piece, out) {
             return Ok(());
         }
         let start = out.len();
         encode(out)?;
-        let made = &out[start..];
-        if let Some(ids) = place.ids.get_mut(..made.len()) {
-            ids.copy_from_slice(made);
-            (place.piece, place.length, place.count) = (words, length, made.len() as u8);
-        }
+        self.keep(piece, &out[start..]);
         Ok(())
+    }
+
+    /// Appends the ids of a piece if they are known, and returns whether they are.
+    #[inline]
+    pub(crate) fn get(&mut self, piece: &[u8], out: &mut Vec<u32>) -> bool {
+        if let Some(number) = number(piece)
+            && let Some(line) = short_line(&mut self.short, number)
+        {
+            for at in 0..4 {
+                if line[at] == number && (line[at + 4] >> 32) as usize == piece.len() {
+                    out.put(line[at + 4] as u32);
+                    if at > 0 {
+                        line.swap(at, at - 1);
+                        line.swap(at + 4, at + 3);
+                    }
+                    return true;
+                }
+            }
+        }
+        self.get_long(piece, out)
+    }
+
+    fn get_long(&mut self, piece: &[u8], out: &mut Vec<u32>) -> bool {
+        if piece.is_empty() || piece.len() > LONGEST {
+            return false;
+        }
+        let (words, hash) = key(piece);
+        let Some([first, second]) = long_lines(&mut self.long, hash) else { return false };
+        if is(first, &words, piece.len()) {
+            put_ids(first, out);
+            return true;
+        }
+        if is(second, &words, piece.len()) {
+            put_ids(second, out);
+            std::mem::swap(first, second);
+            return true;
+        }
+        false
+    }
+
+    /// Remembers the ids of a piece that is not known, unless it is too long or has too many.
+    pub(crate) fn keep(&mut self, piece: &[u8], ids: &[u32]) {
+        if piece.is_empty() || piece.len() > LONGEST || ids.len() > MOST_IDS {
+            return;
+        }
+        if let (Some(number), &[id]) = (number(piece), ids)
+            && let Some(line) = short_line(&mut self.short, number)
+        {
+            let at = (0..3).find(|&at| line[at + 4] == 0).unwrap_or(3);
+            line[at] = number;
+            line[at + 4] = (piece.len() as u64) << 32 | u64::from(id);
+            return;
+        }
+        let (words, hash) = key(piece);
+        let Some([first, second]) = long_lines(&mut self.long, hash) else { return };
+        let place = if first[7] == 0 { first } else { second };
+        let (bytes, places) = place.split_at_mut(WORDS);
+        bytes.copy_from_slice(&words);
+        places.fill(0);
+        for (at, &id) in ids.iter().enumerate() {
+            places[at / 2] |= u64::from(id) << (at % 2 * 32);
+        }
+        places[3] |= (piece.len() as u64 | (ids.len() as u64) << 8) << 32;
+    }
+}
+
+/// The line of a short piece.
+#[inline]
+fn short_line(lines: &mut [u64], number: u64) -> Option<&mut Line> {
+    lines.as_chunks_mut().0.get_mut((mix(number) >> 40) as usize % LINES)
+}
+
+/// Both places of a piece.
+#[inline]
+fn long_lines(lines: &mut [u64], hash: u64) -> Option<&mut [Line; 2]> {
+    lines.as_chunks_mut().0.as_chunks_mut().0.get_mut((hash >> 32) as usize % (LONG_LINES / 2))
+}
+
+/// A short piece as a number. Many pieces begin with a mark for a space, which counts as one byte that no text has.
+#[inline]
+fn number(piece: &[u8]) -> Option<u64> {
+    match piece {
+        [0xe2, 0x96, 0x81, rest @ ..] if rest.len() < 8 => Some(head(rest) << 8 | 0xff),
+        [] => None,
+        _ if piece.len() <= 8 => Some(head(piece)),
+        _ => None,
+    }
+}
+
+/// Whether a place has this piece.
+#[inline]
+fn is(place: &Line, words: &Words, length: usize) -> bool {
+    let differ = (place[0] ^ words[0]) | (place[1] ^ words[1]) | (place[2] ^ words[2]) | (place[3] ^ words[3]);
+    differ == 0 && (place[7] >> 32) as u8 as usize == length
+}
+
+/// Appends the ids of a place.
+#[inline]
+fn put_ids(place: &Line, out: &mut Vec<u32>) {
+    let count = (place[7] >> 40) as usize;
+    out.make_room(MOST_IDS);
+    for at in 0..count.min(MOST_IDS) {
+        out.put((place[WORDS + at / 2] >> (at % 2 * 32)) as u32);
     }
 }
 
 /// The bytes of a piece of at most [`LONGEST`] bytes as numbers, and a hash of them.
 #[inline]
-fn key(piece: &[u8]) -> ([u64; LONGEST / 8], u64) {
-    let mut words = [0; LONGEST / 8];
+fn key(piece: &[u8]) -> (Words, u64) {
+    let mut words = [0; WORDS];
     let mut hash = piece.len() as u64;
     for (word, bytes) in words.iter_mut().zip(piece.chunks(8)) {
         *word = head(bytes);
-        hash = (hash ^ *word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        hash = mix(hash ^ *word);
     }
     (words, hash)
+}
+
+#[inline]
+fn mix(value: u64) -> u64 {
+    let product = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    product ^ product >> 32
 }
 
 /// Up to eight bytes as a number, little endian, with zeros above.
 #[inline]
 pub(crate) fn head(bytes: &[u8]) -> u64 {
-    let four = |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()).map(|four| u32::from_le_bytes(*four));
+    let four =
+        |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()).map(|four| u32::from_le_bytes(*four));
     match bytes.len() {
         8.. => bytes.first_chunk::<8>().map_or(0, |eight| u64::from_le_bytes(*eight)),
         // The two halves overlap, which changes nothing.
@@ -92,5 +196,46 @@ pub(crate) fn head(bytes: &[u8]) -> u64 {
             u64::from(low) | u64::from(high) << (8 * (length - 4))
         }
         _ => bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever was remembered before, a piece has its own ids.
+        #[test]
+        fn pieces_have_their_own_ids(pieces in prop::collection::vec("[ab\0]{0,3}|\u{2581}[ab\0]{0,9}|[ab]{6,34}", 0..400)) {
+            let ids_of = |piece: &str| -> Vec<u32> {
+                let sum: u32 = piece.bytes().fold(7, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+                (0..sum % 9).map(|i| sum ^ i).chain([sum]).collect()
+            };
+            let mut memo = Memo::new();
+            for piece in &pieces {
+                let mut out = vec![1];
+                memo.get_or(piece.as_bytes(), &mut out, |out| {
+                    out.extend(ids_of(piece));
+                    Ok::<_, ()>(())
+                }).unwrap();
+                prop_assert_eq!(&out[1..], ids_of(piece));
+            }
+        }
+    }
+
+    #[test]
+    fn a_piece_is_remembered() {
+        let mut memo = Memo::new();
+        for piece in ["a", "\0", "\u{2581}a", "\u{2581}", "abcdefgh", "\u{2581}abcdefghij"] {
+            for ids in [&[5][..], &[1, 2, 3], &[]] {
+                memo.forget();
+                memo.keep(piece.as_bytes(), ids);
+                let mut out = Vec::new();
+                assert!(memo.get(piece.as_bytes(), &mut out), "{piece:?}");
+                assert_eq!(out, ids);
+                assert!(!memo.get(&piece.as_bytes()[1..], &mut out));
+            }
+        }
     }
 }

@@ -14,6 +14,7 @@ mod json;
 mod library;
 pub(crate) mod limits;
 mod load;
+mod long;
 mod native;
 mod normal;
 pub(crate) mod oniguruma;
@@ -243,7 +244,7 @@ impl FileTokenizer {
                 Spared::These(spared)
             }
         };
-        Prepared { file: self, searches: policy.searches(&self.special), spared }
+        Prepared { file: self, searches: policy.refusals(&self.special), spared }
     }
 }
 

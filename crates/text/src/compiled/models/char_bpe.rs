@@ -1,6 +1,7 @@
 //! Byte pair encoding over characters: a character that is no token becomes bytes, or the unknown token.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::alphabet::{Alphabet, NO_TOKEN};
 use super::ranks::{GONE, Ranks, SHORT};
@@ -26,7 +27,13 @@ pub(crate) struct CharBpe {
     suffix: String,
     /// Whether a piece that is a token becomes this token, whatever merges would make of it.
     whole: bool,
+    /// For each token: whether merges make it of its own characters ([`UNSEEN`], [`WHOLE`] or [`PARTS`]).
+    states: Vec<AtomicU8>,
 }
+
+const UNSEEN: u8 = 0;
+const WHOLE: u8 = 1;
+const PARTS: u8 = 2;
 
 /// What a character becomes that is no token and has no bytes.
 struct UnknownToken {
@@ -66,6 +73,7 @@ impl CharBpe {
             prefix: prefix.to_owned(),
             suffix: suffix.to_owned(),
             whole: flag(settings, "ignore_merges")?,
+            states: (0..tokens.end()).map(|_| AtomicU8::new(UNSEEN)).into_list(),
             tokens,
         })
     }
@@ -74,6 +82,31 @@ impl CharBpe {
     pub(crate) fn keep_apart(&self, before: char, after: char) -> bool {
         // A whole piece that is a token is not merged, so that there is no saying where it may be cut.
         !self.whole && self.seams.as_ref().is_some_and(|seams| seams.keep_apart(&self.alphabet, before, after))
+    }
+
+    /// Appends the ids of a word, part by part.
+    fn parts(&self, seams: &Seams, word: &str, memo: &mut Memo, out: &mut Vec<u32>) -> Result<(), String> {
+        let mut start = 0;
+        while start < word.len() {
+            let end = seams.next(&self.alphabet, word, start);
+            let part = &word[start..end];
+            let is_word = start == 0 && end == word.len();
+            start = end;
+            let token = self.tokens.get(part.as_bytes());
+            let state = token.and_then(|id| self.states.get(id as usize));
+            match (token, state.map(|state| state.load(Ordering::Relaxed))) {
+                (Some(id), Some(WHOLE)) => out.put(id),
+                (Some(id), Some(UNSEEN)) => {
+                    let first = out.len();
+                    self.merge(part, out)?;
+                    let is_whole = out.get(first..) == Some(&[id]);
+                    state.inspect(|state| state.store(if is_whole { WHOLE } else { PARTS }, Ordering::Relaxed));
+                }
+                _ if is_word => self.merge(part, out)?,
+                _ => memo.get_or(part.as_bytes(), out, |out| self.merge(part, out))?,
+            }
+        }
+        Ok(())
     }
 
     /// Appends the ids of a part.
@@ -175,10 +208,15 @@ impl Encode for CharBpe {
         };
         let mut start = 0;
         while start < piece.len() {
-            let end = seams.next(&self.alphabet, piece, start);
-            let part = &piece[start..end];
-            memo.get_or(part.as_bytes(), out, |out| self.merge(part, out))?;
+            let end = seams.word(&self.alphabet, piece, start);
+            let word = &piece[start..end];
             start = end;
+            if memo.get(word.as_bytes(), out) {
+                continue;
+            }
+            let first = out.len();
+            self.parts(seams, word, memo, out)?;
+            memo.keep(word.as_bytes(), &out[first..]);
         }
         Ok(())
     }

@@ -4,11 +4,11 @@ mod alphabet;
 pub(crate) mod byte_bpe;
 mod char_bpe;
 pub(crate) mod letters;
+mod prefixes;
 pub(crate) mod ranks;
 mod seams;
 #[cfg(test)]
 mod tests;
-mod prefixes;
 mod unigram;
 mod word_level;
 mod word_piece;

@@ -34,6 +34,8 @@ pub(crate) struct Unknown {
 const MARK_CLASS: u32 = 128;
 /// The character that stands for a space in most files.
 const MARK: char = '\u{2581}';
+/// The first byte of [`MARK`].
+const FRONT_OF_MARK: u8 = 0xe2;
 const CLASSES: u32 = 129;
 const ROW: usize = 3;
 /// The class of an unknown character other than ASCII. Others have their ids behind the classes.
@@ -112,6 +114,41 @@ impl Seams {
             at += length;
         }
         at
+    }
+
+    /// The end of the word that begins at `start`: the next [`MARK`] before which the text may be cut, or its end.
+    #[inline]
+    pub(crate) fn word(&self, alphabet: &Alphabet, text: &str, start: usize) -> usize {
+        let bytes = text.as_bytes();
+        // A mark at the front begins the word.
+        let mut at = start + 1;
+        loop {
+            let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr(FRONT_OF_MARK, rest)) else {
+                return bytes.len();
+            };
+            at += found;
+            if self.is_cut(alphabet, text, at) {
+                return at;
+            }
+            at += 1;
+        }
+    }
+
+    /// Whether there is a mark at `at` before which the text may be cut.
+    #[inline]
+    fn is_cut(&self, alphabet: &Alphabet, text: &str, at: usize) -> bool {
+        let (before, after) = text.as_bytes().split_at(at);
+        if !after.starts_with(MARK.encode_utf8(&mut [0; 4]).as_bytes()) {
+            return false;
+        }
+        let before = match before.last() {
+            Some(&byte) if byte < 128 => u32::from(byte),
+            _ => match text.get(..at).and_then(|text| text.chars().next_back()) {
+                Some(c) => class(alphabet, c),
+                None => return false,
+            },
+        };
+        !self.joined(alphabet, before, MARK_CLASS)
     }
 
     #[inline]

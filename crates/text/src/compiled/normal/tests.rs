@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokenizers::normalizer::Range;
 use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper};
 
@@ -173,6 +174,45 @@ fn characters_alone_doubled_and_between_letters() {
             }
             pair.check(&text);
         }
+    }
+}
+
+/// The golden values are those of the library's Python package, which runs regular expressions of its own.
+#[test]
+fn every_character_as_in_python() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/normalizers/digests.json");
+    let golden: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let codes = (0..0x11_0000u32).filter(|&code| !(0x3_2000..0xe_0000).contains(&code) && code < 0xe_0200);
+    let chars: Vec<char> = codes.filter_map(char::from_u32).collect();
+    let cases = golden["cases"].as_array().unwrap();
+    assert!(cases.len() > 20);
+    for case in cases {
+        let limits = Limits::default();
+        let ours = Normal::compile(&case["part"], limits, &mut Spent::default()).unwrap();
+        let mut digest = Sha256::new();
+        for chunk in chars.chunks(64) {
+            let text: String = chunk.iter().flat_map(|&c| [c, '\n', c, c, ' ', 'a', c, 'B', '\n']).collect();
+            let budget = limits.budget(text.len());
+            let section = Section { budget: &budget, goes_on: false, most: limits.most_bytes(text.len()) };
+            let mut aligned = Aligned::of(&text, 0);
+            ours.run_aligned(&mut aligned, section).unwrap();
+            digest.update(aligned.text.as_bytes());
+            digest.update([0]);
+            let mut number = vec![0; text.len() + 1];
+            let mut count = 0u32;
+            for (at, c) in text.char_indices() {
+                number[at] = count;
+                count += 1;
+                number[at + c.len_utf8()] = count;
+            }
+            for (at, _) in aligned.text.char_indices() {
+                let (start, end) = aligned.places[at];
+                digest.update(number[start as usize].to_le_bytes());
+                digest.update(number[end as usize].to_le_bytes());
+            }
+        }
+        let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digest, case["sha256"].as_str().unwrap(), "{}", case["part"]);
     }
 }
 

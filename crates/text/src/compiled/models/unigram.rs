@@ -42,6 +42,11 @@ const NONE: Best = Best { score: 0.0, start: NOWHERE, id: 0 };
 const SHORT: usize = 63;
 
 impl Unigram {
+    /// The id for what is unknown.
+    pub(crate) fn unknown(&self) -> Option<u32> {
+        self.unknown
+    }
+
     /// Compiles a model. `scores` are in the order of the ids.
     pub(crate) fn compile(settings: &Settings, tokens: Tokens, scores: Vec<f64>) -> Result<Self, NotNative> {
         let odd = |name: &str| NotNative::new(format!("model: Unigram with an odd {name}"));
@@ -70,7 +75,8 @@ impl Unigram {
             }
             bytes
         });
-        let it = Self { prefixes: Prefixes::new(&tokens)?, tokens, scores, unknown, unknown_score: least - PENALTY, bytes };
+        let it =
+            Self { prefixes: Prefixes::new(&tokens)?, tokens, scores, unknown, unknown_score: least - PENALTY, bytes };
         it.is_bounded().then_some(it).ok_or_else(|| odd("number of tokens within tokens"))
     }
 
@@ -95,12 +101,7 @@ impl Unigram {
     }
 
     /// `best` has a place for each byte of the piece and for its end.
-    fn divide_in(
-        &self,
-        piece: &str,
-        best: &mut [Best],
-        mut put: impl FnMut(u32, usize, usize),
-    ) -> Result<(), String> {
+    fn divide_in(&self, piece: &str, best: &mut [Best], mut put: impl FnMut(u32, usize, usize)) -> Result<(), String> {
         self.search(piece, best)?;
         let Some(last) = best.len().checked_sub(1).filter(|&last| last > 0) else { return Ok(()) };
         // Turns the path around: each place on it gets the next one instead of the one before.

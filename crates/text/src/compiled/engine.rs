@@ -124,7 +124,13 @@ impl Compiled {
             let section = self.section(work, part.start, made);
             let normal = self.normal.run(raw, room, section).map_err(|reason| Fault::Part("normalizer", reason))?;
             made += normal.len();
-            let fronts = self.fronts(work, part.start, (raw, normal), section, aligned)?;
+            let is_front = part.start == 0 && !work.goes_on;
+            let depends = is_front && self.cuts.depend_on_front() && !std::ptr::eq(raw, normal);
+            if depends {
+                // The normalizer may have removed or added characters at the front, so that the places decide.
+                *aligned = Aligned::of(raw, 0);
+                self.normal.run_aligned(aligned, section).map_err(|reason| Fault::Part("normalizer", reason))?;
+            }
             self.added.normalized().find(normal, work.spared, inner);
             for part in inner.iter() {
                 if let Some(id) = part.id {
@@ -132,8 +138,8 @@ impl Compiled {
                     continue;
                 }
                 let normal = normal.get(part.start..part.end).unwrap_or_default();
-                let is_front = matches!(fronts, Fronts::First) && part.start == 0;
-                self.cut(normal, is_front, fronts.places(part), work.budget, pieces)?;
+                let places = if depends { aligned.places.get(part.start..part.end) } else { None };
+                self.cut(normal, is_front && part.start == 0, places, work.budget, pieces)?;
                 encode_pieces(model, pieces.text(normal), &pieces.list, memo, out)?;
             }
         }
@@ -162,55 +168,37 @@ impl Compiled {
         done.map_err(|reason| Fault::Part("pre_tokenizer", reason))
     }
 
-    /// What of a normalized section is made of the first character of the text. The normalizer may have added or removed
-    /// characters there.
-    fn fronts<'a>(
+    /// The ids of a text, and the place of each token: the bytes of the text that the library's offsets give before its
+    /// post-processor changes them. The spaces of tokens are found if they are wanted.
+    pub(crate) fn encode_places(
         &self,
-        work: Work<'_>,
-        start: usize,
-        (raw, normal): (&str, &str),
-        section: Section<'_>,
-        aligned: &'a mut Aligned,
-    ) -> Result<Fronts<'a>, Fault> {
-        if start > 0 || work.goes_on || !self.cuts.depend_on_front() {
-            return Ok(Fronts::None);
-        }
-        if std::ptr::eq(raw, normal) {
-            return Ok(Fronts::First);
-        }
-        *aligned = Aligned::of(raw, 0);
-        self.normal.run_aligned(aligned, section).map_err(|reason| Fault::Part("normalizer", reason))?;
-        Ok(Fronts::Those(&aligned.places))
-    }
-
-    /// The tokens of a text, and the place of each: the bytes of the text that the library's offsets give before its
-    /// post-processor changes them. `with_spaces` says whether the spaces of the tokens are wanted.
-    pub(crate) fn find(&self, text: &str, spared: &dyn Fn(u32) -> bool, with_spaces: bool) -> Result<Found, Fault> {
+        text: &str,
+        spared: &dyn Fn(u32) -> bool,
+        wants_spaces: bool,
+    ) -> Result<Found, Fault> {
         let budget = self.limits.budget(text.len());
         let work = Work { text, spared, goes_on: false, budget: &budget };
         let mut found = Found::default();
-        Desk::with(self.number, |desk| self.run_places(work, desk, with_spaces, &mut found))?;
-        Ok(found)
+        Desk::with(self.number, |desk| self.run_places(work, desk, wants_spaces, &mut found)).map(|()| found)
     }
 
-    fn run_places(&self, work: Work<'_>, desk: &mut Desk, with_spaces: bool, found: &mut Found) -> Result<(), Fault> {
-        let Found { ids: out, places, spaces } = found;
-        let mut spaces_of = |text: &str| {
-            if with_spaces {
-                spaces.put(offsets::spaces(text));
-            }
-        };
+    fn run_places(&self, work: Work<'_>, desk: &mut Desk, wants_spaces: bool, found: &mut Found) -> Result<(), Fault> {
         let Desk { parts, inner, pieces, aligned, .. } = desk;
         self.added.plain().find(work.text, work.spared, parts);
+        let added = |found: &mut Found, id, place, text: &str| {
+            found.ids.put(id);
+            found.places.put(place);
+            if wants_spaces {
+                found.spaces.put(offsets::spaces(text));
+            }
+        };
         let mut made = 0;
         for part in parts.iter() {
+            let raw = work.text.get(part.start..part.end).unwrap_or_default();
             if let Some(id) = part.id {
-                out.put(id);
-                places.put((part.start as u32, part.end as u32));
-                spaces_of(work.text.get(part.start..part.end).unwrap_or_default());
+                added(found, id, (part.start as u32, part.end as u32), raw);
                 continue;
             }
-            let raw = work.text.get(part.start..part.end).unwrap_or_default();
             let section = self.section(work, part.start, made);
             *aligned = Aligned::of(raw, part.start as u32);
             self.normal.run_aligned(aligned, section).map_err(|reason| Fault::Part("normalizer", reason))?;
@@ -218,59 +206,54 @@ impl Compiled {
             self.added.normalized().find(&aligned.text, work.spared, inner);
             for &Part { id, start, end } in inner.iter() {
                 let of = aligned.places.get(start..end).unwrap_or_default();
+                let normal = aligned.text.get(start..end).unwrap_or_default();
                 if let Some(id) = id {
-                    out.put(id);
-                    places.put_all(of.first().zip(of.last()).map(|(first, last)| (first.0, last.1)));
-                    spaces_of(aligned.text.get(start..end).unwrap_or_default());
+                    let place = of.first().zip(of.last()).map(|(first, last)| (first.0, last.1));
+                    added(found, id, place.unwrap_or_default(), normal);
                     continue;
                 }
-                let normal = aligned.text.get(start..end).unwrap_or_default();
                 self.cut(normal, false, Some(of), work.budget, pieces)?;
                 let text = pieces.text(normal);
                 for &(from, to) in &pieces.list {
-                    let (first, first_id) = (places.len(), out.len());
                     let piece = text.get(from as usize..to as usize).unwrap_or_default();
-                    self.model.encoder().encode_places(piece, out, places).map_err(Fault::Text)?;
                     let of = pieces.places().get(from as usize..to as usize).unwrap_or_default();
-                    places[first..].iter_mut().for_each(|place| *place = in_text(of, *place));
-                    for &id in &out[first_id..] {
-                        if with_spaces {
-                            spaces_of(&self.model.encoder().token(id).unwrap_or_default());
-                        }
-                    }
+                    self.piece(piece, of, wants_spaces, found)?;
                 }
             }
         }
         Ok(())
     }
-}
 
-/// What of a section is made of the first character of the text.
-enum Fronts<'a> {
-    /// Nothing, or nobody asks.
-    None,
-    /// The first character.
-    First,
-    /// What has the place 0, of these places of its bytes.
-    Those(&'a [Place]),
-}
-
-impl Fronts<'_> {
-    /// The places of a part of the section, if they are needed.
-    fn places(&self, part: &Part) -> Option<&[Place]> {
-        match self {
-            Self::None | Self::First => None,
-            Self::Those(places) => places.get(part.start..part.end),
+    /// Appends the tokens of a piece, whose bytes have the places `of` in the text.
+    fn piece(&self, piece: &str, of: &[Place], wants_spaces: bool, found: &mut Found) -> Result<(), Fault> {
+        let Found { ids, places, spaces } = found;
+        let first = places.len();
+        self.model.encoder().encode_places(piece, ids, places).map_err(Fault::Text)?;
+        if wants_spaces {
+            let unknown = self.model.spelled_as_the_text();
+            let tokens = ids[first..].iter().zip(&places[first..]);
+            spaces.put_all(tokens.map(|(&id, &(start, end))| match self.model.encoder().token(id) {
+                _ if Some(id) == unknown => {
+                    offsets::spaces(piece.get(start as usize..end as usize).unwrap_or_default())
+                }
+                Some(token) => offsets::spaces(&token),
+                None => (0, 0),
+            }));
         }
+        places[first..].iter_mut().for_each(|place| *place = in_text(of, *place));
+        Ok(())
     }
 }
 
-/// The place in the text of a place in a piece, whose bytes have the places `of`.
+/// The place in the text of a place in a piece, whose bytes have the places `of`. The library leaves a place outside of
+/// the piece as it is, and does not count the piece's own place in it.
 fn in_text(of: &[Place], (start, end): Place) -> Place {
     let shift = of.first().map_or(0, |place| place.0);
+    if start == end {
+        return (shift + start, shift + end);
+    }
     let made_of = of.get(start as usize..end as usize).unwrap_or_default();
-    // The library leaves empty places as they are.
-    made_of.first().zip(made_of.last()).map_or((shift + start, shift + end), |(first, last)| (first.0, last.1))
+    made_of.first().zip(made_of.last()).map_or((start, end), |(first, last)| (first.0, last.1))
 }
 
 /// Appends the ids of pieces.

@@ -326,7 +326,7 @@ impl Prepared<'_> {
         let spared = |id| self.spares(id);
         let found = match &file.runs {
             Runs::Native(compiled) => {
-                let found = compiled.find(text, &spared, !file.trims.is_empty());
+                let found = compiled.encode_places(text, &spared, !file.trims.is_empty());
                 found.map_err(|fault| file.error_of(fault))?
             }
             Runs::Library(library, _) => library.find(file, text, &spared)?,

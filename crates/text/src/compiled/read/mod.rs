@@ -122,7 +122,8 @@ mod tests {
         let vocabulary = r#""vocab": {"a": 0, "b": 2, "ab": 1}"#;
         for merges in [r#""merges": ["\u0023version: 1", "a b"]"#, r#" "merges" : [ [ "a" , "b" ] ] "#] {
             for [first, second] in [[vocabulary, merges], [merges, vocabulary]] {
-                let json = format!(r#"{{"version": "1.0", "model": {{"type": "BPE", {first}, {second}}}, "more": [1]}}"#);
+                let json =
+                    format!(r#"{{"version": "1.0", "model": {{"type": "BPE", {first}, {second}}}, "more": [1]}}"#);
                 let file = read(&json).unwrap();
                 assert_eq!(file.model.merges, Some(vec![(0, 2)]));
                 assert_eq!(file.model.tokens.iter().map(|(id, _)| id).collect::<Vec<_>>(), [0, 1, 2]);
@@ -134,7 +135,8 @@ mod tests {
 
     #[test]
     fn scores_are_read_as_the_json_reader_reads_them() {
-        let file = read(r#"{"model": {"type": "Unigram", "vocab": [["<unk>", 0], [" ", -2.0794415416798357e0], ["a", 1]]}}"#);
+        let file =
+            read(r#"{"model": {"type": "Unigram", "vocab": [["<unk>", 0], [" ", -2.0794415416798357e0], ["a", 1]]}}"#);
         assert_eq!(file.unwrap().model.scores, Some(vec![0.0, -2.0794415416798357e0, 1.0]));
     }
 

@@ -52,6 +52,8 @@ export {
   Tokenizer,
   type DecodeOptions,
   type EncodeOptions,
+  type LocatedIds,
+  type Abortable,
   type FromFileOptions,
   type SpecialOptions,
   type TokenizerLimits,

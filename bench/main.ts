@@ -13,6 +13,7 @@ import { optim } from './suites/optim.js'
 import { path } from './suites/path.js'
 import { positions } from './suites/positions.js'
 import { tokenizer } from './suites/tokenizer.js'
+import { tokenizerFiles } from './suites/tokenizer-files.js'
 import { train } from './suites/train.js'
 
 /** For each suite, a title and the function that measures it. A new suite is a file in suites/ and a line here. */
@@ -27,6 +28,7 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   neighbours: { title: 'The nearest rows of a table', run: neighbours },
   draw: { title: 'Drawing a table', run: draw },
   tokenizer: { title: 'Text to ids', run: tokenizer },
+  'tokenizer-files': { title: 'Text to ids by tokenizer.json files', run: tokenizerFiles },
   'first-use': { title: 'The first use of an encoding', run: firstUse },
   threads: { title: 'Batches of text over threads', run: threads },
   train: { title: 'Training', run: train },

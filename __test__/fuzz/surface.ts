@@ -42,6 +42,14 @@ const INPUT = {
 const WINDOWS = { batchSize: 'small', maxLength: 'small', stride: 'small', dropLast: 'boolean' }
 const SPECIAL = { allowedSpecial: 'special', disallowedSpecial: 'special' }
 const ENCODE = { ...SPECIAL, addSpecialTokens: 'boolean' }
+const BATCH = {
+  ...ENCODE,
+  maxLength: 'small',
+  truncationSide: 'word:right,left',
+  padding: 'word:longest,maxLength',
+  paddingSide: 'word:right,left',
+  paddingId: 'id',
+}
 const STREAM = {
   ...SPECIAL,
   tokenizer: 'tokenizer',
@@ -248,17 +256,10 @@ const CLASSES: Record<string, Members> = {
     'static load': ['word:gpt2,r50k_base'],
     'static fromFile': ['file'],
     encode: ['text', ENCODE],
-    encodeBatch: [
-      ['text'],
-      {
-        ...ENCODE,
-        maxLength: 'small',
-        truncationSide: 'word:right,left',
-        padding: 'word:longest,maxLength',
-        paddingSide: 'word:right,left',
-        paddingId: 'id',
-      },
-    ],
+    encodeBatch: [['text'], BATCH],
+    encodeOffsets: ['text', ENCODE],
+    encodeAsync: ['text', { ...ENCODE, signal: 'signal' }],
+    encodeBatchAsync: [['text'], { ...BATCH, signal: 'signal' }],
     count: ['text', ENCODE],
     decode: ['ids', { skipSpecialTokens: 'boolean' }],
     decoder: [{ skipSpecialTokens: 'boolean' }],

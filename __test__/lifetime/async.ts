@@ -1,6 +1,7 @@
 // Lookups on other threads: which memory they hold, and for how long.
 
-import { capabilities, Embedding, memoryUsage, scope } from '../../index.js'
+import { join } from 'node:path'
+import { capabilities, Embedding, memoryUsage, scope, Tokenizer } from '../../index.js'
 import { native, type Work } from '../../api/native/native.js'
 import { main } from '../support/child.js'
 import { digest } from '../support/compare.js'
@@ -151,6 +152,16 @@ void main({
     const embedding = new Embedding(1000, 768)
     for (let i = 0; i < 300; i++) void embedding.forwardAsync(new Int32Array(3000))
     setTimeout(() => process.exit(7), 5)
+    return new Promise(() => {})
+  },
+
+  /** The same while a long text is encoded, which cannot be stopped everywhere. */
+  exitsEncoding: () => {
+    const text = 'a rose is a rose '.repeat(2e6)
+    const path = join(__dirname, '../../../testdata/golden/hf/wordpiece.json')
+    for (const tokenizer of [Tokenizer.load('gpt2'), Tokenizer.fromFile(path)])
+      void tokenizer.encodeAsync(text).then(() => process.exit(1))
+    setTimeout(() => process.exit(7), 200)
     return new Promise(() => {})
   },
 

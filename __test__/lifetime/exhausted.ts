@@ -299,6 +299,21 @@ const scenarios: Record<string, () => unknown> = {
     }
     return [ids, offsets, padded.ids, padded.mask, padded.lengths]
   },
+  encodeOffsets: () => {
+    const path = join(__dirname, '../../../testdata/golden/hf/wordpiece.json')
+    const file = once('located', () => Tokenizer.fromFile(path))
+    return [tokenizer(), file].flatMap((it) => {
+      const { ids, starts, ends } = it.encodeOffsets(TEXT)
+      return [ids, starts, ends]
+    })
+  },
+  encodeAsync: async () => [await tokenizer().encodeAsync(TEXT), await tokenizer().encodeAsync('x'.repeat(600_000))],
+  encodeBatchAsync: async () => {
+    const texts = TEXT.split('\n')
+    const { ids, offsets } = await tokenizer().encodeBatchAsync(texts)
+    const padded = await tokenizer().encodeBatchAsync(texts, { padding: 'longest' } as never)
+    return [ids, offsets, ...Object.values(padded)]
+  },
   tokenizerFile: () => {
     const name = join(__dirname, '../../../testdata/golden/hf/wordpiece.json')
     const it = once('file', () => Tokenizer.fromFile(name))

@@ -23,7 +23,17 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
   ],
   // The first block trains, and has a test of its own.
   'docs/training.md': [{}, {}],
-  'docs/text.md': [{}],
+  'docs/text.md': [
+    {
+      before: "const tokenizer = Tokenizer.load('gpt2')",
+      after: `if (tokens[0].text !== 'Call' || tokens.at(-1)!.text !== '\u{1f40b}') throw new Error(JSON.stringify(tokens))`,
+    },
+    {
+      before: "const tokenizer = Tokenizer.load('gpt2')\nconst texts = ['a', 'a b']",
+      after: 'if (String(mask.toArray()) !== "true,false,true,true") throw new Error(String(ids))',
+    },
+    {},
+  ],
   'docs/positions.md': [
     {
       after: `for (const [name, part] of Object.entries(layer.stateDict())) {

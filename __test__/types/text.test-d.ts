@@ -79,6 +79,21 @@ const padded: tokenbed.PaddedBatch = tokenizer.encodeBatch(['a'], {
 })
 layer.forward(padded.ids) satisfies tokenbed.Tensor
 padded satisfies { ids: tokenbed.Tensor; mask: tokenbed.Tensor; lengths: Uint32Array }
+tokenizer.engine satisfies 'native' | 'tokenizers'
+tokenizer.engineReason satisfies string | null
+const located: tokenbed.LocatedIds = tokenizer.encodeOffsets('a', { addSpecialTokens: false })
+located satisfies { ids: Uint32Array; starts: Uint32Array; ends: Uint32Array }
+const { signal }: tokenbed.Abortable = { signal: new AbortController().signal }
+tokenizer.encodeAsync('a', { ...special, ...(signal && { signal }) }) satisfies Promise<Uint32Array>
+tokenizer.encodeBatchAsync(['a'] as readonly string[], { maxLength: 4 }) satisfies Promise<{
+  ids: Uint32Array
+  offsets: Uint32Array
+}>
+tokenizer.encodeBatchAsync(['a'], { padding: 'longest' }) satisfies Promise<tokenbed.PaddedBatch>
+// @ts-expect-error one text
+tokenizer.encodeAsync(['a'])
+// @ts-expect-error places are of the whole text
+tokenizer.encodeOffsets('a', { maxLength: 4 })
 tokenizer.decode([1], { skipSpecialTokens: true }) satisfies string
 const decoder: tokenbed.TokenDecoder = tokenizer.decoder({ skipSpecialTokens: true })
 ;(decoder.write([1]) + decoder.end()) satisfies string

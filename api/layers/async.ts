@@ -72,8 +72,8 @@ export async function lookUp(lookup: Lookup): Promise<Tensor> {
   lookup.prepare?.()
   const node = recorded(follows) ? new GradNode(lookup.name, follows, (save) => lookup.way(save)) : null
   try {
-    const { handle, failure } = await readingAll(tables, (handles) => ended(call(lookup.work(...handles)), signal))
-    const result = handle && tensor(handle, dtype, shape)
+    const { handles, failure } = await readingAll(tables, (read) => ended(call(lookup.work(...read)), signal))
+    const result = handles && tensor(handles[0], dtype, shape)
     if (signal?.aborted) {
       result?.dispose()
       throw aborted()
@@ -107,8 +107,13 @@ async function readingAll<T>(tables: readonly Tensor[], run: (handles: Handle[])
 
 let listens = false
 
-/** Queues work and resolves with how it ended. If the signal stops work that has not started, it resolves at once. */
-function ended(work: Work, signal: AbortSignal | undefined): Promise<Settled> {
+/**
+ * Queues work and resolves with how it ended. If the signal stops work that has not started, it resolves at once; so it
+ * does in any case if the work is one to `leave`, because it reads nothing that belongs to anybody else.
+ *
+ * @internal
+ */
+export function ended(work: Work, signal: AbortSignal | undefined, leave = false): Promise<Settled> {
   if (!listens) {
     // A process that exits waits for libuv's queue, though nobody will see the results.
     process.once('exit', () => native.workEnd())
@@ -119,7 +124,7 @@ function ended(work: Work, signal: AbortSignal | undefined): Promise<Settled> {
   return new Promise((resolve, reject) => {
     // napi's own handling of signals is not used: it overwrites the user's `onabort` and cannot end running work.
     const forget = whenAborted(signal, () => {
-      if (call(native.workStop(work))) resolve({})
+      if (call(native.workStop(work)) || leave) resolve({})
     })
     void running.then(resolve, reject).then(forget)
   })

@@ -9,6 +9,8 @@ import { TokenIndexError, UsageError } from '../base/errors.js'
 import { readIds, type Ids } from '../tensor/ids.js'
 import { call, native } from '../native/native.js'
 import { readWhole } from '../base/read-file.js'
+import { checkSignal } from '../layers/async.js'
+import { encodedBatch, encodedRows } from './encode-async.js'
 import {
   cutting,
   joinedBatch,
@@ -51,8 +53,24 @@ export interface EncodeOptions {
   addSpecialTokens?: boolean
 }
 
+/** How asynchronous work is ended. */
+export interface Abortable {
+  /** Ends the work, which then rejects with an AbortedError whose cause is the signal's reason. */
+  signal?: AbortSignal
+}
+
 /** Which special tokens are recognised in a text. */
 export type SpecialOptions = Omit<EncodeOptions, 'addSpecialTokens'>
+
+/** The ids of a text, and where the token of each stands in it. */
+export interface LocatedIds {
+  /** The ids, as `encode` gives them. */
+  ids: Uint32Array
+  /** For each id the index in the text, in UTF-16 code units, at which its token begins. */
+  starts: Uint32Array
+  /** For each id the index at which its token ends: `text.slice(starts[i], ends[i])` is the text of the token. */
+  ends: Uint32Array
+}
 
 export interface DecodeOptions {
   /** Whether special tokens are left out; default false. */
@@ -84,6 +102,8 @@ export interface FromFileOptions {
 const LIMITS = ['maxGrowth', 'maxPatternSteps', 'maxSecondsPerMegabyte']
 
 const OPTIONS = ['allowedSpecial', 'disallowedSpecial', 'addSpecialTokens']
+/** Arrays of at most so many texts are copied at the call of an asynchronous method, which takes a few milliseconds. */
+const COPIED_AT_ONCE = 1e6
 const BATCH_OPTIONS = [...OPTIONS, ...PADDING_OPTIONS]
 
 /** Names of tokens as the native side takes them: undefined means all. */
@@ -95,6 +115,10 @@ function names(set: unknown, otherwise: string[] | undefined, where: string): st
     if (all.every((name) => typeof name === 'string')) return all
   }
   throw new UsageError(`${where} must be 'all' or a Set of strings, not ${show(set)}`)
+}
+
+function checkTexts(texts: unknown, where: string): void {
+  if (!isArray(texts)) throw new UsageError(`${where}: texts must be an array of strings, not ${show(texts)}`)
 }
 
 /** The options of a text as the native side takes them. */
@@ -125,6 +149,13 @@ export class Tokenizer {
    * `<|pad|>`; for an encoding `<|endoftext|>`. It is undefined if there is none.
    */
   readonly paddingId: number | undefined
+  /**
+   * What encodes: `native`, the engine of this package, for all encodings and for the files whose parts it knows; or
+   * `tokenizers`, the crate of the Hugging Face library. Both give the library's ids; the crate is slower.
+   */
+  readonly engine: 'native' | 'tokenizers'
+  /** The part of the file because of which the engine is `tokenizers`, such as `model: dropout`; null if it is native. */
+  readonly engineReason: string | null
   readonly #native: Handle
   readonly #isFile: boolean
   #file: TokenizerFile | null = null
@@ -145,6 +176,8 @@ export class Tokenizer {
     this.vocabSize = facts.size
     this.specialTokens = new Map(facts.specialNames.map((token, i) => [token, facts.specialIds[i]]))
     this.paddingId = facts.paddingId ?? undefined
+    this.engineReason = facts.engineReason ?? null
+    this.engine = this.engineReason === null ? 'native' : 'tokenizers'
   }
 
   /**
@@ -237,6 +270,24 @@ export class Tokenizer {
   }
 
   /**
+   * The ids of a text as `encode` gives them, and where their tokens stand in it, in UTF-16 code units.
+   *
+   * A token of an encoding may be a part of a character: it stands where the whole character stands, so the next token
+   * may begin before this one ends. `tiktoken.Encoding.decode_with_offsets` gives the same beginnings.
+   *
+   * The places of a file's tokens are those of the library, which leads them back through the normalizer to the text as
+   * given, and takes spaces off them if the file's post-processor says so (`trim_offsets`). Tokens that the file adds
+   * around a text have the place (0, 0), and what a normalizer puts in has an empty one. `Encoding.offsets`.
+   *
+   * @throws UsageError if the text has a special token that is not allowed.
+   */
+  encodeOffsets(text: string, options?: EncodeOptions): LocatedIds {
+    const where = 'Tokenizer.encodeOffsets'
+    const policy = this.#policy(checkOptions(options, OPTIONS, where), where)
+    return call(native.tokenizerEncodeOffsets(this.#native, checkText(text, `${where}: the text`), ...policy))
+  }
+
+  /**
    * The ids of all texts. They come end to end, where text i is `ids[offsets[i] .. offsets[i + 1]]`; or, with
    * `padding`, as int32 rows of one length that layers take, with a mask that marks the tokens. It uses all cores if
    * there is enough text. `tiktoken.Encoding.encode_batch`.
@@ -256,17 +307,72 @@ export class Tokenizer {
     options?: EncodeOptions & TruncationOptions & Partial<PaddingOptions>,
   ): PaddedBatch | { ids: Uint32Array; offsets: Uint32Array } {
     const where = 'Tokenizer.encodeBatch'
-    if (!isArray(texts)) throw new UsageError(`${where}: texts must be an array of strings, not ${show(texts)}`)
+    checkTexts(texts, where)
     // `forEach` would skip the holes of an array.
     for (let i = 0; i < texts.length; i++) checkText(texts[i], `${where}: text ${i}`)
-    const checked = checkOptions(options, BATCH_OPTIONS, where)
-    const [allowed, disallowed, framed] = this.#policy(checked, where)
-    const rows = { allowed, disallowed, framed, ...cutting(checked, this.#sides.truncationLeft, where) }
-    const fill = padding(checked, { left: this.#sides.paddingLeft, id: this.paddingId }, texts.length, where)
+    const { rows, fill } = this.#rows(checkOptions(options, BATCH_OPTIONS, where), texts.length, where)
     const count = texts.length
     if (fill === null)
       return joinedBatch(count, (room) => native.tokenizerEncodeBatch(this.#native, texts as string[], rows, room))
     return paddedBatch(count, (room) => native.tokenizerEncodePadded(this.#native, texts as string[], rows, fill, room))
+  }
+
+  /** The options of a batch as the native side takes them. */
+  #rows(options: Partial<EncodeOptions & TruncationOptions & PaddingOptions>, count: number, where: string) {
+    const [allowed, disallowed, framed] = this.#policy(options, where)
+    return {
+      rows: { allowed, disallowed, framed, ...cutting(options, this.#sides.truncationLeft, where) },
+      fill: padding(options, { left: this.#sides.paddingLeft, id: this.paddingId }, count, where),
+    }
+  }
+
+  /**
+   * `encode` on other threads, for texts that would keep the event loop waiting: those of a megabyte, or with a slow
+   * file of ten kilobytes. The ids are the same. A short text is encoded sooner by `encode`.
+   *
+   * The text is copied out of JavaScript, and the ids are copied back, in turns of some milliseconds. A text that was
+   * put together with `+` is copied by V8 at once when it is first read, here as everywhere.
+   *
+   * @throws The errors of `encode`; AbortedError, whose cause is the signal's reason, as soon as the signal is aborted.
+   */
+  async encodeAsync(text: string, options?: EncodeOptions & Abortable): Promise<Uint32Array> {
+    const where = 'Tokenizer.encodeAsync'
+    const checked = checkOptions(options, [...OPTIONS, 'signal'], where)
+    const texts = [checkText(text, `${where}: the text`)]
+    const { rows } = this.#rows(checked, 1, where)
+    const signal = checkSignal(checked.signal, where)
+    const { ids } = await encodedBatch({ where, texts, isOne: true, tokenizer: this.#native, rows, signal })
+    return ids
+  }
+
+  /**
+   * `encodeBatch` on other threads. The result is the same, with every option. The texts are copied out of JavaScript,
+   * and the ids are copied back, in turns of some milliseconds, so that the event loop never waits longer, however many
+   * they are. An array of more than a million texts must not be changed before the promise is settled.
+   *
+   * @throws The errors of `encodeBatch`; AbortedError, whose cause is the signal's reason, as soon as the signal is
+   * aborted.
+   */
+  encodeBatchAsync(
+    texts: readonly string[],
+    options: EncodeOptions & TruncationOptions & PaddingOptions & Abortable,
+  ): Promise<PaddedBatch>
+  encodeBatchAsync(
+    texts: readonly string[],
+    options?: EncodeOptions & TruncationOptions & Abortable,
+  ): Promise<{ ids: Uint32Array; offsets: Uint32Array }>
+  async encodeBatchAsync(
+    texts: readonly string[],
+    options?: EncodeOptions & TruncationOptions & Partial<PaddingOptions> & Abortable,
+  ): Promise<PaddedBatch | { ids: Uint32Array; offsets: Uint32Array }> {
+    const where = 'Tokenizer.encodeBatchAsync'
+    checkTexts(texts, where)
+    const checked = checkOptions(options, [...BATCH_OPTIONS, 'signal'], where)
+    const { rows, fill } = this.#rows(checked, texts.length, where)
+    const signal = checkSignal(checked.signal, where)
+    const own = texts.length > COPIED_AT_ONCE ? texts : [...texts]
+    const encoding = { where, texts: own, isOne: false, tokenizer: this.#native, rows, signal }
+    return fill === null ? await encodedBatch(encoding) : await encodedRows(encoding, fill)
   }
 
   /** Number of ids that `encode` gives for a text. For an encoding they are counted without being made. */

@@ -8,8 +8,8 @@ import { checkCorpus, CORPUS, gather, vocabularyOf, type Corpus } from './corpus
 import { Embedding } from '../layers/embedding.js'
 import { AbortedError, FormatError, UsageError } from '../base/errors.js'
 import type { TrainingRecord } from '../models/description.js'
+import { notAwaitedAtExit } from '../native/leaving.js'
 import { call, failureOf, native } from '../native/native.js'
-import { isMainThread } from '../base/late.js'
 import { guardReceivers } from '../base/receivers.js'
 import { untrack } from '../memory/scope.js'
 import { readSource, type Source } from '../text/source.js'
@@ -372,18 +372,6 @@ export class Trainer {
     guardReceivers(this, (value) => #source in value)
     CONTENTS.guard(this, (value) => #source in value)
   }
-}
-
-let leaves = false
-
-/**
- * A step may take seconds, and a process that exits would wait for it, so it is ended. When only a worker thread exits,
- * nobody's work is ended.
- */
-function notAwaitedAtExit(): void {
-  if (leaves || !isMainThread()) return
-  process.once('exit', () => native.processLeaves())
-  leaves = true
 }
 
 const TABLES: Record<string, string> = { input: 'token.weight', output: 'output.weight' }

@@ -5,6 +5,7 @@ use crate::node::borrow::{Operand, size};
 use crate::node::borrowed_text::JsText;
 use crate::node::external::External;
 use crate::node::guard::{Failure, Report, caught, guard, status};
+use crate::node::process::computing_threads;
 use crate::text::stream::{TextLimits, in_file, invalid};
 use crate::text::tokenizer::special;
 use napi::bindgen_prelude::AsyncTask;
@@ -89,6 +90,7 @@ pub fn tokens_create(
         let writer = TokensWriter::create(Path::new(&folder), width(plan.width)?, vocabulary)?;
         let division = if plan.lines { Division::Lines } else { Division::Texts };
         let mut documents = Documents::new(special(plan.allowed, plan.disallowed), division);
+        documents.divide_among(computing_threads()?);
         if let Some(bytes) = plan.max_held_bytes {
             documents.hold_at_most(size(bytes)?);
         }

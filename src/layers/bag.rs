@@ -1,6 +1,6 @@
 //! Bags of ids.
 
-use crate::layers::async_forward::{Job, Work, work};
+use crate::layers::async_forward::{Job, work};
 use crate::layers::embedding::BAG_SCRATCH;
 use crate::layers::lookup::{HeldRows, Lookup};
 use crate::node::borrow::{Operand, size};
@@ -8,6 +8,7 @@ use crate::node::buffers::Handle;
 use crate::node::external::External;
 use crate::node::guard::{Failure, status};
 use crate::node::process::threads;
+use crate::node::work::Work;
 use napi_derive::napi;
 use tokenbed_core::ids::IdBuf;
 use tokenbed_kernels::dispatch;

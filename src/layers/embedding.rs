@@ -1,12 +1,13 @@
 //! Lookups.
 
-use crate::layers::async_forward::{Job, Work, elements, floats, work};
+use crate::layers::async_forward::{Job, elements, floats, work};
 use crate::layers::lookup::{HeldRows, Lookup};
 use crate::node::borrow::{Operand, size};
 use crate::node::buffers::Handle;
 use crate::node::external::External;
 use crate::node::guard::{Failure, status};
 use crate::node::process::threads;
+use crate::node::work::Work;
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_kernels::dispatch;

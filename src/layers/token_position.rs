@@ -1,6 +1,6 @@
 //! The input layer. Whatever stays the same from call to call is kept on this side, because every argument has a cost.
 
-use crate::layers::async_forward::{Job, Work, elements, floats, work};
+use crate::layers::async_forward::{Job, elements, floats, work};
 use crate::layers::embedding::{SCRATCH, table as table_of};
 use crate::node::borrow::{Operand, size};
 use crate::node::borrowed_word::OnBadId;
@@ -8,6 +8,7 @@ use crate::node::buffers::Hold;
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
 use crate::node::process::threads;
+use crate::node::work::Work;
 use napi_derive::napi;
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, IdBuf};

@@ -12,3 +12,4 @@ pub mod leaving;
 pub mod options;
 pub mod process;
 pub mod sharing;
+pub mod work;

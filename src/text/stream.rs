@@ -4,6 +4,7 @@ use crate::node::borrow::size;
 use crate::node::borrowed_text::{JsText, copied};
 use crate::node::external::External;
 use crate::node::guard::{Failure, Report, caught, guard};
+use crate::node::process::computing_threads;
 use crate::text::tokenizer::special;
 use napi::bindgen_prelude::{AsyncTask, Uint32ArraySlice};
 use napi::{Env, Task};
@@ -34,6 +35,7 @@ pub fn text_pieces_new(
     guard(|| {
         let mut stream = TextStream::new(special(allowed, disallowed));
         stream.hold_at_most(max_held_bytes.map(size).transpose()?.unwrap_or(usize::MAX));
+        stream.divide_among(computing_threads()?);
         let stream = RefCell::new(stream);
         Ok(External::new(TextPieces { tokenizer: Tokenizer::clone(tokenizer), stream }))
     })
@@ -212,13 +214,13 @@ pub fn text_files_encode(
     max_ratio: Option<f64>,
 ) -> Option<Uint32ArraySlice<'static>> {
     guard(|| {
-        let (policy, ratio) = (special(allowed, disallowed), ratio(max_ratio)?);
+        let (policy, ratio, threads) = (special(allowed, disallowed), ratio(max_ratio)?, computing_threads()?);
         let mut ids = Vec::new();
         for path in paths {
             let mut file = TextFile::open_regular(Path::new(&path), invalid(replace_invalid), ratio)?;
             let mut text = String::new();
             while file.read(&mut text)? {}
-            tokenizer.encode(&text, &policy, &mut ids).map_err(|error| in_file(file.path(), error))?;
+            tokenizer.encode_long(&text, &policy, threads, &mut ids).map_err(|error| in_file(file.path(), error))?;
         }
         copied(&ids, |ids| Uint32ArraySlice::copy_from(&env, ids))
     })
@@ -235,9 +237,11 @@ pub fn text_files_new(
     limits: TextLimits,
 ) -> Option<External<Arc<TextFiles>>> {
     guard(|| {
+        let mut stream = TextStream::new(special(allowed, disallowed));
+        stream.divide_among(computing_threads()?);
         let reading = Reading {
             tokenizer: Tokenizer::clone(tokenizer),
-            stream: TextStream::new(special(allowed, disallowed)),
+            stream,
             invalid: invalid(replace_invalid),
             limits,
             paths: paths.into_iter().map(PathBuf::from).into_list().into_iter(),

@@ -13,7 +13,7 @@ use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, resolve};
 use tokenbed_io::recognise::{Wanted, recognise};
 use tokenbed_kernels::dispatch;
-use tokenbed_memory::{Gather, List};
+use tokenbed_memory::{Gather, List, owned};
 use tokenbed_text::{
     Encoding, Frame, Limits, Origin, PaddedRows, Padding, RowOptions, Side, SpecialPolicy, SpecialSet, TextError,
     TokenDecoder, Tokenizer, encodings,
@@ -40,6 +40,7 @@ impl From<TextError> for Failure {
                 }
                 _ => Error::Usage(message).into(),
             },
+            TextError::Stopped => Failure::aborted(),
             TextError::Length { .. } | TextError::NoWindow { .. } => Error::Shape(message).into(),
             _ => Error::Usage(message).into(),
         }
@@ -123,6 +124,8 @@ pub struct TokenizerFacts {
     pub padding_id: Option<u32>,
     pub padding_left: bool,
     pub truncation_left: bool,
+    /// The part of the file because of which the library's crate encodes; absent if the engine is native.
+    pub engine_reason: Option<String>,
 }
 
 /// Facts about a tokenizer that are known before it is used.
@@ -138,6 +141,7 @@ pub fn tokenizer_facts(tokenizer: &External<Tokenizer>) -> Option<TokenizerFacts
             padding_id: habits.padding_id,
             padding_left: habits.padding_side == Side::Left,
             truncation_left: habits.truncation_side == Side::Left,
+            engine_reason: tokenizer.engine_reason().map(owned),
         })
     })
 }
@@ -153,6 +157,9 @@ fn frame(tokenizer: &Tokenizer, framed: bool) -> Frame {
     if framed { tokenizer.frame() } else { Frame::default() }
 }
 
+/// Number of bytes from which on a text may be worth several threads.
+const LONG: usize = 256 << 10;
+
 /// The ids of a text.
 #[napi(catch_unwind)]
 pub fn tokenizer_encode(
@@ -165,10 +172,38 @@ pub fn tokenizer_encode(
 ) -> Option<Uint32ArraySlice<'static>> {
     guard(|| {
         let Frame { before: mut ids, after } = frame(tokenizer, framed);
-        tokenizer.encode(&text.read()?, &special(allowed, disallowed), &mut ids)?;
+        let text = text.read()?;
+        // Asking for the number of threads would take much of the time of a short text.
+        let threads = if text.len() < LONG { 1 } else { computing_threads()? };
+        tokenizer.encode_long(&text, &special(allowed, disallowed), threads, &mut ids)?;
         ids.put_all(after);
         // A copy in V8's memory: a buffer of Rust's own would only be freed when the event loop turns.
         copied(&ids, |it| Uint32ArraySlice::copy_from(&env, it))
+    })
+}
+
+/// The ids of a text, and the UTF-16 code units at which each token begins and ends.
+#[napi(object, object_from_js = false)]
+pub struct LocatedIds {
+    pub ids: Uint32ArraySlice<'static>,
+    pub starts: Uint32ArraySlice<'static>,
+    pub ends: Uint32ArraySlice<'static>,
+}
+
+/// The ids of a text, and where their tokens stand in it.
+#[napi(catch_unwind)]
+pub fn tokenizer_encode_offsets(
+    env: Env,
+    tokenizer: &External<Tokenizer>,
+    #[napi(ts_arg_type = "string")] text: JsText,
+    allowed: Option<Vec<String>>,
+    disallowed: Option<Vec<String>>,
+    framed: bool,
+) -> Option<LocatedIds> {
+    guard(|| {
+        let found = tokenizer.encode_offsets(&text.read()?, &special(allowed, disallowed), framed)?;
+        let array = |values: &[u32]| copied(values, |it| Uint32ArraySlice::copy_from(&env, it));
+        Ok(LocatedIds { ids: array(&found.ids)?, starts: array(&found.starts)?, ends: array(&found.ends)? })
     })
 }
 
@@ -187,7 +222,7 @@ fn side(left: bool) -> Side {
 }
 
 impl Rows {
-    fn options(self) -> Result<RowOptions, Failure> {
+    pub(crate) fn options(self) -> Result<RowOptions, Failure> {
         Ok(RowOptions {
             special: special(self.allowed, self.disallowed),
             framed: self.framed,
@@ -235,6 +270,12 @@ pub struct Filler {
     pub left: bool,
 }
 
+impl Filler {
+    pub(crate) fn padding(&self) -> Result<Padding, Failure> {
+        Ok(Padding { length: self.length.map(size).transpose()?, id: self.id, side: side(self.left) })
+    }
+}
+
 /// Memory that TypeScript allocates for texts as rows of one length, once it is told that length.
 #[napi(object, object_to_js = false)]
 pub struct RoomForRows {
@@ -256,7 +297,7 @@ pub fn tokenizer_encode_padded(
     #[napi(ts_arg_type = "(length: number) => RoomForRows | null")] room: Function<'_, f64, Option<RoomForRows>>,
 ) -> bool {
     status(|| {
-        let padding = Padding { length: filler.length.map(size).transpose()?, id: filler.id, side: side(filler.left) };
+        let padding = filler.padding()?;
         let batch = tokenizer.encode_rows(&read_all(&texts)?, &rows.options()?, computing_threads()?)?;
         // JavaScript runs here, in the middle of the call: none of its memory is borrowed yet.
         let RoomForRows { ids, mask, lengths } =

@@ -1,12 +1,13 @@
 //! Principal components of rows, computed now or on a thread of libuv's pool. The result is one array of float64: the
 //! directions, then the coordinates of the rows along them, then the variances.
 
-use crate::layers::async_forward::{Job, Work, elements, work};
+use crate::layers::async_forward::{Job, elements, work};
 use crate::node::borrow::{Operand, size};
 use crate::node::buffers::Handle;
 use crate::node::external::External;
 use crate::node::guard::{Failure, status};
 use crate::node::process::threads;
+use crate::node::work::Work;
 use bytemuck::Pod;
 use napi_derive::napi;
 use tokenbed_core::Error;

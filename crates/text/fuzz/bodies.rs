@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokenbed_testkit::memory::{Counting, within};
-use tokenbed_text::{Encoding, Limits, Origin, SpecialPolicy, SpecialSet, TextError, TextStream, Tokenizer};
+use tokenbed_text::{Encoding, Engine, Limits, Origin, SpecialPolicy, SpecialSet, TextError, TextStream, Tokenizer};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -189,17 +189,49 @@ pub fn pattern(data: &[u8]) {
 
 /// Runs [`tokenizer_json`] with a file put together from known parts; the bytes choose the parts and their content.
 pub fn tokenizer_parts(data: &[u8]) {
+    tokenizer_json(file_of(&mut Bytes(data)).to_string().as_bytes());
+}
+
+/// What encodes a file natively has the ids, places and errors of the library's crate. The first bytes put a file
+/// together, and the rest is text.
+pub fn engines(data: &[u8]) {
     let mut bytes = Bytes(data);
-    let file = json!({
+    let file = file_of(&mut bytes).to_string();
+    let origin = || Origin { name: "fuzz".into(), path: "fuzz".into(), limits: LIMITS };
+    let Ok(native) = Tokenizer::from_file(origin(), file.as_bytes()) else { return };
+    if native.engine() != Engine::Native {
+        return;
+    }
+    let library = Tokenizer::by_library(origin(), file.as_bytes()).expect("what is read natively, the library reads");
+    let all = SpecialPolicy { allowed: SpecialSet::All, disallowed: SpecialSet::NONE };
+    let own = String::from_utf8_lossy(bytes.0).into_owned();
+    let drawn: String = (0..24).map(|_| bytes.text()).collect();
+    for text in TEXTS.iter().copied().chain([&*own, &*drawn]) {
+        for policy in [&all, &SpecialPolicy::PLAIN] {
+            let expected = library.encode_offsets(text, policy, false);
+            let found = native.encode_offsets(text, policy, false);
+            match (&found, &expected) {
+                (Ok(found), Ok(expected)) => {
+                    assert_eq!(found, expected, "{text:?} with {file}");
+                    assert_eq!(encoded(&native, text, policy).as_ref(), Ok(&found.ids), "{text:?} with {file}");
+                }
+                (Err(_), Err(_)) => {}
+                _ => panic!("{found:?}, and by the library {expected:?}: {text:?} with {file}"),
+            }
+        }
+    }
+}
+
+fn file_of(bytes: &mut Bytes<'_>) -> Value {
+    json!({
         "version": "1.0",
         "added_tokens": bytes.list(3, added_token),
         "normalizer": bytes.sequence("normalizers", normalizer),
         "pre_tokenizer": bytes.sequence("pretokenizers", pre_tokenizer),
         "post_processor": bytes.sequence("processors", post_processor),
         "decoder": bytes.sequence("decoders", decoder),
-        "model": model(&mut bytes),
-    });
-    tokenizer_json(file.to_string().as_bytes());
+        "model": model(bytes),
+    })
 }
 
 /// A sequence of choices, with zeros at the end.

@@ -75,6 +75,12 @@ pub(crate) fn fits(what: &'static str, found: usize, expected: usize) -> Result<
     if found == expected { Ok(()) } else { Err(TextError::Length { what, found, expected }) }
 }
 
+/// Whether work may go on, which is asked between texts, and between the parts of a long text.
+pub type GoOn<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// Work that nobody stops.
+pub(crate) const ALWAYS: GoOn<'static> = &|| true;
+
 /// Number of shares into which the work of one thread is cut. A thread that is done takes the next share, so that all
 /// end at about the same time, whatever else the machine does.
 const SHARES_A_THREAD: usize = 8;
@@ -83,8 +89,8 @@ const SHARES_A_THREAD: usize = 8;
 /// of text. If several texts fail, the error is that of the first one.
 pub(crate) fn encode<T: AsRef<str> + Sync>(
     texts: &[T],
-    threads: usize,
-    worth_a_thread: usize,
+    (threads, worth_a_thread): (usize, usize),
+    go_on: GoOn<'_>,
     encode: impl Fn(&str, &mut Vec<u32>) -> Result<(), TextError> + Sync,
 ) -> Result<EncodedTexts, TextError> {
     let bytes: usize = texts.iter().map(|text| text.as_ref().len()).sum();
@@ -98,7 +104,7 @@ pub(crate) fn encode<T: AsRef<str> + Sync>(
         if i > first_failed.load(Ordering::Relaxed) {
             return;
         }
-        let part = encode_share(texts, shares[i].clone(), &encode);
+        let part = encode_share(texts, shares[i].clone(), go_on, &encode);
         if part.is_err() {
             first_failed.fetch_min(i, Ordering::Relaxed);
         }
@@ -124,15 +130,25 @@ fn shares<T: AsRef<str>>(texts: &[T], bytes: usize) -> Vec<Range<usize>> {
     shares
 }
 
+fn in_batch(index: usize, source: TextError) -> TextError {
+    match source {
+        TextError::Stopped => source,
+        _ => TextError::InBatch { index, source: Box::new(source) },
+    }
+}
+
 fn encode_share<T: AsRef<str>>(
     texts: &[T],
     share: Range<usize>,
+    go_on: GoOn<'_>,
     encode: impl Fn(&str, &mut Vec<u32>) -> Result<(), TextError>,
 ) -> Result<Part, TextError> {
     let mut part = Part { ids: Vec::new(), ends: with_room(share.len()) };
     for index in share {
-        encode(texts[index].as_ref(), &mut part.ids)
-            .map_err(|source| TextError::InBatch { index, source: Box::new(source) })?;
+        if !go_on() {
+            return Err(TextError::Stopped);
+        }
+        encode(texts[index].as_ref(), &mut part.ids).map_err(|source| in_batch(index, source))?;
         part.ends.put(fit_u32("the batch", part.ids.len())?);
     }
     Ok(part)

@@ -112,6 +112,10 @@ pub enum TextError {
         limit: usize,
     },
 
+    /// The caller stopped the work.
+    #[error("the texts were not encoded to the end, because the work was stopped")]
+    Stopped,
+
     /// Rows have no room for the tokens that the file puts around each text.
     #[error(
         "maxLength {max_length} has no room for the {frame} tokens that the file puts around each text: give at least \

@@ -5,6 +5,7 @@
 //!   ids. A tokenizer from a file (`file`) gives the ids of the Hugging Face library, by that library's crate.
 //! - [`TextStream`] gives the same ids for a text that comes in parts.
 //! - [`TokenDecoder`] turns ids into text as they come; [`EncodedTexts::pad`] writes texts as a rectangle.
+//! - [`Located`] says where the tokens of a text stand in it.
 //! - [`Windows`] cuts batches of inputs and targets out of one buffer of ids.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
@@ -12,13 +13,16 @@
 
 mod batch;
 mod bpe;
+mod compiled;
 mod decoder;
 mod documents;
 mod encoding;
 mod error;
 mod file;
+mod offsets;
 mod padding;
 pub mod panics;
+mod parts;
 mod special;
 mod split;
 mod stream;
@@ -28,15 +32,16 @@ mod utf8;
 mod vocabulary;
 mod windows;
 
-pub use batch::EncodedTexts;
+pub use batch::{EncodedTexts, GoOn};
 pub use decoder::TokenDecoder;
 pub use documents::{Division, Documents};
 pub use encoding::{Encoding, encodings};
 pub use error::TextError;
 pub use file::{Frame, Habits, Limits, Origin};
+pub use offsets::Located;
 pub use padding::{PaddedRows, Padding, Side};
 pub use special::{SpecialPolicy, SpecialSet};
 pub use split::Pattern;
 pub use stream::TextStream;
-pub use tokenizer::{RowOptions, Tokenizer};
+pub use tokenizer::{Engine, RowOptions, Tokenizer};
 pub use windows::{WindowId, Windows};

@@ -41,17 +41,26 @@ impl SpecialPolicy {
 
     /// The two searches of this policy, for an encoding with these special tokens.
     pub(crate) fn searches<'a>(&'a self, special: &'a [(String, u32)]) -> Searches<'a> {
-        let names = || special.iter().map(|(name, _)| name.as_str());
-        let is_allowed = |name: &str| match &self.allowed {
-            SpecialSet::All => true,
-            SpecialSet::Only(allowed) => allowed.iter().any(|a| a == name),
+        let names = special.iter().map(|(name, _)| name.as_str());
+        Searches { allowed: Search::new(names.filter(|name| self.allows(name))), ..self.refusals(special) }
+    }
+
+    /// The same without the search for allowed tokens.
+    pub(crate) fn refusals<'a>(&'a self, special: &'a [(String, u32)]) -> Searches<'a> {
+        let names = special.iter().map(|(name, _)| name.as_str());
+        let disallowed = match &self.disallowed {
+            SpecialSet::All if self.allowed == SpecialSet::All => Search::new(std::iter::empty()),
+            SpecialSet::All => Search::new(names.filter(|name| !self.allows(name))),
+            SpecialSet::Only(disallowed) => Search::new(disallowed.iter().map(String::as_str)),
         };
-        Searches {
-            allowed: Search::new(names().filter(|name| is_allowed(name))),
-            disallowed: match &self.disallowed {
-                SpecialSet::All => Search::new(names().filter(|name| !is_allowed(name))),
-                SpecialSet::Only(disallowed) => Search::new(disallowed.iter().map(String::as_str)),
-            },
+        Searches { allowed: Search::new(std::iter::empty()), disallowed }
+    }
+
+    /// Whether a token gets its id.
+    fn allows(&self, name: &str) -> bool {
+        match &self.allowed {
+            SpecialSet::All => true,
+            SpecialSet::Only(allowed) => allowed.iter().any(|allowed| allowed == name),
         }
     }
 }
@@ -79,6 +88,11 @@ impl Searches<'_> {
 }
 
 impl Searches<'_> {
+    /// Whether an allowed token may stand across a place before a space.
+    pub(crate) fn may_hold_spaces(&self) -> bool {
+        self.allowed.names.iter().any(|name| name.contains(' '))
+    }
+
     /// Whether a disallowed token stands across this place.
     pub(crate) fn divides(&self, text: &str, at: usize) -> bool {
         let longest = self.disallowed.names.first().map_or(0, |name| name.len());

@@ -1,6 +1,7 @@
 //! Encodes a text that comes in parts, so that it need not fit in memory.
 
 use crate::error::TextError;
+use crate::offsets::utf16_units;
 use crate::special::SpecialPolicy;
 use crate::tokenizer::Tokenizer;
 use tokenbed_memory::{Text, caught};
@@ -40,6 +41,8 @@ pub struct TextStream {
     block: usize,
     /// Largest length of `held`.
     most: usize,
+    /// Number of threads among which long parts are divided.
+    threads: usize,
     /// Length of the text that was encoded before `held`.
     before: Length,
 }
@@ -59,13 +62,31 @@ const BLOCK: usize = 64 << 10;
 impl TextStream {
     /// Starts a text.
     pub fn new(policy: SpecialPolicy) -> Self {
-        Self { policy, held: String::new(), enough: 0, block: BLOCK, most: usize::MAX, before: Length::default() }
+        let (held, before) = (String::new(), Length::default());
+        Self { policy, held, enough: 0, block: BLOCK, most: usize::MAX, threads: 1, before }
     }
 
     /// Sets the largest number of bytes that may be held back because nothing divides them. By default there is no
     /// limit.
     pub fn hold_at_most(&mut self, bytes: usize) {
         self.most = bytes;
+    }
+
+    /// Sets the number of threads among which parts of hundreds of kilobytes are divided, by default one.
+    pub fn divide_among(&mut self, threads: usize) {
+        self.threads = threads;
+    }
+
+    pub(crate) fn policy(&self) -> &SpecialPolicy {
+        &self.policy
+    }
+
+    pub(crate) fn most(&self) -> usize {
+        self.most
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
     }
 
     /// Sets the smallest number of bytes that a tokenizer from a file looks at, by default 64 KB. With fewer bytes
@@ -88,18 +109,16 @@ impl TextStream {
         if self.held.len() < enough && self.held.len() <= self.most {
             return Ok(());
         }
-        let encoded =
-            caught(|| tokenizer.encode_certain(&self.held, goes_on, &self.policy, out)).unwrap_or_else(|error| {
+        let encoded = caught(|| tokenizer.encode_certain(&self.held, goes_on, (&self.policy, self.threads), out))
+            .unwrap_or_else(|error| {
                 // The part was not taken, and can be given again.
                 self.held.truncate(before.0);
                 out.truncate(before.1);
                 error.unwind()
             });
         let end = encoded.map_err(|error| self.in_text(error))?;
-        let done = &self.held[..end];
         self.before.bytes += end;
-        self.before.utf16 +=
-            done.bytes().map(|byte| usize::from(byte & 0xc0 != 0x80) + usize::from(byte >= 0xf0)).sum::<usize>();
+        self.before.utf16 += utf16_units(&self.held.as_bytes()[..end]);
         self.held.drain(..end);
         self.enough = self.held.len() * 2;
         self.held.shrink_to(KEPT.max(self.enough));

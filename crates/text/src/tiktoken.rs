@@ -1,12 +1,14 @@
 //! Encodes and decodes text with an encoding (tiktoken: `Encoding`).
 
+use crate::batch::{self, ALWAYS, GoOn};
 use crate::bpe::{Bpe, Recent};
 use crate::encoding::Encoding;
 use crate::error::{TextError, fit_u32};
 use crate::file::Habits;
 use crate::padding::Side;
+use crate::parts::{PART, Parts};
 use crate::special::Searches;
-use tokenbed_memory::{List, with_room};
+use tokenbed_memory::{Gather, List, with_room};
 
 /// An encoding with its vocabulary. It is immutable, so any number of threads may use it.
 pub(crate) struct Tiktoken {
@@ -63,6 +65,22 @@ impl Tiktoken {
     /// Appends the ids of `text` to `out` (tiktoken: `encode`). After an error `out` is unchanged.
     pub(crate) fn encode(&self, text: &str, searches: &Searches<'_>, out: &mut Vec<u32>) -> Result<(), TextError> {
         self.for_each_piece(text, searches, out, |_, _| ())
+    }
+
+    /// [`Self::encode`] for a long text, on up to `threads` threads.
+    pub(crate) fn encode_long(
+        &self,
+        text: &str,
+        searches: &Searches<'_>,
+        how: (usize, GoOn<'_>),
+        out: &mut Vec<u32>,
+    ) -> Result<(), TextError> {
+        fit_u32("the text", text.len())?;
+        if text.len() < 2 * PART || searches.may_hold_spaces() {
+            return self.encode(text, searches, out);
+        }
+        searches.check(text)?;
+        self.encode_parts(&Parts::new(text, PART).into_list(), searches, how, out)
     }
 
     /// Number of ids of `text`, in memory that does not grow with it.
@@ -146,16 +164,69 @@ impl Tiktoken {
         }
     }
 
+    /// [`Self::encode_certain`] on up to `threads` threads, if the text is long.
+    pub(crate) fn encode_certain_long(
+        &self,
+        text: &str,
+        searches: &Searches<'_>,
+        threads: usize,
+        out: &mut Vec<u32>,
+    ) -> Result<usize, TextError> {
+        if threads < 2 || text.len() < 2 * PART || searches.may_hold_spaces() {
+            return self.encode_certain(text, searches, out);
+        }
+        let decided = searches.check_certain(text)?;
+        let (mut parts, mut end) = (Vec::new(), 0);
+        for part in Parts::new(text, PART) {
+            // The last part need not end at a place where every text may be cut.
+            if end + part.len() >= decided {
+                break;
+            }
+            end += part.len();
+            parts.put(part);
+        }
+        self.encode_parts(&parts, searches, (threads, ALWAYS), out)?;
+        Ok(end + self.encode_certain(&text[end..], searches, out)?)
+    }
+
+    /// Appends the ids of parts that have no disallowed tokens.
+    fn encode_parts(
+        &self,
+        parts: &[&str],
+        searches: &Searches<'_>,
+        (threads, go_on): (usize, GoOn<'_>),
+        out: &mut Vec<u32>,
+    ) -> Result<(), TextError> {
+        let encoded = batch::encode(parts, (threads, PART), go_on, |part, ids| {
+            self.for_each_checked(part, searches, ids, |_, _| ());
+            Ok(())
+        })?;
+        encoded.rows().for_each(|ids| out.put_slice(ids));
+        Ok(())
+    }
+
     /// Appends the ids of `text` to `out`, and calls `done` after each piece.
     fn for_each_piece(
         &self,
         text: &str,
         searches: &Searches<'_>,
         out: &mut Vec<u32>,
-        mut done: impl FnMut(&mut Vec<u32>, &mut Recent),
+        done: impl FnMut(&mut Vec<u32>, &mut Recent),
     ) -> Result<(), TextError> {
         fit_u32("the text", text.len())?;
         searches.check(text)?;
+        self.for_each_checked(text, searches, out, done);
+        Ok(())
+    }
+
+    /// The same for a text that has no disallowed tokens.
+    fn for_each_checked(
+        &self,
+        text: &str,
+        searches: &Searches<'_>,
+        out: &mut Vec<u32>,
+        mut done: impl FnMut(&mut Vec<u32>, &mut Recent),
+    ) {
         let mut recent = Recent::new(text.len());
         let mut start = 0;
         loop {
@@ -166,7 +237,7 @@ impl Tiktoken {
                 self.bpe.encode(stretch.as_bytes(), start, end, &mut recent, out);
                 done(out, &mut recent);
             });
-            let Some((at, token)) = special else { return Ok(()) };
+            let Some((at, token)) = special else { return };
             out.put_all(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
             done(out, &mut recent);
             start = at + token.len();

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::batch::{self, EncodedTexts};
+use crate::batch::{self, ALWAYS, EncodedTexts, GoOn};
 use crate::decoder::TokenDecoder;
 use crate::encoding::Encoding;
 use crate::error::TextError;
 use crate::file::{self, FileTokenizer, Frame, Habits, Limits, Origin};
+use crate::offsets::{Located, end_to_end};
 use crate::padding::Side;
 use crate::special::{Searches, SpecialPolicy};
 use crate::tiktoken::Tiktoken;
@@ -23,6 +24,15 @@ pub struct Tokenizer {
 pub(crate) enum Kind {
     Encoding(Box<Tiktoken>),
     File(Box<FileTokenizer>),
+}
+
+/// What encodes texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// The engines of this crate.
+    Native,
+    /// The crate of the Hugging Face library.
+    Tokenizers,
 }
 
 /// How texts become rows.
@@ -52,18 +62,40 @@ impl Prepared<'_> {
         }
     }
 
+    /// [`Self::encode`] on up to so many threads, as long as it may go on.
+    fn encode_while(
+        &self,
+        text: &str,
+        (threads, go_on): (usize, Option<GoOn<'_>>),
+        out: &mut Vec<u32>,
+    ) -> Result<(), TextError> {
+        match (self, go_on) {
+            (Self::Encoding(it, searches), _) => {
+                it.encode_long(text, searches, (threads, go_on.unwrap_or(ALWAYS)), out)
+            }
+            (Self::File(it), Some(go_on)) => it.encode_while(text, go_on, out),
+            (Self::File(it), None) => it.encode(text, out),
+        }
+    }
+
     /// Number of bytes of text that are worth a thread of their own. Waking one takes as long as encoding some
     /// thousands of bytes, and the library for files takes some ten times as long for a byte.
     fn worth_a_thread(&self) -> usize {
         match self {
             Self::Encoding(..) => 32 << 10,
-            Self::File(_) => 4 << 10,
+            Self::File(it) => it.worth_a_thread(),
         }
     }
 
-    fn encode_certain(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<usize, TextError> {
+    fn encode_certain(
+        &self,
+        text: &str,
+        goes_on: bool,
+        threads: usize,
+        out: &mut Vec<u32>,
+    ) -> Result<usize, TextError> {
         match self {
-            Self::Encoding(it, searches) => it.encode_certain(text, searches, out),
+            Self::Encoding(it, searches) => it.encode_certain_long(text, searches, threads, out),
             Self::File(it) => it.encode_certain(text, goes_on, out),
         }
     }
@@ -92,6 +124,12 @@ impl Tokenizer {
         Ok(Self { kind: Arc::new(Kind::File(Box::new(FileTokenizer::new(origin, json)?))) })
     }
 
+    /// [`Self::from_file`] by the library's crate, even if all parts of the file are known: for comparing the engines.
+    pub fn by_library(origin: Origin, json: &[u8]) -> Result<Self, TextError> {
+        let file = FileTokenizer::by_library(origin, json, "it was asked for".into())?;
+        Ok(Self { kind: Arc::new(Kind::File(Box::new(file))) })
+    }
+
     pub(crate) fn is_file(&self) -> bool {
         matches!(self.kind(), Kind::File(_))
     }
@@ -105,6 +143,23 @@ impl Tokenizer {
         match self.kind() {
             Kind::Encoding(it) => it.name(),
             Kind::File(it) => it.name(),
+        }
+    }
+
+    /// What encodes texts.
+    pub fn engine(&self) -> Engine {
+        match self.kind() {
+            Kind::Encoding(_) => Engine::Native,
+            Kind::File(it) => it.engine(),
+        }
+    }
+
+    /// The part of the file that only the library's crate knows, such as `model: dropout`; `None` if the engine is
+    /// native.
+    pub fn engine_reason(&self) -> Option<&str> {
+        match self.kind() {
+            Kind::Encoding(_) => None,
+            Kind::File(it) => it.engine_reason(),
         }
     }
 
@@ -153,17 +208,43 @@ impl Tokenizer {
         self.prepare(special).encode(text, out)
     }
 
+    /// [`Self::encode`] on up to `threads` threads, among which a long text of an encoding is divided.
+    pub fn encode_long(
+        &self,
+        text: &str,
+        special: &SpecialPolicy,
+        threads: usize,
+        out: &mut Vec<u32>,
+    ) -> Result<(), TextError> {
+        self.prepare(special).encode_while(text, (threads, None), out)
+    }
+
+    /// The tokens of `text` and where they stand in it, with those that a file puts around the text if it is `framed`.
+    ///
+    /// A token of an encoding may be a part of a character; it stands where the whole character stands. The places of
+    /// a file's tokens are those that the library gives.
+    pub fn encode_offsets(&self, text: &str, special: &SpecialPolicy, framed: bool) -> Result<Located, TextError> {
+        match self.prepare(special) {
+            Prepared::Encoding(it, searches) => {
+                let mut ids = Vec::new();
+                it.encode(text, &searches, &mut ids)?;
+                Ok(end_to_end(text, ids, |id| it.token_bytes(id).map_or(0, <[u8]>::len)))
+            }
+            Prepared::File(it) => it.locate(text, framed),
+        }
+    }
+
     /// Appends the ids of as much of `text` as has the same ids in every text that begins with it, and returns that
-    /// number of bytes; the next text continues there. `goes_on` says whether `text` itself continues one. After an
-    /// error `out` is unchanged.
+    /// number of bytes; the next text continues there. `goes_on` says whether `text` itself continues one. A long text
+    /// of an encoding is divided among `threads` threads. After an error `out` is unchanged.
     pub(crate) fn encode_certain(
         &self,
         text: &str,
         goes_on: bool,
-        special: &SpecialPolicy,
+        (special, threads): (&SpecialPolicy, usize),
         out: &mut Vec<u32>,
     ) -> Result<usize, TextError> {
-        self.prepare(special).encode_certain(text, goes_on, out)
+        self.prepare(special).encode_certain(text, goes_on, threads, out)
     }
 
     /// The same for the last part of a text.
@@ -186,7 +267,7 @@ impl Tokenizer {
         threads: usize,
     ) -> Result<EncodedTexts, TextError> {
         let prepared = self.prepare(special);
-        batch::encode(texts, threads, prepared.worth_a_thread(), |text, ids| prepared.encode(text, ids))
+        batch::encode(texts, (threads, prepared.worth_a_thread()), ALWAYS, |text, ids| prepared.encode(text, ids))
     }
 
     /// Like [`Self::encode_batch`], with the tokens that the file puts around each text, and cut to the largest
@@ -197,6 +278,30 @@ impl Tokenizer {
         options: &RowOptions,
         threads: usize,
     ) -> Result<EncodedTexts, TextError> {
+        self.encode_rows_if(texts, options, threads, None)
+    }
+
+    /// [`Self::encode_rows`], as long as it may go on. A text that is alone is divided among the threads.
+    ///
+    /// # Errors
+    /// [`TextError::Stopped`] if it may not; and those of [`Self::encode_rows`].
+    pub fn encode_rows_while<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        options: &RowOptions,
+        threads: usize,
+        go_on: GoOn<'_>,
+    ) -> Result<EncodedTexts, TextError> {
+        self.encode_rows_if(texts, options, threads, Some(go_on))
+    }
+
+    fn encode_rows_if<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        options: &RowOptions,
+        threads: usize,
+        go_on: Option<GoOn<'_>>,
+    ) -> Result<EncodedTexts, TextError> {
         let frame = if options.framed { self.frame() } else { Frame::default() };
         let room = options.max_length.map(|max_length| {
             let no_room = TextError::NoRoom { max_length, frame: frame.len() };
@@ -204,10 +309,12 @@ impl Tokenizer {
         });
         let room = room.transpose()?.unwrap_or(usize::MAX);
         let prepared = self.prepare(&options.special);
-        batch::encode(texts, threads, prepared.worth_a_thread(), |text, ids| {
+        let divided = if texts.len() > 1 { 1 } else { threads };
+        let asked = go_on.unwrap_or(ALWAYS);
+        batch::encode(texts, (threads, prepared.worth_a_thread()), asked, |text, ids| {
             ids.put_slice(&frame.before);
             let start = ids.len();
-            prepared.encode(text, ids)?;
+            prepared.encode_while(text, (divided, go_on), ids)?;
             let excess = (ids.len() - start).saturating_sub(room);
             match options.cut {
                 Side::Left => drop(ids.drain(start..start + excess)),

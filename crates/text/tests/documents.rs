@@ -9,7 +9,13 @@ use tokenbed_text::{Division, Documents, SpecialPolicy};
 
 /// The ids of each document of the texts, which come in parts of so many characters.
 fn divided(texts: &[&str], division: Division, size: usize) -> Vec<Vec<u32>> {
+    divided_among(1, texts, division, size)
+}
+
+/// The same on up to so many threads.
+fn divided_among(threads: usize, texts: &[&str], division: Division, size: usize) -> Vec<Vec<u32>> {
     let mut documents = Documents::new(SpecialPolicy::default(), division);
+    documents.divide_among(threads);
     let (mut ids, mut ends) = (Vec::new(), Vec::new());
     for text in texts {
         let characters: Vec<char> = text.chars().collect();
@@ -48,6 +54,27 @@ fn lines_end_as_files_of_any_system_end_them() {
     }
     // A line ends where its text does.
     assert_eq!(divided(&["a", "b\nc"], Division::Lines, 1), [GPT2.encode("a"), GPT2.encode("b"), GPT2.encode("c")]);
+}
+
+#[test]
+fn several_threads_give_the_same_documents() {
+    let line =
+        |i: usize| format!("{}{}{}", "a rose is a rose ".repeat(i % 23), "\r".repeat(i % 3), "\n".repeat(1 + i % 2));
+    let many: String = (0..4000).map(line).collect();
+    let long = format!("{many}{}\n{many}", "no end of roses ".repeat(9000));
+    for text in [many.as_str(), &long, many.trim_end()] {
+        for size in [100_000, 2_000_000] {
+            for division in [Division::Lines, Division::Texts] {
+                let found = divided_among(4, &[text, "", text], division, size);
+                assert!(found == divided(&[text, "", text], division, size), "{division:?} in parts of {size}");
+            }
+        }
+    }
+    let mut documents = Documents::new(SpecialPolicy::default(), Division::Lines);
+    documents.divide_among(4);
+    let special = format!("{many}<|endoftext|>\n{many}");
+    let refused = documents.push(&GPT2.tokenizer, &special, &mut Vec::new(), &mut Vec::new());
+    assert!(matches!(refused, Err(tokenbed_text::TextError::DisallowedSpecial { byte: 0, .. })), "{refused:?}");
 }
 
 proptest! {

@@ -27,6 +27,11 @@ proptest! {
     }
 
     #[test]
+    fn engines(data in prop::collection::vec(any::<u8>(), 0..300)) {
+        bodies::engines(&data);
+    }
+
+    #[test]
     fn pattern(data in prop_oneof![
         "[a-c\\\\\\[\\](){}?*+|^$.:&<=!i-]{0,20}".prop_map(String::into_bytes),
         r"(\\[a-zA-Z]|[a\[\](|)?*+^$]|\(\?[:=!>]|\[\[:alpha:\]\]|\\p\{L\}|\{1,2\}){0,12}".prop_map(String::into_bytes),
@@ -43,6 +48,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 fn the_seeds_pass() {
     seeds("encode").iter().for_each(|seed| bodies::encode(seed));
     seeds("tokenizer_json").iter().for_each(|seed| bodies::tokenizer_json(seed));
+    seeds("engines").iter().for_each(|seed| bodies::engines(seed));
     seeds("pattern").iter().for_each(|seed| bodies::pattern(seed));
     seeds("tokenizer_parts").iter().for_each(|seed| bodies::tokenizer_parts(seed));
     seeds("vocabulary").iter().for_each(|seed| bodies::vocabulary(seed));

@@ -183,6 +183,35 @@ proptest! {
 }
 
 #[test]
+fn a_long_text_is_divided_among_threads() {
+    let kinds = [
+        "It was the best of times, ",
+        "\u{6587}\u{301} ",
+        "we'll  see\n\n  ",
+        "<|endoftext|>",
+        "don't stop ",
+        "a\u{1f999}b c ",
+    ];
+    let text: String = (0..60_000usize).map(|i| kinds[i * i % 7 % kinds.len()]).collect();
+    assert!(text.len() > 900_000);
+    for tokenizer in all().map(|it| &it.tokenizer) {
+        for policy in policies() {
+            let expected = whole(tokenizer, &policy, &text);
+            let mut ids = Vec::new();
+            let divided = tokenizer.encode_long(&text, &policy, 3, &mut ids).map(|()| ids);
+            assert!(divided == expected, "{policy:?}");
+            let mut stream = TextStream::new(policy.clone());
+            stream.divide_among(3);
+            let mut ids = Vec::new();
+            let parts = cut(&text, |at| at % 400_000 < 2);
+            let pushed = parts.into_iter().try_for_each(|part| stream.push(tokenizer, part, &mut ids));
+            let streamed = pushed.and_then(|()| stream.finish(tokenizer, &mut ids)).map(|()| ids);
+            assert!(streamed == expected, "{policy:?}");
+        }
+    }
+}
+
+#[test]
 fn ids_come_as_soon_as_they_are_certain() {
     for it in all() {
         let mut stream = TextStream::new(SpecialPolicy::default());

@@ -106,7 +106,12 @@ impl Finder {
             self.learn(&text, &found, &mut certain.borrow_mut());
         }
         if let [(None, _)] | [] = found.as_slice() {
-            return Ok(Vec::from([(text, None)]));
+            // What the normalizer removed at the front and the end belongs to no part. The pre-tokenizer asks where a
+            // part begins, so it must be the same here.
+            let all = text.convert_offsets(Range::Normalized(0..text.len()));
+            let is_whole = text.is_empty() || all == Some(0..text.len_original());
+            let part = if is_whole { text } else { part(&text, None, (0, text.len()))?.0 };
+            return Ok(Vec::from([(part, None)]));
         }
         found.into_iter().map(|(id, place)| part(&text, id, place)).try_into_list()
     }
@@ -166,12 +171,9 @@ impl Finder {
 }
 
 fn part(text: &NormalizedString, id: Option<u32>, (start, end): (usize, usize)) -> tokenizers::Result<Part> {
-    let Some(id) = id else {
-        let part = text.slice(Range::Normalized(start..end)).ok_or("a part of the text lies outside of it")?;
-        return Ok((part, None));
-    };
-    // Nobody reads this text; it only must not be empty.
-    Ok((NormalizedString::from("\0"), Some(Vec::from([Token::new(id, String::new(), (0, 0))]))))
+    let part = text.slice(Range::Normalized(start..end)).ok_or("a part of the text lies outside of it")?;
+    let token = id.map(|id| Vec::from([Token::new(id, part.get().to_owned(), (0, part.len()))]));
+    Ok((part, token))
 }
 
 fn ends_with_word(text: &str) -> bool {

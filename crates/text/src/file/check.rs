@@ -17,13 +17,13 @@ const MOST_REPEATED: u64 = 10_000;
 /// Largest number of tokens that a template may put around a text.
 const MOST_FRAME: usize = 4096;
 /// Largest number of bytes of tokens that are compared for a byte of text. A vocabulary in use has some hundred.
-const MOST_NESTED_BYTES: usize = 16 << 10;
+pub(crate) const MOST_NESTED_BYTES: usize = 16 << 10;
 /// The largest id. One more must fit an i32.
-pub(super) const LARGEST_ID: u32 = i32::MAX as u32 - 1;
+pub(crate) const LARGEST_ID: u32 = i32::MAX as u32 - 1;
 
 /// Totals over the parts that were checked so far.
 #[derive(Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     steps: usize,
     pattern: usize,
     repeated: u64,
@@ -31,7 +31,7 @@ pub(super) struct Found {
 
 impl Found {
     /// Checks a part of the file other than the model.
-    pub(super) fn part(&mut self, part: &Value) -> Result<(), String> {
+    pub(crate) fn part(&mut self, part: &Value) -> Result<(), String> {
         self.steps = 0;
         self.step(part)
     }
@@ -168,14 +168,14 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Number of bytes of the longest replacement in a table.
-pub(super) fn longest_entry(table: &Precompiled) -> Result<usize, String> {
+pub(crate) fn longest_entry(table: &Precompiled) -> Result<usize, String> {
     let written = serde_json::to_value(table).map_err(|error| error.to_string())?;
     let entries = charsmap(written["precompiled_charsmap"].as_str().unwrap_or_default())?;
     Ok(entries.split(|&byte| byte == 0).map(<[u8]>::len).max().unwrap_or(0).max(1))
 }
 
 /// Number of bytes that a table makes of a text.
-pub(super) fn table_bytes(table: &Precompiled, text: &str) -> usize {
+pub(crate) fn table_bytes(table: &Precompiled, text: &str) -> usize {
     let of = |part: &str| table.transform(part).map(str::len);
     let characters = |part: &str| {
         part.char_indices().map(|(at, c)| of(&part[at..at + c.len_utf8()]).unwrap_or(c.len_utf8())).sum::<usize>()
@@ -189,7 +189,7 @@ pub(super) fn table_bytes(table: &Precompiled, text: &str) -> usize {
 
 /// Refuses a vocabulary in which so many tokens lie within one another that finding them takes time out of
 /// proportion.
-pub(super) fn unigram(model: &Unigram) -> Result<(), String> {
+pub(crate) fn unigram(model: &Unigram) -> Result<(), String> {
     let mut long: Vec<&str> =
         model.iter().map(|(token, _)| token.as_str()).filter(|token| token.len() > 64).into_list();
     if long.is_empty() {

@@ -32,7 +32,7 @@ impl Limits {
     }
 
     /// The budget for a text of `text` bytes.
-    pub(super) fn budget(&self, text: usize) -> Budget {
+    pub(crate) fn budget(&self, text: usize) -> Budget {
         let seconds = self.seconds_per_megabyte * (text as f64 / 1e6).max(0.1);
         Budget {
             bytes: self.most_bytes(text),
@@ -50,14 +50,14 @@ impl Limits {
         )
     }
 
-    pub(super) fn slow(&self) -> String {
+    pub(crate) fn slow(&self) -> String {
         format!(
             "a text takes it more than {} seconds a megabyte, the limit maxSecondsPerMegabyte: give a larger one if this is meant",
             self.seconds_per_megabyte
         )
     }
 
-    pub(super) fn backtracks(&self) -> String {
+    pub(crate) fn backtracks(&self) -> String {
         format!(
             "its pattern goes more than {} steps back for one match, the limit maxPatternSteps: give a larger one if this is meant",
             self.pattern_steps
@@ -66,9 +66,9 @@ impl Limits {
 }
 
 /// The budget for one text.
-pub(super) struct Budget {
+pub(crate) struct Budget {
     /// Number of bytes that it may become.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
     time: Duration,
     began: Instant,
     /// Processor time of this thread when it was first asked for.
@@ -80,7 +80,7 @@ const SHORT: Duration = Duration::from_millis(50);
 
 impl Budget {
     /// Whether the time is spent. It is processor time, so that other work on the machine does not count.
-    pub(super) fn is_spent(&self) -> bool {
+    pub(crate) fn is_spent(&self) -> bool {
         let passed = self.began.elapsed();
         if passed < SHORT {
             return false;

@@ -78,6 +78,11 @@ const KINDS: [(&str, &[&str]); 5] = [
 pub(super) struct Places(BTreeMap<String, usize>);
 
 impl Places {
+    /// The offsets of these parts.
+    pub(super) fn of_parts(parts: &BTreeMap<String, usize>) -> Self {
+        Self(parts.clone())
+    }
+
     pub(super) fn of(&self, part: &str) -> usize {
         self.0.get(part).copied().unwrap_or(0)
     }

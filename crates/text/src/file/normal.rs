@@ -15,7 +15,7 @@ use super::limits::Limits;
 use super::pattern::{Expression, Parts};
 
 /// The steps of a normalizer.
-pub(super) struct Normal {
+pub(crate) struct Normal {
     steps: Vec<Step>,
     limits: Limits,
 }
@@ -35,7 +35,7 @@ enum Step {
 }
 
 impl Normal {
-    pub(super) fn new(normalizer: Option<&NormalizerWrapper>, limits: Limits) -> Result<Self, String> {
+    pub(crate) fn new(normalizer: Option<&NormalizerWrapper>, limits: Limits) -> Result<Self, String> {
         let mut steps = Vec::new();
         if let Some(normalizer) = normalizer {
             add(normalizer, limits, &mut steps)?;
@@ -44,7 +44,7 @@ impl Normal {
     }
 
     /// Records where a text may be cut, before its parts are normalized.
-    pub(super) fn begin(&self, look: Look<'_>) {
+    pub(crate) fn begin(&self, look: Look<'_>) {
         let Some(certain) = look.certain else { return };
         let mut certain = certain.borrow_mut();
         for (i, step) in self.steps.iter().enumerate() {
@@ -65,7 +65,7 @@ impl Normal {
     }
 
     /// Normalizes a part of a text. `made` is the number of bytes that the other parts have become.
-    pub(super) fn run(&self, text: &mut NormalizedString, made: &Cell<usize>, look: Look<'_>) -> Result<(), String> {
+    pub(crate) fn run(&self, text: &mut NormalizedString, made: &Cell<usize>, look: Look<'_>) -> Result<(), String> {
         let budget = look.budget;
         // What stands at the front of a text is not added where a text continues.
         let goes_on = look.goes_on && text.offsets_original().0 == 0;
@@ -134,7 +134,7 @@ fn add(normalizer: &NormalizerWrapper, limits: Limits, steps: &mut Vec<Step>) ->
 }
 
 /// The pattern of a replacement, as an expression.
-pub(super) fn replaced(replace: &Replace, limits: Limits) -> Result<Expression, String> {
+pub(crate) fn replaced(replace: &Replace, limits: Limits) -> Result<Expression, String> {
     let written = serde_json::to_value(replace).map_err(|error| error.to_string())?;
     let pattern = &written["pattern"];
     match (pattern["String"].as_str(), pattern["Regex"].as_str()) {

@@ -13,7 +13,7 @@ use regex_automata::{Anchored, Input, MatchKind};
 use tokenbed_memory::Text;
 
 /// What is known of a pattern that looks ahead only.
-pub(super) struct Outlook {
+pub(crate) struct Outlook {
     fronts: DFA,
 }
 
@@ -31,7 +31,7 @@ const MOST: usize = 1 << 20;
 impl Outlook {
     /// The outlook of a pattern of fancy-regex. `None` if the pattern depends on the text before a match, or can
     /// match nothing: then matching cannot begin in the middle of a text.
-    pub(super) fn of(pattern: &str) -> Option<Self> {
+    pub(crate) fn of(pattern: &str) -> Option<Self> {
         let tree = Expr::parse_tree(pattern).ok()?;
         let ways = ways(&tree.expr)?;
         if ways.nothing || ways.fronts.len() > MOST {
@@ -47,7 +47,7 @@ impl Outlook {
     }
 
     /// The first place from which an attempt to match may reach the end of the text; 0 if that is not known.
-    pub(super) fn decided(&self, text: &str) -> usize {
+    pub(crate) fn decided(&self, text: &str) -> usize {
         self.search(text).unwrap_or(0)
     }
 

@@ -30,7 +30,7 @@ const DIVISORS: [usize; 4] = [512, 64, 8, 1];
 const MATCHES: usize = 32;
 
 impl Expression {
-    pub(super) fn new(source: &str, limits: Limits) -> Result<Self, String> {
+    pub(crate) fn new(source: &str, limits: Limits) -> Result<Self, String> {
         let it = Self {
             source: source.to_owned(),
             levels: [const { OnceLock::new() }; 4],
@@ -54,13 +54,13 @@ impl Expression {
 
     /// The place before which all attempts to match are decided, whatever follows the text. `None` if the pattern
     /// depends on the text before a match.
-    pub(super) fn decided(&self, text: &str) -> Option<usize> {
+    pub(crate) fn decided(&self, text: &str) -> Option<usize> {
         let outlook = self.outlook.get_or_init(|| Outlook::of(&self.source).map(Box::new));
         outlook.as_ref().map(|outlook| outlook.decided(text))
     }
 
     /// All matches in order, as the library's engine finds them one after the other.
-    pub(super) fn matches(&self, text: &str, budget: &Budget) -> Result<Vec<(usize, usize)>, String> {
+    pub(crate) fn matches(&self, text: &str, budget: &Budget) -> Result<Vec<(usize, usize)>, String> {
         let mut found = Vec::new();
         let mut from = 0;
         let mut last = None;
@@ -98,20 +98,20 @@ impl Expression {
     }
 
     /// The expression as a pattern for the library's methods.
-    pub(super) fn within<'a>(&'a self, budget: &'a Budget) -> Within<'a> {
+    pub(crate) fn within<'a>(&'a self, budget: &'a Budget) -> Within<'a> {
         Within { expression: self, budget, inverted: false }
     }
 }
 
 /// An expression with its budget.
-pub(super) struct Within<'a> {
+pub(crate) struct Within<'a> {
     expression: &'a Expression,
     budget: &'a Budget,
     inverted: bool,
 }
 
 impl Within<'_> {
-    pub(super) fn inverted(self, inverted: bool) -> Self {
+    pub(crate) fn inverted(self, inverted: bool) -> Self {
         Self { inverted, ..self }
     }
 }
@@ -139,10 +139,10 @@ impl Pattern for Within<'_> {
 }
 
 /// Parts that were found before, as a pattern for the library's methods.
-pub(super) struct Parts(RefCell<Vec<(Offsets, bool)>>);
+pub(crate) struct Parts(RefCell<Vec<(Offsets, bool)>>);
 
 impl Parts {
-    pub(super) fn of(parts: Vec<(Offsets, bool)>) -> Self {
+    pub(crate) fn of(parts: Vec<(Offsets, bool)>) -> Self {
         Self(RefCell::new(parts))
     }
 }

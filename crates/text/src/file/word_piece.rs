@@ -15,7 +15,7 @@ pub(super) struct Pieces {
 }
 
 /// Largest number of bytes that are compared for one piece. A vocabulary in use has some hundred.
-const MOST_BYTES: usize = 16 << 10;
+pub(crate) const MOST_BYTES: usize = 16 << 10;
 
 impl Pieces {
     pub(super) fn new<'a>(model: &WordPiece, tokens: impl Iterator<Item = &'a str>) -> Result<Self, String> {

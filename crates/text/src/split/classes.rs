@@ -85,11 +85,11 @@ const BLOCK: usize = 128;
 const CODE_POINTS: usize = 0x11_0000;
 
 /// The table, computed when the first text is cut.
-pub(super) static CLASSES: LazyLock<Classes> = LazyLock::new(Classes::new);
+pub(crate) static CLASSES: LazyLock<Classes> = LazyLock::new(Classes::new);
 
 /// A table in two steps: the code point's block, then the place in the block. Uniform blocks (most of Unicode: CJK,
 /// unassigned) are stored once for each class.
-pub(super) struct Classes {
+pub(crate) struct Classes {
     /// The class of every byte that is a character of its own.
     ascii: [Class; 128],
     /// For each block of code points, its block in `classes`.

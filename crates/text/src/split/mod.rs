@@ -8,14 +8,22 @@
 
 mod cl100k;
 mod classes;
-mod contraction;
-mod gpt2;
+pub(crate) mod contraction;
+pub(crate) mod gpt2;
+pub(crate) mod lines;
 mod numbers;
-mod o200k;
+pub(crate) mod o200k;
 mod spaces;
 mod unicode;
 
 use classes::{CLASSES, Classes};
+
+/// The scanners, for the patterns of files.
+pub(crate) mod scanners {
+    pub(crate) use super::classes::CLASSES;
+    pub(crate) use super::numbers::Numbers;
+    pub(crate) use super::{contraction, gpt2, lines, o200k};
+}
 
 /// The rule that cuts a text into pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,8 @@
 //! or before its last character, unless it ends the text.
 
 use super::classes::{Class, Classes, Set};
-use super::{contraction, numbers, spaces};
+use super::numbers::Numbers;
+use super::{contraction, spaces};
 
 const CAPITAL: Set = Set::of(&[Class::Upper, Class::Letter, Class::Mark]);
 const SMALL: Set = Set::of(&[Class::Lower, Class::Letter, Class::Mark]);
@@ -25,9 +26,15 @@ const SMALL: Set = Set::of(&[Class::Lower, Class::Letter, Class::Mark]);
 /// End of the piece that begins at `start`, which must be a character boundary before the end of the text.
 #[inline]
 pub(crate) fn end_of_piece(classes: &Classes, text: &[u8], start: usize) -> usize {
+    end_of(classes, text, start, Numbers::Three, true)
+}
+
+/// The same with another number of numbers in a group, and with or without contractions.
+#[inline(always)]
+pub(crate) fn end_of(classes: &Classes, text: &[u8], start: usize, numbers: Numbers, contractions: bool) -> usize {
     let Some((class, next)) = classes.at(text, start) else { return text.len() };
     let word = match class {
-        Class::Number => return numbers::end_of_three(classes, text, next),
+        Class::Number => return numbers.end(classes, text, next),
         Class::Newline => return spaces::end_of_lines(classes, text, start),
         Class::Upper | Class::Lower | Class::Letter => Word::at(classes, text, start).end(),
         // A mark may stand before a word or be one. The first alternative reaches the latter before the second is
@@ -36,7 +43,7 @@ pub(crate) fn end_of_piece(classes: &Classes, text: &[u8], start: usize) -> usiz
         Class::Other | Class::Space => Word::at(classes, text, next).end(),
     };
     if let Some(end) = word {
-        return end_of_contraction(text, end);
+        return if contractions { end_of_contraction(text, end) } else { end };
     }
     let symbols = match classes.at(text, next) {
         _ if class != Class::Space => next,

@@ -25,14 +25,14 @@ const MOST_ENDS: usize = 64;
 
 /// Totals over the patterns of a file.
 #[derive(Default)]
-pub(super) struct Spent {
+pub(crate) struct Spent {
     written: usize,
     ends: usize,
 }
 
 /// Why a pattern is refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(crate) struct Refused {
     /// Index of the character at fault, from 0.
     at: usize,
     /// The text there, and what is wrong with it.
@@ -45,13 +45,13 @@ impl Refused {
     }
 
     /// The message for an error about a file.
-    pub(super) fn explain(&self, pattern: &str) -> String {
+    pub(crate) fn explain(&self, pattern: &str) -> String {
         format!("the pattern {pattern:?} cannot be used: at its character {}: {}", self.at, self.why)
     }
 }
 
 /// Translates a pattern to fancy-regex, with the matches that Oniguruma finds.
-pub(super) fn translate(pattern: &str, spent: &mut Spent) -> Result<String, Refused> {
+pub(crate) fn translate(pattern: &str, spent: &mut Spent) -> Result<String, Refused> {
     let tree = parse::parse(pattern)?;
     spent.ends += tree.ends;
     if spent.ends > MOST_ENDS {

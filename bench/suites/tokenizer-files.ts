@@ -1,0 +1,269 @@
+// tokenizer.json files against the packages that read them: one thread, the same texts, the same ids.
+
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { capabilities, setNumThreads, Tokenizer } from '../../index.js'
+import { inChildren } from '../child.js'
+import { median } from '../measure.js'
+import { hostile } from './hostile-texts.js'
+import { digestOf, huggingFace, pythonTokenizers, rustPeer, type HuggingFace } from '../peers/tokenizer-files.js'
+import type { TurnProcess } from '../peers/turn-process.js'
+import { ROOT, type Report } from '../report.js'
+import { documents, megabytes } from '../texts.js'
+import { busy, local, rounds, type Player } from '../turns.js'
+
+const FOLDER = join(ROOT, 'target', 'tokenizer-files')
+const pathOf = (name: string) => join(FOLDER, `${name}.json`)
+
+/** Files by name, with the least ratio to Python's library that is aimed at for English. */
+const FILES: Record<string, number> = {
+  llama3: 10,
+  qwen3: 10,
+  gemma3: 10,
+  bert_uncased: 10,
+  llama2: 5,
+  claude: 5,
+  deepseek_v3: 5,
+  gpt4o: 5,
+  mistral: 5,
+  mistral_nemo: 5,
+  static_model: 5,
+  t5: 5,
+  bert_multilingual: 5,
+  roberta: 5,
+  clip: 5,
+  whisper: 5,
+  modern_bert: 5,
+  falcon: 5,
+}
+
+/** Bytes of each kind of text. */
+const SIZE = 400_000
+const ROUNDS = 5
+/** A turn takes at least this long, in milliseconds. */
+const TURN = 60
+const PLAIN = { addSpecialTokens: false }
+
+type Texts = Record<'English' | 'mixed scripts' | 'code' | 'short' | 'pieces', string[]>
+const KINDS = ['English', 'mixed scripts', 'code'] as const
+
+/** The first texts that have `size` bytes together. */
+function first(texts: readonly string[], size: number): string[] {
+  let sum = 0
+  return texts.filter((text) => (sum += Buffer.byteLength(text)) <= size)
+}
+
+/** Texts of so many characters each, cut from others. */
+function cut(texts: readonly string[], length: number): string[] {
+  const whole = texts.join(' ').replace(/\s+/g, ' ')
+  return Array.from({ length: Math.floor(whole.length / length) }, (_, i) => whole.slice(i * length, (i + 1) * length))
+}
+
+function allTexts(): Texts {
+  const paragraphs = documents('English').flatMap((text) => text.split(/\n{2,}/))
+  const scripts = documents('multilingual').map((text) => text.slice(0, 4000))
+  const English = first(paragraphs, SIZE)
+  const code = documents('code').flatMap((text) => text.split(/(?<=\n\}\n)/))
+  return {
+    English,
+    'mixed scripts': first(scripts, SIZE),
+    code: first(code, SIZE),
+    short: cut(English, 60).slice(0, 1000),
+    pieces: cut(English, 108),
+  }
+}
+
+interface Peers {
+  python: TurnProcess | null
+  crate: TurnProcess | null
+  model2vec: TurnProcess | null
+  npm: HuggingFace | null
+}
+
+export async function tokenizerFiles(report: Report): Promise<void> {
+  const names = Object.keys(FILES).filter((name) => existsSync(pathOf(name)))
+  if (names.length === 0) {
+    report.missing('anything', 'there are no files; `node scripts/tokenizer-files.mjs` fetches them')
+    return
+  }
+  const found = [await pythonTokenizers(), await rustPeer('tokenizers'), await rustPeer('model2vec-rs'), huggingFace()]
+  for (const one of found) if (!('peer' in one)) report.missing(one.name, one.why)
+  const [python, crate, model2vec, npm] = found.map((one) => ('peer' in one ? one.peer : null)) as [
+    ...(TurnProcess | null)[],
+    HuggingFace | null,
+  ] as [TurnProcess | null, TurnProcess | null, TurnProcess | null, HuggingFace | null]
+  const peers = { python, crate, model2vec, npm }
+  const versions = found.flatMap((one) => ('peer' in one ? [`${one.name} ${one.peer.version}`] : []))
+  const folder = mkdtempSync(join(tmpdir(), 'tokenbed-bench-'))
+  try {
+    const texts = allTexts()
+    const path = join(folder, 'texts.json')
+    writeFileSync(path, JSON.stringify(texts))
+    for (const peer of [python, crate, model2vec]) await peer?.ask({ do: 'texts', path })
+    report.paragraph(
+      `tokenbed ${capabilities().version}, ${versions.join(', ')}. One thread each, batches of the same texts, ` +
+        `processor time, medians of ${ROUNDS} interleaved rounds. All have seen the texts before, so that their caches of pieces are full. ` +
+        'In brackets, how many times as fast tokenbed is. Two threads: how many times as fast tokenbed is with two, by the clock.',
+    )
+    for (const kind of KINDS) {
+      report.section(
+        `${kind}: ${texts[kind].length} texts, ${megabytes(texts[kind]).toFixed(2)} MB; megabytes a second`,
+      )
+      const rows: string[][] = []
+      for (const name of names) rows.push(await compare(name, kind, texts[kind], peers))
+      const titles = [
+        'tokenbed',
+        "Python's tokenizers",
+        'the crate',
+        'npm @huggingface/tokenizers',
+        'two threads',
+        'ids',
+      ]
+      report.table(['', 'engine', ...titles], rows)
+    }
+    await short(report, names, texts.short, peers)
+    await pieces(report, names, texts.pieces, peers)
+    await loading(report, names, peers)
+    hostile(report, new Map(names.map((name) => [name, Tokenizer.fromFile(pathOf(name))])))
+  } finally {
+    for (const peer of [python, crate, model2vec]) peer?.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** A process that has loaded the file, as a player with a job. */
+async function player(title: string, peer: TurnProcess | null, name: string, job: string): Promise<Player[]> {
+  if (peer === null) return []
+  await peer.ask({ do: 'load', path: pathOf(name) })
+  return [{ name: title, turn: (milliseconds) => peer.turn(job, 1, milliseconds) }]
+}
+
+const ratio = (ours: number, us: number | undefined) => (us === undefined ? '' : ` (${(us / ours).toFixed(1)}x)`)
+
+async function compare(name: string, kind: string, texts: string[], peers: Peers): Promise<string[]> {
+  const tokenizer = Tokenizer.fromFile(pathOf(name))
+  const run = () => tokenizer.encodeBatch(texts, PLAIN)
+  const players = [busy('tokenbed', run, () => setNumThreads(1))]
+  // Threads together are measured by the clock.
+  for (const threads of [1, 2]) players.push(local(`${threads}`, run, () => setNumThreads(threads)))
+  players.push(
+    ...(await player('python', peers.python, name, kind)),
+    ...(await player('crate', peers.crate, name, kind)),
+  )
+  const npm = peers.npm?.open(pathOf(name))
+  if (npm) players.push(busy('npm', () => texts.forEach((text) => npm.encode(text))))
+  const us = await rounds(players, ROUNDS, TURN)
+  setNumThreads(availableParallelism())
+  const ours = us.get('tokenbed')!.us
+  const size = megabytes(texts)
+  const speed = (who: string) => {
+    const turn = us.get(who)
+    return turn ? `${(size / (turn.us / 1e6)).toFixed(1)}${who === 'tokenbed' ? '' : ratio(ours, turn.us)}` : ''
+  }
+  const rows = texts.map((text) => tokenizer.encode(text, PLAIN))
+  const digest = digestOf(rows)
+  const same = peers.python && (await peers.python.ask({ do: 'digest', job: kind })).digest === digest
+  const others = npm ? texts.filter((text, i) => String(npm.encode(text)) !== String(rows[i])).length : 0
+  const ids = [
+    same === null ? '' : same ? "Python's" : "NOT Python's",
+    others > 0 ? `npm's differ in ${others} texts` : '',
+  ]
+  const scaling = `${(us.get('1')!.us / us.get('2')!.us).toFixed(2)}x`
+  return [
+    name,
+    tokenizer.engine,
+    speed('tokenbed'),
+    speed('python'),
+    speed('crate'),
+    speed('npm'),
+    scaling,
+    ids.filter(Boolean).join('; '),
+  ]
+}
+
+/** Texts of 60 characters one at a time: microseconds of a call. */
+async function short(report: Report, names: string[], texts: string[], peers: Peers): Promise<void> {
+  report.section('Texts of 60 characters, one a call; microseconds of processor time')
+  const rows: string[][] = []
+  for (const name of names) {
+    const tokenizer = Tokenizer.fromFile(pathOf(name))
+    const players = [busy('tokenbed', () => texts.forEach((text) => tokenizer.encode(text, PLAIN)))]
+    players.push(
+      ...(await player('python', peers.python, name, 'short')),
+      ...(await player('crate', peers.crate, name, 'short')),
+    )
+    const us = await rounds(players, 2 * ROUNDS, TURN)
+    const ours = us.get('tokenbed')!.us
+    const cell = (who: string) => (us.has(who) ? (us.get(who)!.us / texts.length).toFixed(2) : '')
+    const others = ['python', 'crate'].map((who) => cell(who) + ratio(ours, us.get(who)?.us))
+    rows.push([name, cell('tokenbed'), ...others])
+  }
+  report.table(['', 'tokenbed', "Python's tokenizers", 'the crate'], rows)
+}
+
+/** Files that model2vec-rs has its own tokenizer for. */
+const OF_MODEL2VEC = ['bert_uncased', 'bert_multilingual', 'static_model', 't5']
+
+async function pieces(report: Report, names: string[], texts: string[], peers: Peers): Promise<void> {
+  if (!peers.model2vec) return
+  report.section(`Texts of 108 bytes against model2vec-rs: ${texts.length} texts; megabytes a second`)
+  report.paragraph(
+    'Its tokenizer is private: it makes vectors of one number here, which adds one addition a token. tokenbed makes a batch of ids.',
+  )
+  const rows: string[][] = []
+  for (const name of names.filter((name) => OF_MODEL2VEC.includes(name))) {
+    const tokenizer = Tokenizer.fromFile(pathOf(name))
+    const players = [
+      busy(
+        'tokenbed',
+        () => tokenizer.encodeBatch(texts, PLAIN),
+        () => setNumThreads(1),
+      ),
+    ]
+    players.push(...(await player('model2vec', peers.model2vec, name, 'pieces')))
+    const us = await rounds(players, 2 * ROUNDS + 1, TURN)
+    setNumThreads(availableParallelism())
+    const speed = (who: string) => megabytes(texts) / (us.get(who)!.us / 1e6)
+    const [ours, theirs] = [speed('tokenbed'), speed('model2vec')]
+    rows.push([name, ours.toFixed(1), `${theirs.toFixed(1)} (${(ours / theirs).toFixed(2)}x)`])
+  }
+  report.table(['', 'tokenbed', 'model2vec-rs'], rows)
+}
+
+/** Bytes of the tokens and merges of a file as text. */
+function content(path: string): number {
+  const { model } = JSON.parse(readFileSync(path, 'utf8'))
+  const size = (text: string) => Buffer.byteLength(text)
+  const tokens: string[] = Array.isArray(model.vocab)
+    ? model.vocab.map(([token]: [string]) => token)
+    : Object.keys(model.vocab)
+  const merges: (string | [string, string])[] = model.merges ?? []
+  const ofMerges = merges.reduce((sum, merge) => sum + size(typeof merge === 'string' ? merge : merge.join(' ')), 0)
+  return tokens.reduce((sum, token) => sum + size(token), ofMerges)
+}
+
+async function loading(report: Report, names: string[], peers: Peers): Promise<void> {
+  report.section('Loading: milliseconds of processor time, and megabytes of memory that stay')
+  report.paragraph(
+    'Medians of 5 fresh processes of tokenbed, and of one that loads it 5 times for the others. `peak` is the most that a process ' +
+      'held while it loaded, above what it held before; `content` the bytes of tokens and merges as text.',
+  )
+  const mb = (bytes: number) => (bytes / 1e6).toFixed(1)
+  const rows: string[][] = []
+  for (const name of names) {
+    const path = pathOf(name)
+    const own = inChildren(5, 'loadFile', [path])
+    const of = (key: 'milliseconds' | 'bytes' | 'peak') => median(own.map((run) => run[key]))
+    const theirs = async (peer: TurnProcess | null) => {
+      if (peer === null) return ''
+      const runs: number[] = []
+      for (let i = 0; i < 5; i++) runs.push(Number((await peer.ask({ do: 'load', path })).milliseconds))
+      return `${median(runs).toFixed(0)}${ratio(of('milliseconds'), median(runs))}`
+    }
+    const others = [await theirs(peers.python), await theirs(peers.crate)]
+    const memory = `${mb(of('bytes'))} (${(of('bytes') / content(path)).toFixed(1)}x content)`
+    rows.push([name, mb(statSync(path).size), of('milliseconds').toFixed(0), ...others, memory, mb(of('peak'))])
+  }
+  report.table(['', 'file, MB', 'tokenbed', "Python's tokenizers", 'the crate', 'memory', 'peak'], rows)
+}

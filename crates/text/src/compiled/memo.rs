@@ -1,0 +1,268 @@
+//! Remembers the ids of pieces that were seen before. Each thread has memories of its own, so that there is no lock.
+
+use tokenbed_memory::{List, zeroed};
+
+/// Length of the longest piece that is remembered, in bytes.
+pub(crate) const LONGEST: usize = 32;
+/// Largest number of bytes and of ids in the table of middle pieces.
+const MIDDLE: usize = 16;
+const MIDDLE_IDS: usize = 5;
+/// Largest number of ids that are remembered for a longer piece.
+const MOST_IDS: usize = 7;
+/// Number of bits of an id in the table of middle pieces.
+const BITS: u32 = 21;
+/// Number of lines of each table, a power of two: 256 KB, 512 KB and 512 KB, of which the system gives what is used.
+const SHORT_LINES: usize = 1 << 12;
+const MIDDLE_LINES: usize = 1 << 13;
+const LONG_LINES: usize = 1 << 13;
+
+/// A bounded memory of one model.
+///
+/// It has a table of short pieces that become one id, of which a line of the cache holds four, one of pieces up to
+/// [`MIDDLE`] bytes, two in a line, and one of longer pieces. A piece has several places to be at in its table, side by
+/// side. A new piece takes the last of them, and moves forward when it comes again, so that a word of every sentence is
+/// not forgotten for a word that comes once.
+pub(crate) struct Memo {
+    /// In each line the numbers of four pieces, then for each its id and above it its number of bytes, or 0 if the place
+    /// is empty.
+    short: Vec<u64>,
+    /// Two numbers with the bytes of a piece, then up to three ids, then up to two ids, the number of bytes and the
+    /// number of ids. The last one is 0 if the place is empty.
+    middle: Vec<u64>,
+    /// Four numbers with the bytes of a piece, then its ids, two in each number. The upper half of the last one has the
+    /// number of bytes in its low byte, and above it the number of ids. It is 0 if the place is empty.
+    long: Vec<u64>,
+}
+
+impl Memo {
+    pub(crate) fn new() -> Self {
+        Self { short: zeroed(SHORT_LINES * 8), middle: zeroed(MIDDLE_LINES * 8), long: zeroed(LONG_LINES * 8) }
+    }
+
+    /// Forgets all pieces.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Appends the ids of a piece. If they are not known, `encode` appends them.
+    ///
+    /// # Errors
+    /// Those of `encode`. Then nothing is remembered.
+    #[inline]
+    pub(crate) fn get_or<E>(
+        &mut self,
+        piece: &[u8],
+        out: &mut Vec<u32>,
+        encode: impl FnOnce(&mut Vec<u32>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.get(piece, out) {
+            return Ok(());
+        }
+        let start = out.len();
+        encode(out)?;
+        self.keep(piece, &out[start..]);
+        Ok(())
+    }
+
+    /// Appends the ids of a piece if they are known, and returns whether they are.
+    #[inline]
+    pub(crate) fn get(&mut self, piece: &[u8], out: &mut Vec<u32>) -> bool {
+        if let Some(number) = number(piece)
+            && let Some(line) = short_line(&mut self.short, number)
+        {
+            for at in 0..4 {
+                if line[at] == number && (line[at + 4] >> 32) as usize == piece.len() {
+                    out.put(line[at + 4] as u32);
+                    if at > 0 {
+                        line.swap(at, at - 1);
+                        line.swap(at + 4, at + 3);
+                    }
+                    return true;
+                }
+            }
+        }
+        if piece.len() <= MIDDLE { self.get_middle(piece, out) } else { self.get_long(piece, out) }
+    }
+
+    fn get_middle(&mut self, piece: &[u8], out: &mut Vec<u32>) -> bool {
+        let (words, hash) = key::<2>(piece);
+        let Some([first, second]) = middle_line(&mut self.middle, hash) else { return false };
+        // An empty piece is nowhere: its length is that of an empty place.
+        let is = |place: &[u64; 4]| {
+            place[0] == words[0] && place[1] == words[1] && (place[3] >> 42) as u8 as usize == piece.len()
+        };
+        let is_first = is(first);
+        if piece.is_empty() || !is_first && !is(second) {
+            return false;
+        }
+        if !is_first {
+            std::mem::swap(first, second);
+        }
+        let count = (first[3] >> 50) as usize;
+        out.make_room(MIDDLE_IDS);
+        for at in 0..count.min(MIDDLE_IDS) {
+            out.put((first[2 + at / 3] >> (at % 3 * BITS as usize)) as u32 & ((1 << BITS) - 1));
+        }
+        true
+    }
+
+    fn get_long(&mut self, piece: &[u8], out: &mut Vec<u32>) -> bool {
+        if piece.len() > LONGEST {
+            return false;
+        }
+        let (words, hash) = key::<4>(piece);
+        let Some([first, second]) = long_lines(&mut self.long, hash) else { return false };
+        let is = |place: &[u64; 8]| place[..4] == words && (place[7] >> 32) as u8 as usize == piece.len();
+        let is_first = is(first);
+        if !is_first && !is(second) {
+            return false;
+        }
+        if !is_first {
+            std::mem::swap(first, second);
+        }
+        let count = (first[7] >> 40) as usize;
+        out.make_room(MOST_IDS);
+        for at in 0..count.min(MOST_IDS) {
+            out.put((first[4 + at / 2] >> (at % 2 * 32)) as u32);
+        }
+        true
+    }
+
+    /// Remembers the ids of a piece that is not known, unless it is too long or has too many.
+    pub(crate) fn keep(&mut self, piece: &[u8], ids: &[u32]) {
+        if let (Some(number), &[id]) = (number(piece), ids)
+            && let Some(line) = short_line(&mut self.short, number)
+        {
+            let at = (0..3).find(|&at| line[at + 4] == 0).unwrap_or(3);
+            line[at] = number;
+            line[at + 4] = (piece.len() as u64) << 32 | u64::from(id);
+            return;
+        }
+        let (bytes, count) = (piece.len() as u64, ids.len() as u64);
+        match piece.len() {
+            1..=MIDDLE if ids.len() <= MIDDLE_IDS && ids.iter().all(|id| id >> BITS == 0) => {
+                let (words, hash) = key::<2>(piece);
+                let Some([first, second]) = middle_line(&mut self.middle, hash) else { return };
+                let place = if first[3] == 0 { first } else { second };
+                *place = [words[0], words[1], 0, bytes << 42 | count << 50];
+                for (at, &id) in ids.iter().enumerate() {
+                    place[2 + at / 3] |= u64::from(id) << (at % 3 * BITS as usize);
+                }
+            }
+            17..=LONGEST if ids.len() <= MOST_IDS => {
+                let (words, hash) = key::<4>(piece);
+                let Some([first, second]) = long_lines(&mut self.long, hash) else { return };
+                let place = if first[7] == 0 { first } else { second };
+                *place = [words[0], words[1], words[2], words[3], 0, 0, 0, (bytes | count << 8) << 32];
+                for (at, &id) in ids.iter().enumerate() {
+                    place[4 + at / 2] |= u64::from(id) << (at % 2 * 32);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The line of a short piece.
+#[inline]
+fn short_line(lines: &mut [u64], number: u64) -> Option<&mut [u64; 8]> {
+    lines.as_chunks_mut().0.get_mut((mix(number) >> 40) as usize % SHORT_LINES)
+}
+
+/// Both places of a middle piece.
+#[inline]
+fn middle_line(lines: &mut [u64], hash: u64) -> Option<&mut [[u64; 4]; 2]> {
+    lines.as_chunks_mut().0.as_chunks_mut().0.get_mut((hash >> 40) as usize % MIDDLE_LINES)
+}
+
+/// Both places of a long piece.
+#[inline]
+fn long_lines(lines: &mut [u64], hash: u64) -> Option<&mut [[u64; 8]; 2]> {
+    lines.as_chunks_mut().0.as_chunks_mut().0.get_mut((hash >> 40) as usize % (LONG_LINES / 2))
+}
+
+/// A short piece as a number. Many pieces begin with a mark for a space, which counts as one byte that no text has.
+#[inline]
+fn number(piece: &[u8]) -> Option<u64> {
+    match piece {
+        [0xe2, 0x96, 0x81, rest @ ..] if rest.len() < 8 => Some(head(rest) << 8 | 0xff),
+        [] => None,
+        _ if piece.len() <= 8 => Some(head(piece)),
+        _ => None,
+    }
+}
+
+/// The bytes of a piece as `N` numbers, followed by zeros, and a hash of them.
+#[inline]
+fn key<const N: usize>(piece: &[u8]) -> ([u64; N], u64) {
+    let mut words = [0; N];
+    let mut hash = piece.len() as u64;
+    for (word, bytes) in words.iter_mut().zip(piece.chunks(8)) {
+        *word = head(bytes);
+        hash = mix(hash ^ *word);
+    }
+    (words, hash)
+}
+
+#[inline]
+fn mix(value: u64) -> u64 {
+    let product = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    product ^ product >> 32
+}
+
+/// Up to eight bytes as a number, little endian, with zeros above.
+#[inline]
+pub(crate) fn head(bytes: &[u8]) -> u64 {
+    let four =
+        |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()).map(|four| u32::from_le_bytes(*four));
+    match bytes.len() {
+        8.. => bytes.first_chunk::<8>().map_or(0, |eight| u64::from_le_bytes(*eight)),
+        // The two halves overlap, which changes nothing.
+        length @ 4..=7 => {
+            let (low, high) = (four(0).unwrap_or(0), four(length - 4).unwrap_or(0));
+            u64::from(low) | u64::from(high) << (8 * (length - 4))
+        }
+        _ => bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever was remembered before, a piece has its own ids.
+        #[test]
+        fn pieces_have_their_own_ids(pieces in prop::collection::vec("[ab\0]{0,3}|\u{2581}[ab\0]{0,9}|[ab]{6,34}", 0..400)) {
+            let ids_of = |piece: &str| -> Vec<u32> {
+                let sum: u32 = piece.bytes().fold(7, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+                (0..sum % 9).map(|i| sum ^ i).chain([sum]).collect()
+            };
+            let mut memo = Memo::new();
+            for piece in &pieces {
+                let mut out = vec![1];
+                memo.get_or(piece.as_bytes(), &mut out, |out| {
+                    out.extend(ids_of(piece));
+                    Ok::<_, ()>(())
+                }).unwrap();
+                prop_assert_eq!(&out[1..], ids_of(piece));
+            }
+        }
+    }
+
+    #[test]
+    fn a_piece_is_remembered() {
+        let mut memo = Memo::new();
+        for piece in ["a", "\0", "\u{2581}a", "\u{2581}", "abcdefgh", "\u{2581}abcdefghij"] {
+            for ids in [&[5][..], &[1, 2, 3, 4, (1 << 21) - 1], &[]] {
+                memo.forget();
+                memo.keep(piece.as_bytes(), ids);
+                let mut out = Vec::new();
+                assert!(memo.get(piece.as_bytes(), &mut out), "{piece:?}");
+                assert_eq!(out, ids);
+                assert!(!memo.get(&piece.as_bytes()[1..], &mut out));
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The models: a piece of text becomes ids.
+
+mod alphabet;
+pub(crate) mod byte_bpe;
+mod char_bpe;
+pub(crate) mod letters;
+mod prefixes;
+pub(crate) mod ranks;
+mod seams;
+#[cfg(test)]
+mod tests;
+mod unigram;
+mod word_level;
+mod word_piece;
+
+pub(crate) use char_bpe::CharBpe;
+pub(crate) use unigram::Unigram;
+pub(crate) use word_level::WordLevel;
+pub(crate) use word_piece::WordPiece;
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::{Memo, Tokens};
+
+/// The settings of a model: its object in the file without `vocab` and `merges`.
+pub(crate) type Settings = Map<String, Value>;
+
+/// What every model does.
+pub(crate) trait Encode {
+    /// Appends the ids of a piece. `memo` is this model's memory on this thread.
+    ///
+    /// # Errors
+    /// The reason that the library gives if it has no token for the piece. `out` may then have some of its ids.
+    fn encode(&self, piece: &str, memo: &mut Memo, out: &mut Vec<u32>) -> Result<(), String>;
+
+    /// The same with start and end of each token in the piece, in bytes, as the library's offsets are before they are
+    /// converted to the original text.
+    fn encode_places(&self, piece: &str, out: &mut Vec<u32>, places: &mut Vec<(u32, u32)>) -> Result<(), String>;
+
+    /// A token as it is spelled in the file.
+    fn token(&self, id: u32) -> Option<Cow<'_, str>>;
+
+    /// The id of a token as it is spelled in the file.
+    fn id_of(&self, token: &str) -> Option<u32>;
+
+    /// Number of tokens (the library's `get_vocab_size`), and the largest id plus one.
+    fn sizes(&self) -> (usize, usize);
+}
+
+/// The model of a file.
+pub(crate) enum Model {
+    ByteBpe(byte_bpe::ByteBpe),
+    CharBpe(CharBpe),
+    WordPiece(WordPiece),
+    WordLevel(WordLevel),
+    Unigram(Unigram),
+}
+
+impl Model {
+    /// The model, whatever its kind.
+    pub(crate) fn encoder(&self) -> &dyn Encode {
+        match self {
+            Self::ByteBpe(model) => model,
+            Self::CharBpe(model) => model,
+            Self::WordPiece(model) => model,
+            Self::WordLevel(model) => model,
+            Self::Unigram(model) => model,
+        }
+    }
+
+    /// The id for what is unknown, if its tokens are spelled as the text that they stand for. Those of other models are
+    /// spelled as in the file.
+    pub(crate) fn spelled_as_the_text(&self) -> Option<u32> {
+        match self {
+            Self::Unigram(model) => model.unknown(),
+            _ => None,
+        }
+    }
+}
+
+/// A list of merges in the order of the file: the ids of both halves.
+pub(crate) type Merges = Vec<(u32, u32)>;
+
+/// Helpers for models whose tokens are spelled as they are.
+pub(crate) fn spelled(tokens: &Tokens, id: u32) -> Option<Cow<'_, str>> {
+    tokens.token(id).map(String::from_utf8_lossy)
+}

@@ -1,0 +1,250 @@
+//! Finds all tokens that a text begins with: a trie of the tokens' bytes as a double array, one number for each node.
+
+use crate::compiled::{NotNative, Tokens};
+use tokenbed_memory::{Gather, List, filled};
+
+/// The trie.
+///
+/// A node is a unit. The child of a node by a byte is the unit at `base ^ byte`, if its label is that byte. No two
+/// nodes have the same base.
+#[derive(Debug)]
+pub(super) struct Prefixes {
+    /// The label in the lowest byte, [`ENDS`] and [`LEAF`], and above them the base; of a leaf, the token instead.
+    /// At the base of a node with [`ENDS`] that is no leaf is a unit without label that has the token.
+    units: Vec<u32>,
+}
+
+/// A token ends at the node.
+const ENDS: u32 = 1 << 8;
+/// The node has no children.
+const LEAF: u32 = 1 << 9;
+const SHIFT: u32 = 10;
+/// Bases and tokens are smaller than this.
+const MOST: usize = 1 << (32 - SHIFT);
+
+impl Prefixes {
+    pub(super) fn new(tokens: &Tokens) -> Result<Self, NotNative> {
+        let too_large = || NotNative::new("model: Unigram with millions of tokens");
+        let mut keys = tokens.iter().filter(|(_, token)| !token.is_empty()).map(Key::new).into_list();
+        if tokens.end() > MOST {
+            return Err(too_large());
+        }
+        if keys.iter().any(|key| key.bytes.contains(&0)) {
+            return Err(NotNative::new("model: Unigram with a token of NUL"));
+        }
+        keys.sort_unstable();
+        let mut builder = Builder::default();
+        builder.add_block();
+        // The root is used, and so is its base 0: a text's NUL would lead from there to the root.
+        builder.take(0);
+        builder.is_base[0] = true;
+        let mut left = Vec::from([Node { unit: 0, depth: 0, first: 0, last: keys.len() }]);
+        while let Some(node) = left.pop() {
+            builder.place(&keys, &node, &mut left);
+            if builder.units.len() > MOST {
+                return Err(too_large());
+            }
+        }
+        builder.close();
+        Ok(Self { units: builder.units })
+    }
+
+    /// Calls `found` with the length and the id of each token that `text` begins with, the shortest first.
+    #[inline(always)]
+    pub(super) fn each(&self, text: &[u8], mut found: impl FnMut(usize, u32)) {
+        let Some(&(mut node)) = self.units.first() else { return };
+        for (at, &byte) in text.iter().enumerate() {
+            let Some(&next) = self.units.get((node >> SHIFT) as usize ^ usize::from(byte)) else { return };
+            if next & 0xff != u32::from(byte) || byte == 0 {
+                return;
+            }
+            node = next;
+            if node & ENDS != 0 {
+                if node & LEAF != 0 {
+                    return found(at + 1, node >> SHIFT);
+                }
+                let Some(&end) = self.units.get((node >> SHIFT) as usize) else { return };
+                found(at + 1, end >> SHIFT);
+            }
+        }
+    }
+}
+
+/// A token, with its first bytes as a number, by which most comparisons are decided.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'a> {
+    head: u64,
+    bytes: &'a [u8],
+    id: u32,
+}
+
+impl<'a> Key<'a> {
+    fn new((id, bytes): (u32, &'a [u8])) -> Self {
+        let head = (0..8).fold(0, |head, at| head << 8 | u64::from(bytes.get(at).copied().unwrap_or(0)));
+        Self { head, bytes, id }
+    }
+
+    fn byte(&self, at: usize) -> u8 {
+        match at {
+            0..8 => (self.head >> (56 - 8 * at)) as u8,
+            _ => self.bytes.get(at).copied().unwrap_or(0),
+        }
+    }
+}
+
+/// A node whose children have no place yet: `keys[first..last]` begin with its bytes.
+struct Node {
+    unit: usize,
+    depth: usize,
+    first: usize,
+    last: usize,
+}
+
+const BLOCK: usize = 256;
+/// Units are taken from this many blocks at the end; what is free in earlier ones stays so.
+const OPEN: usize = 16;
+const WINDOW: usize = OPEN * BLOCK;
+/// Number of free units that are tried for a node.
+const TRIES: usize = 128;
+const NONE: u32 = u32::MAX;
+
+struct Builder {
+    units: Vec<u32>,
+    /// Of the open blocks, by the place of a unit modulo the window: whether it is free, its neighbours in the list of
+    /// free ones, and whether it is a base.
+    is_free: Vec<bool>,
+    next: Vec<u32>,
+    previous: Vec<u32>,
+    is_base: Vec<bool>,
+    first: u32,
+    last: u32,
+    /// Scratch: the labels of the children of a node.
+    labels: Vec<u8>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            units: Vec::new(),
+            is_free: filled(false, WINDOW),
+            next: filled(NONE, WINDOW),
+            previous: filled(NONE, WINDOW),
+            is_base: filled(false, WINDOW),
+            first: NONE,
+            last: NONE,
+            labels: Vec::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// Appends a block of free units.
+    fn add_block(&mut self) {
+        let start = self.units.len();
+        if start >= WINDOW {
+            self.close_block(start - WINDOW);
+        }
+        self.units.fill_to(start + BLOCK, 0);
+        for at in start..start + BLOCK {
+            let slot = at % WINDOW;
+            (self.is_free[slot], self.is_base[slot]) = (true, false);
+            (self.next[slot], self.previous[slot]) = (NONE, self.last);
+            match self.last {
+                NONE => self.first = at as u32,
+                last => self.next[last as usize % WINDOW] = at as u32,
+            }
+            self.last = at as u32;
+        }
+    }
+
+    /// Removes a unit from the list of free ones.
+    fn take(&mut self, at: usize) {
+        let slot = at % WINDOW;
+        self.is_free[slot] = false;
+        let (previous, next) = (self.previous[slot], self.next[slot]);
+        match previous {
+            NONE => self.first = next,
+            previous => self.next[previous as usize % WINDOW] = next,
+        }
+        match next {
+            NONE => self.last = previous,
+            next => self.previous[next as usize % WINDOW] = previous,
+        }
+    }
+
+    /// Gives the free units of a block labels that lead to them from no base.
+    fn close_block(&mut self, start: usize) {
+        // Each base has a unit of its own, so while one of them is free there is a number that is no base.
+        let Some(unused) = (start..start + BLOCK).find(|&at| !self.is_base[at % WINDOW]) else { return };
+        for at in start..start + BLOCK {
+            if self.is_free[at % WINDOW] {
+                self.take(at);
+                self.units[at] = ((at ^ unused) & 0xff) as u32;
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        let end = self.units.len();
+        (end.saturating_sub(WINDOW)..end).step_by(BLOCK).for_each(|start| self.close_block(start));
+    }
+
+    /// A base such that the units of all labels are free.
+    fn base(&mut self) -> usize {
+        let first = usize::from(self.labels.first().copied().unwrap_or(0));
+        let mut at = self.first;
+        for _ in 0..TRIES {
+            if at == NONE {
+                break;
+            }
+            let base = at as usize ^ first;
+            let fits = |&label: &u8| self.is_free[(base ^ usize::from(label)) % WINDOW];
+            if !self.is_base[base % WINDOW] && self.labels.iter().all(fits) {
+                return base;
+            }
+            at = self.next[at as usize % WINDOW];
+        }
+        self.add_block();
+        self.units.len() - BLOCK
+    }
+
+    /// Gives the children of a node their places, and appends them to `left`.
+    fn place(&mut self, keys: &[Key<'_>], node: &Node, left: &mut Vec<Node>) {
+        let Some(keys_of_it) = keys.get(node.first..node.last).filter(|keys| !keys.is_empty()) else { return };
+        let (ends, id) = (keys_of_it[0].bytes.len() == node.depth, keys_of_it[0].id);
+        if ends && keys_of_it.len() == 1 {
+            self.units[node.unit] |= ENDS | LEAF | id << SHIFT;
+            return;
+        }
+        self.labels.clear();
+        if ends {
+            self.labels.put(0);
+        }
+        let begin = left.len();
+        for (at, key) in keys_of_it.iter().enumerate().skip(usize::from(ends)) {
+            let label = key.byte(node.depth);
+            let last = node.first + at + 1;
+            match left[begin..].last_mut() {
+                Some(child) if child.unit == usize::from(label) => child.last = last,
+                _ => {
+                    self.labels.put(label);
+                    left.put(Node { unit: usize::from(label), depth: node.depth + 1, first: last - 1, last });
+                }
+            }
+        }
+        let base = self.base();
+        self.is_base[base % WINDOW] = true;
+        self.units[node.unit] |= (base as u32) << SHIFT;
+        if ends {
+            self.units[node.unit] |= ENDS;
+            self.take(base);
+            self.units[base] = id << SHIFT;
+        }
+        for child in &mut left[begin..] {
+            let label = child.unit;
+            child.unit = base ^ label;
+            self.take(child.unit);
+            self.units[child.unit] = label as u32;
+        }
+    }
+}

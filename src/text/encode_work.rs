@@ -1,0 +1,154 @@
+//! Encodes texts on other threads, while JavaScript continues.
+
+use crate::node::borrowed_text::{JsText, read_all};
+use crate::node::external::External;
+use crate::node::guard::{Failure, guard, status};
+use crate::node::leaving::apart;
+use crate::node::process::computing_threads;
+use crate::node::work::{Errand, GoOn, Work, work};
+use crate::text::tokenizer::{Filler, Rows};
+use napi_derive::napi;
+use std::cell::RefCell;
+use tokenbed_core::Error;
+use tokenbed_core::storage::Storage;
+use tokenbed_memory::{List, Text};
+use tokenbed_text::{EncodedTexts, PaddedRows, Padding, RowOptions, TextError, Tokenizer};
+
+/// Texts that were copied out of JavaScript, a few at a time.
+pub struct HeldTexts {
+    added: RefCell<Vec<Added>>,
+    /// Whether it is one text and no batch, so that errors give no number.
+    is_one: bool,
+}
+
+/// The texts of one call.
+struct Added {
+    texts: Vec<String>,
+    /// Whether the first of them continues the last text of the call before.
+    goes_on: bool,
+}
+
+/// Begins to collect the texts of a batch, or one text that comes in parts.
+#[napi(catch_unwind)]
+pub fn texts_new(is_one: bool) -> Option<External<HeldTexts>> {
+    guard(|| Ok(External::new(HeldTexts { added: RefCell::default(), is_one })))
+}
+
+/// Copies more texts. If `goes_on`, the first of them is the next part of the last text.
+#[napi(catch_unwind)]
+pub fn texts_add(
+    held: &External<HeldTexts>,
+    #[napi(ts_arg_type = "Array<string>")] texts: Vec<JsText>,
+    goes_on: bool,
+) -> bool {
+    status(|| {
+        let texts = read_all(&texts)?;
+        held.added.borrow_mut().put(Added { texts, goes_on });
+        Ok(())
+    })
+}
+
+/// All texts, each as a whole.
+fn whole(added: Vec<Added>) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for Added { texts, goes_on } in added {
+        let mut texts = texts.into_iter();
+        if goes_on && let Some(last) = all.last_mut() {
+            last.put_str(&texts.next().unwrap_or_default());
+        }
+        all.put_all(texts);
+    }
+    all
+}
+
+/// Texts to be encoded.
+struct Encoding {
+    texts: Vec<Added>,
+    is_one: bool,
+    tokenizer: Tokenizer,
+    options: RowOptions,
+    padding: Option<Padding>,
+    threads: usize,
+}
+
+/// Encodes texts that were collected, as work to be queued. Its results are numbers, then ids, then a mask if there is
+/// padding.
+///
+/// Without padding the numbers are where each text begins among the ids, and where the last one ends: uint32
+/// (texts + 1). With padding they are the number of ids of each row, and then the length of the rows.
+#[napi(catch_unwind)]
+pub fn encode_work(
+    texts: &External<HeldTexts>,
+    tokenizer: &External<Tokenizer>,
+    rows: Rows,
+    filler: Option<Filler>,
+) -> Option<External<Work>> {
+    work(|| {
+        Ok(Encoding {
+            texts: texts.added.take(),
+            is_one: texts.is_one,
+            tokenizer: Tokenizer::clone(tokenizer),
+            options: rows.options()?,
+            padding: filler.map(|filler| filler.padding()).transpose()?,
+            threads: computing_threads()?,
+        })
+    })
+}
+
+impl Errand for Encoding {
+    fn run(self: Box<Self>, go_on: &GoOn) -> Result<Vec<Storage>, Failure> {
+        let go_on = go_on.clone();
+        // A single text may take seconds, and a process that exits does not wait for it.
+        apart(move || self.encode(&go_on))
+    }
+}
+
+impl Encoding {
+    fn encode(self, go_on: &GoOn) -> Result<Vec<Storage>, Failure> {
+        if !go_on.is_wanted() {
+            return Err(Failure::aborted());
+        }
+        let texts = whole(self.texts);
+        let go_on = || go_on.is_wanted();
+        let encoded = self.tokenizer.encode_rows_while(&texts, &self.options, self.threads, &go_on);
+        let batch = encoded.map_err(|error| match error {
+            TextError::InBatch { source, .. } if self.is_one => *source,
+            error => error,
+        })?;
+        drop(texts);
+        match self.padding {
+            None => joined(&batch),
+            Some(padding) => padded(&batch, padding),
+        }
+    }
+}
+
+fn joined(batch: &EncodedTexts) -> Result<Vec<Storage>, Failure> {
+    let mut offsets = result::<u32>(batch.texts() + 1)?;
+    let mut ids = result::<u32>(batch.ids())?;
+    batch.join(elements(&mut ids)?, elements(&mut offsets)?)?;
+    Ok(Vec::from([offsets, ids]))
+}
+
+fn padded(batch: &EncodedTexts, padding: Padding) -> Result<Vec<Storage>, Failure> {
+    let length = batch.padded_length(padding)?;
+    // The batch checked that this many elements fit the address space.
+    let size = batch.texts() * length;
+    let mut numbers = result::<u32>(batch.texts() + 1)?;
+    let mut ids = result::<i32>(size)?;
+    let mut mask = result::<u8>(size)?;
+    let written: &mut [u32] = elements(&mut numbers)?;
+    if let Some((last, lengths)) = written.split_last_mut() {
+        *last = length as u32;
+        batch.pad(padding, PaddedRows { ids: elements(&mut ids)?, mask: elements(&mut mask)?, lengths })?;
+    }
+    Ok(Vec::from([numbers, ids, mask]))
+}
+
+fn result<T>(count: usize) -> Result<Storage, Failure> {
+    Ok(Storage::result(count * size_of::<T>())?)
+}
+
+fn elements<T: bytemuck::Pod>(result: &mut Storage) -> Result<&mut [T], Failure> {
+    Ok(result.elements_mut().ok_or_else(|| Error::Shape("a result is not aligned".into()))?)
+}

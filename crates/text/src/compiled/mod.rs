@@ -4,8 +4,6 @@
 //! (`models`) and its added tokens (`added`) are each compiled into a form that works on bytes and tables. A part that
 //! is not known here makes the file [`NotNative`]: then the library's crate does all of the work, as `file` says.
 
-#![allow(dead_code)]
-
 mod added;
 mod aligned;
 mod certain;

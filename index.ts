@@ -91,6 +91,7 @@ export {
   type TokensPart,
 } from './api/files/token-folder.js'
 
+export { loadGGUF, type LoadedGGUF } from './api/files/gguf.js'
 export { inspectSafetensors, loadSafetensors, saveSafetensors, type SafetensorsInfo } from './api/files/tensors.js'
 export type { LoadedTensors, StoredTensor } from './api/files/loaded-tensors.js'
 export { loadNpy, saveNpy } from './api/files/tensors.js'
@@ -134,7 +135,7 @@ export { Model } from './api/models/model.js'
 export type { ClassifyOptions, Prediction } from './api/models/classifier.js'
 export type { ModelDescription, TrainingRecord, VocabularyDescription } from './api/models/description.js'
 export type { Digests } from './api/models/parts.js'
-export type { Json } from './api/models/json.js'
+export type { Json } from './api/base/json.js'
 export { TensorWriter, type RowSpec, type TensorWriterOptions } from './api/files/writer.js'
 export {
   capabilities,

@@ -177,7 +177,7 @@ pub fn save_safetensors(path: String, tensors: Vec<NamedTensor>, metadata: Vec<M
 }
 
 /// Makes a handle for loaded data. V8 is told of memory that was copied, but not of mapped files.
-fn handle(env: Env, storage: Storage) -> External<Handle> {
+pub(crate) fn handle(env: Env, storage: Storage) -> External<Handle> {
     let mapped = storage.is_mapped();
     Handle::new(env, storage, mapped)
 }

@@ -19,6 +19,8 @@ pub enum Wanted {
     Safetensors,
     /// An .npy file.
     Npy,
+    /// A GGUF file.
+    Gguf,
     /// Words and vectors in a format of word2vec.
     Words,
     /// Text in UTF-8.
@@ -44,6 +46,7 @@ impl Found {
         let wanted = match wanted {
             Wanted::Safetensors => "a safetensors file",
             Wanted::Npy => "an .npy file",
+            Wanted::Gguf => "a GGUF file",
             Wanted::Words => "a file of word2vec, whose first line says how many words there are",
             Wanted::Text => "text in UTF-8",
             Wanted::Tokenizer => "a tokenizer.json",

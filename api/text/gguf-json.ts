@@ -264,7 +264,7 @@ function wordPiece(source: Source, vocabulary: Vocabulary): Parts {
   })
   const vocab: Record<string, number> = Object.fromEntries(unmarked.map((token, id) => [token, id]))
   // A vocabulary with capital letters was made for texts that keep them.
-  const cased = unmarked.some((token) => /^\p{Lu}/u.test(token))
+  const cased = unmarked.some((token) => /^[A-Z]/.test(token))
   const unknown = idOf(source, 'unknown_token_id', vocabulary, 100)
   if (unknown === undefined) throw wrong(source, 'tokenizer.ggml.unknown_token_id is no token')
   return {

@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path'
 import { facts } from '../base/dtype.js'
 import { FileError, FormatError, ShapeError, UsageError } from '../base/errors.js'
 import { loadMarked, namedTensors, saveSafetensors } from '../files/tensors.js'
-import { checkJson } from './json.js'
+import { checkJson } from '../base/json.js'
 import { Model } from './model.js'
 import {
   alone,

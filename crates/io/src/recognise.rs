@@ -19,6 +19,10 @@ pub enum Wanted {
     Safetensors,
     /// An .npy file.
     Npy,
+    /// A zip archive of .npy files.
+    Npz,
+    /// A file of PyTorch.
+    Torch,
     /// Words and vectors in a format of word2vec.
     Words,
     /// Text in UTF-8.
@@ -44,6 +48,8 @@ impl Found {
         let wanted = match wanted {
             Wanted::Safetensors => "a safetensors file",
             Wanted::Npy => "an .npy file",
+            Wanted::Npz => "an .npz file",
+            Wanted::Torch => "a zip archive of torch.save",
             Wanted::Words => "a file of word2vec, whose first line says how many words there are",
             Wanted::Text => "text in UTF-8",
             Wanted::Tokenizer => "a tokenizer.json",

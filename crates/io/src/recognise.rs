@@ -21,6 +21,10 @@ pub enum Wanted {
     Npy,
     /// A GGUF file.
     Gguf,
+    /// A zip archive of .npy files.
+    Npz,
+    /// A file of PyTorch.
+    Torch,
     /// Words and vectors in a format of word2vec.
     Words,
     /// Text in UTF-8.
@@ -47,6 +51,8 @@ impl Found {
             Wanted::Safetensors => "a safetensors file",
             Wanted::Npy => "an .npy file",
             Wanted::Gguf => "a GGUF file",
+            Wanted::Npz => "an .npz file",
+            Wanted::Torch => "a zip archive of torch.save",
             Wanted::Words => "a file of word2vec, whose first line says how many words there are",
             Wanted::Text => "text in UTF-8",
             Wanted::Tokenizer => "a tokenizer.json",

@@ -25,9 +25,11 @@ export interface LoadedGGUF {
   readonly tensors: ReadonlyMap<string, Tensor | QuantizedTable>
 }
 
-/** The contents of a file, and where it is. @internal */
+/** The contents of a file, where it is, and what is known of its tensors. @internal */
 export interface OpenedGGUF extends LoadedGGUF {
   readonly path: string
+  /** The shape of a tensor, which is not loaded for that; undefined if there is none. */
+  shapeOf(name: string): readonly number[] | undefined
 }
 
 /**
@@ -66,5 +68,5 @@ export function openGGUF(path: string, where: string): OpenedGGUF {
       }
     },
   )
-  return { path: full, metadata, tensors }
+  return { path: full, metadata, tensors, shapeOf: (wanted) => entries.find(({ name }) => name === wanted)?.shape }
 }

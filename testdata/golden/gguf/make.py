@@ -5,6 +5,8 @@
 Needs numpy, gguf (0.19.0) and safetensors (0.8.0). kinds.gguf has a tensor of every kind of block, of random bytes with
 halves of every exponent, and tensors of elements; kinds.safetensors has the numbers that gguf makes of the blocks.
 values.gguf has metadata of every type, values.json what they are. whole.gguf is a file that parts-*.gguf were split from.
+model-*.gguf are the input layers of models of testdata/golden/pretrained, under the names that they have in GGUF.
+tokenizer-*.gguf are the tokenizers of testdata/golden/hf, as llama.cpp's convert_hf_to_gguf.py writes such.
 """
 
 import json
@@ -13,7 +15,7 @@ import pathlib
 import gguf
 import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFValueType
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 HERE = pathlib.Path(__file__).parent
 # The places of halves in a block.
@@ -99,6 +101,87 @@ def parts():
         finish(writer)
 
 
+# The names of tensors in GGUF, by those in the models of Transformers.
+MODELS = {
+    "gpt2": {"transformer.wte.weight": "token_embd.weight", "transformer.wpe.weight": "position_embd.weight"},
+    "bert": {
+        "bert.embeddings.word_embeddings.weight": "token_embd.weight",
+        "bert.embeddings.position_embeddings.weight": "position_embd.weight",
+        "bert.embeddings.token_type_embeddings.weight": "token_types.weight",
+        "bert.embeddings.LayerNorm.weight": "token_embd_norm.weight",
+        "bert.embeddings.LayerNorm.bias": "token_embd_norm.bias",
+    },
+    "bloom": {
+        "transformer.word_embeddings.weight": "token_embd.weight",
+        "transformer.word_embeddings_layernorm.weight": "token_embd_norm.weight",
+        "transformer.word_embeddings_layernorm.bias": "token_embd_norm.bias",
+    },
+    "llama": {"model.embed_tokens.weight": "token_embd.weight", "lm_head.weight": "output.weight"},
+    "gemma": {"model.embed_tokens.weight": "token_embd.weight"},
+    "granite": {"model.embed_tokens.weight": "token_embd.weight", "lm_head.weight": "output.weight"},
+}  # fmt: skip
+
+
+def models():
+    for family, names in MODELS.items():
+        folder = HERE.parent / "pretrained" / family
+        config = json.loads((folder / "config.json").read_text())
+        tensors = load_file(folder / "model.safetensors")
+        writer = gguf.GGUFWriter(HERE / f"model-{family}.gguf", family)
+        writer.add_embedding_length(config["hidden_size"] if "hidden_size" in config else config["n_embd"])
+        if family in ("bert", "bloom"):
+            writer.add_layer_norm_eps(config.get("layer_norm_eps", config.get("layer_norm_epsilon")))
+        if family == "granite":
+            writer.add_embedding_scale(config["embedding_multiplier"])
+        for name, new in names.items():
+            writer.add_tensor(new, tensors[name])
+        finish(writer)
+    table = gguf.quants.quantize(np.random.default_rng(5).standard_normal((40, 64), np.float32), GGMLQuantizationType.Q8_0)
+    writer = gguf.GGUFWriter(HERE / "model-q8_0.gguf", "llama")
+    writer.add_tensor("token_embd.weight", table, raw_dtype=GGMLQuantizationType.Q8_0)
+    finish(writer)
+
+
+def tokenizer(name, model, tokens, types, **more):
+    writer = gguf.GGUFWriter(HERE / f"tokenizer-{name}.gguf", "test")
+    writer.add_tokenizer_model(model)
+    writer.add_token_list(tokens)
+    writer.add_token_types(types)
+    for method, value in more.items():
+        getattr(writer, f"add_{method}")(value)
+    finish(writer)
+
+
+def tokenizers():
+    kinds = gguf.TokenType
+    for name in ("byte-level", "llama", "wordpiece", "unigram"):
+        file = json.loads((HERE.parent / "hf" / f"{name}.json").read_text())
+        model = file["model"]
+        special = {token["content"] for token in file["added_tokens"]}
+        vocab = [token for token, _ in model["vocab"]] if name == "unigram" else sorted(model["vocab"], key=model["vocab"].get)
+        types = [kinds.CONTROL if token in special else kinds.NORMAL for token in vocab]
+        if name == "byte-level":
+            merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+            tokenizer(name, "gpt2", vocab, types, tokenizer_pre="gpt-2", token_merges=merges)
+        elif name == "llama":
+            types = [kinds.BYTE if token.startswith("<0x") else kind for token, kind in zip(vocab, types)]
+            types[0] = kinds.UNKNOWN
+            scores = [float(-id) for id in range(len(vocab))]
+            tokenizer(name, "llama", vocab, types, token_scores=scores, unk_token_id=0, bos_token_id=1, eos_token_id=2)
+        elif name == "wordpiece":
+            marked = [t if t.startswith("[") and t.endswith("]") else t[2:] if t.startswith("##") else "\u2581" + t for t in vocab]
+            ids = model["vocab"]
+            more = {"unk_token_id": ids["[UNK]"], "bos_token_id": ids["[CLS]"], "sep_token_id": ids["[SEP]"], "pad_token_id": ids["[PAD]"]}
+            tokenizer(name, "bert", marked, types, **more)
+        else:
+            types[0] = kinds.UNKNOWN
+            scores = [score for _, score in model["vocab"]]
+            more = {"add_space_prefix": True, "remove_extra_whitespaces": False, "unk_token_id": 0, "eos_token_id": 2}
+            tokenizer(name, "t5", vocab, types, token_scores=scores, **more)
+
+
 kinds()
 values()
 parts()
+models()
+tokenizers()

@@ -106,7 +106,8 @@ unsafe fn q6_k<L: NarrowLanes>(from: *const u8, to: *mut f32) {
             let (scales, to) = (from.add(192 + 8 * group), to.add(128 * group));
             let mut i = 0;
             while i < 32 {
-                let (a, b, bits) = (L::load_bytes(low.add(i)), L::load_bytes(low.add(32 + i)), L::load_bytes(high.add(i)));
+                let (a, b, bits) =
+                    (L::load_bytes(low.add(i)), L::load_bytes(low.add(32 + i)), L::load_bytes(high.add(i)));
                 let all = [
                     six_bits::<L>(L::and(a, fifteen), L::and(bits, three)),
                     six_bits::<L>(L::and(b, fifteen), L::and(L::shift_right::<2>(bits), three)),

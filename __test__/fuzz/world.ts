@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as tb from '../../index.js'
+import { root } from '../support/golden.js'
 import { UserError } from './hostile.js'
 import type { Random } from './random.js'
 import type { Slot } from './surface.js'
@@ -35,6 +36,9 @@ export class World {
     const table = this.matrix()
     tb.saveSafetensors(at('safetensors'), { a: table })
     tb.saveNpy(at('npy'), table)
+    tb.saveNpz(at('npz'), { a: table })
+    this.#files.torch = join(root, 'testdata/golden/pretrained/torch/types.pt')
+    this.#files.pretrained = join(root, 'testdata/golden/pretrained/gpt2')
     tb.saveWord2Vec(at('word2vec'), WORDS, table)
     tb.saveModel(at('folder'), { objective: 'test', tensors: { 'token.weight': table }, vocabulary: WORDS })
     const vocab = Object.fromEntries(WORDS.map((word, id) => [word, id]))

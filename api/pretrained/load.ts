@@ -2,8 +2,8 @@
 
 import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { checkDType } from '../base/dtype.js'
-import { FileError } from '../base/errors.js'
+import { checkDType, isFloat, type DType } from '../base/dtype.js'
+import { DTypeError, FileError } from '../base/errors.js'
 import { scope } from '../memory/scope.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { checkOptions, checkPath } from '../base/validate.js'
@@ -18,8 +18,8 @@ import { Weights } from './weights.js'
  * or in several with an index. Tables are mapped, a tokenizer.json is read when `tokenizer` is, nothing is downloaded,
  * and no code is run. It takes milliseconds, whatever the size of the files.
  *
- * The token table and what stands beside it are found by the names of the model's family (`model_type`). Of a family that
- * is not known, the token table is the only tensor with `vocab_size` rows, besides an output head.
+ * The token table and what stands beside it are found by the names of the model's family (`model_type`). Of a family
+ * that is not known, the token table is the only tensor with `vocab_size` rows, besides an output head.
  *
  * @throws FileError if a file is missing or cannot be read; FormatError, with the path, if one is not what it should be;
  * UsageError if several tensors could be the token table (it names them), or none.
@@ -28,12 +28,13 @@ export function loadPretrained(path: string, options?: PretrainedOptions): Pretr
   const where = 'loadPretrained'
   const full = resolve(checkPath(path, where))
   const { dtype } = checkOptions(options, ['dtype'], where)
-  if (dtype !== undefined) checkDType(dtype, where)
-  return new PretrainedModel(describe(full), dtype)
+  if (dtype !== undefined && !isFloat(checkDType(dtype, where)))
+    throw new DTypeError(`${where}: dtype is a type of floats, not ${dtype}`)
+  return new PretrainedModel(describe(full, dtype), dtype)
 }
 
 /** What a path leads to: each format that a model can be in is a line here. */
-function describe(path: string): Description {
+function describe(path: string, dtype: DType | undefined): Description {
   let isFile: boolean
   try {
     isFile = !statSync(path).isDirectory()
@@ -46,21 +47,21 @@ function describe(path: string): Description {
       path,
       undefined,
     )
-  return describeFolder(path)
+  return describeFolder(path, dtype)
 }
 
-/** A folder of Hugging Face. */
-function describeFolder(folder: string): Description {
+/** A folder of Hugging Face. The tables will be of type `dtype`, if there is one. */
+function describeFolder(folder: string, dtype: DType | undefined): Description {
   const config = readJsonObject(join(folder, 'config.json'))
   const weights = Weights.open(folder)
   const { roundsScale, scale, ...parts } = findParts(weights, config, folder)
-  const { dtype } = weights.stored(parts.token)!
+  const type = roundsScale ? (dtype ?? weights.stored(parts.token)!.dtype!) : 'float32'
   return {
     ...parts,
     family: textIn(config, 'model_type') ?? '',
     config: config as Json,
     tensors: weights,
-    scale: scale === 1 ? 1 : scope(() => roundedTo((roundsScale ? dtype : null) ?? 'float32', scale)),
+    scale: scale === 1 ? 1 : scope(() => roundedTo(type, scale)),
     tokenizer: () => {
       const path = join(folder, 'tokenizer.json')
       return existsSync(path) ? Tokenizer.fromFile(path) : null

@@ -2,16 +2,7 @@ import test from 'ava'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deflateRawSync } from 'node:zlib'
-import {
-  FormatError,
-  loadNpz,
-  loadSafetensors,
-  ones,
-  saveNpz,
-  tensor,
-  TokenbedError,
-  zeros,
-} from '../../index.js'
+import { FormatError, loadNpz, loadSafetensors, ones, saveNpz, tensor, TokenbedError, zeros } from '../../index.js'
 import { digest } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
 import { root } from '../support/golden.js'
@@ -59,7 +50,11 @@ test('what is saved has the bytes of numpy.savez', (t) => {
 const ifPython = python === null ? test.skip : test
 ifPython('NumPy reads what is saved', (t) => {
   const path = fresh()
-  saveNpz(path, { x: tensor([[1.5, -2]]), 'a/b': tensor(Uint8Array.of(1), { dtype: 'bool' }), ï: tensor(BigInt64Array.of(1n)) })
+  saveNpz(path, {
+    x: tensor([[1.5, -2]]),
+    'a/b': tensor(Uint8Array.of(1), { dtype: 'bool' }),
+    ï: tensor(BigInt64Array.of(1n)),
+  })
   const script = `import numpy, json, sys
 file = numpy.load(sys.argv[1])
 print(json.dumps({name: [str(file[name].dtype), file[name].tolist()] for name in file.files}))`
@@ -135,8 +130,7 @@ test('a file that is cut short at any place, or changed at any byte, is an error
     const draws = drawsOf(9)
     for (let i = 0; i < 400; i++) {
       const changed = Buffer.from(content)
-      for (let many = 1 + draws(3); many > 0; many--)
-        changed[draws(changed.length)] = draws(256)
+      for (let many = 1 + draws(3); many > 0; many--) changed[draws(changed.length)] = draws(256)
       try {
         loadNpz(raw(changed))
       } catch (error) {

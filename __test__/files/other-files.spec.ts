@@ -102,8 +102,8 @@ test('recognizes pickles', async (t) => {
     'it is a pickle of Python, and not',
   )
   await names(t, { loadWord2Vec: ALL.loadWord2Vec }, golden('gensim.kv'), "gensim's own save", 'save_word2vec_format')
-  await names(t, ALL, golden('torch.pt'), 'it is a file of PyTorch', 'safetensors.torch.save_file')
-  await names(t, ALL, golden('arrays.npz'), 'it is an .npz file', 'loadNpy')
+  await names(t, ALL, golden('torch.pt'), 'it is a file of PyTorch', 'loadTorch reads it')
+  await names(t, ALL, golden('arrays.npz'), 'it is an .npz file', 'loadNpz reads it')
 })
 
 test('recognizes compressed files', async (t) => {

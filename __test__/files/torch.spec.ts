@@ -97,8 +97,7 @@ test('a file that is cut short at any place, or changed at any byte, is an error
   const draws = drawsOf(5)
   for (let i = 0; i < 600; i++) {
     const changed = Buffer.from(content)
-    for (let many = 1 + draws(3); many > 0; many--)
-      changed[draws(changed.length)] = draws(256)
+    for (let many = 1 + draws(3); many > 0; many--) changed[draws(changed.length)] = draws(256)
     const path = raw(changed)
     try {
       for (const tensor of loadTorch(path).values()) t.true(tensor.size * 2 < content.length)
@@ -111,5 +110,10 @@ test('a file that is cut short at any place, or changed at any byte, is an error
 
 test('every golden file has its expectation', (t) => {
   const refused = ['old.pt', 'expanded.pt', 'module.pt', 'hostile.pt']
-  t.deepEqual(readdirSync(files).filter((name) => !expected.has(name)).sort(), refused.sort())
+  t.deepEqual(
+    readdirSync(files)
+      .filter((name) => !expected.has(name))
+      .sort(),
+    refused.sort(),
+  )
 })

@@ -358,6 +358,10 @@ const FUNCTIONS: Members = {
   loadGGUF: ['gguf'],
   loadNpy: ['npy'],
   saveNpy: ['path', 'tensor'],
+  loadNpz: ['npz', { map: 'boolean', maxRatio: 'hundred' }],
+  saveNpz: ['path', { a: 'tensor' }],
+  loadTorch: ['torch', { map: 'boolean' }],
+  loadPretrained: ['pretrained', { dtype: 'dtype' }],
   resizeVocabulary: [
     { tables: { a: 'table' }, words: 'words', counts: 'numbers', optimizer: 'optimizer' },
     { keep: 'ids', remove: 'ids', minCount: 'number', add: 'additions', ...GENERATOR },

@@ -64,13 +64,19 @@ test('the input layer of every family has the numbers that reach the first block
     const isNarrow = name === 'gemma-bf16' || name === 'llama-bf16'
     const same = isNarrow ? expected.get(`${name}.input`)! : wanted
     t.true(difference(isNarrow ? got.to('bfloat16') : got, same) <= 1e-6, name)
-    t.is(layer.parameters().some((parameter) => parameter.requiresGrad), false, name)
+    t.is(
+      layer.parameters().some((parameter) => parameter.requiresGrad),
+      false,
+      name,
+    )
   }
 })
 
 test('what a model does that the layer does not is named', (t) => {
   const said = Object.fromEntries(
-    folders.map((name) => [name, loadPretrained(join(golden, name)).notRun] as const).filter(([, { length }]) => length),
+    folders
+      .map((name) => [name, loadPretrained(join(golden, name)).notRun] as const)
+      .filter(([, { length }]) => length),
   )
   t.deepEqual(Object.keys(said).sort(), ['albert', 'electra-small', 'marian', 'opt-350m'])
   t.regex(said.albert[0], /embedding_hidden_mapping_in.*8 to 16/)
@@ -116,7 +122,10 @@ test('parts are the tensors of the files', (t) => {
   const gpt2 = loadPretrained(join(golden, 'gpt2'))
   t.deepEqual([...gpt2.tokenizer!.encode('the whale')], [1, 2])
   t.is(gpt2.tokenizer, gpt2.tokenizer)
-  t.is(loadPretrained(join(golden, 'modernbert')).layerNorm!.bias.toArray().toString(), zeros([16]).toArray().toString())
+  t.is(
+    loadPretrained(join(golden, 'modernbert')).layerNorm!.bias.toArray().toString(),
+    zeros([16]).toArray().toString(),
+  )
 })
 
 test('several files, files of PyTorch and old names give the same model', (t) => {
@@ -156,7 +165,9 @@ test('tensors are a map by name, each loaded when it is asked for', (t) => {
 
 test('scales are rounded as the models round them', (t) => {
   t.is(loadPretrained(join(golden, 'gemma-bf16')).scale, 4.90625)
-  t.is(loadPretrained(join(golden, 'gemma-bf16'), { dtype: 'float32' }).token.shape[1], 24)
+  const wide = loadPretrained(join(golden, 'gemma-bf16'), { dtype: 'float32' })
+  t.is(wide.scale, Math.fround(Math.sqrt(24)))
+  t.is(difference(wide.layer().forward(expected.get('gemma-bf16.ids')!), expected.get('gemma-bf16.wide')!), 0)
   t.is(loadPretrained(join(golden, 'granite')).scale, 12)
   t.is(loadPretrained(join(golden, 'mbart')).scale, 4)
   t.is(loadPretrained(join(golden, 'bart')).scale, 1)
@@ -170,7 +181,9 @@ test('a type that is asked for is the type of the tables', (t) => {
     t.is(one.dtype, 'float16')
   t.is((model.tensors.get('bert.embeddings.word_embeddings.weight') as Tensor).dtype, 'float32')
   t.is((loadPretrained(join(golden, 'llama-bf16')).token as Tensor).dtype, 'bfloat16')
+  t.is(loadPretrained(join(golden, 'gptj'), { dtype: 'float64' }).layer().parameters()[0].dtype, 'float32')
   refuses(t, () => loadPretrained(join(golden, 'bert'), { dtype: 'float8' as never }), 'DTYPE')
+  refuses(t, () => loadPretrained(join(golden, 'bert'), { dtype: 'int8' }), 'DTYPE', 'int8')
   refuses(t, () => loadPretrained(join(golden, 'bert'), { type: 'x' } as never), 'USAGE', 'type')
 })
 
@@ -193,13 +206,19 @@ test('layers learn where they are told to', (t) => {
   t.true(loadPretrained(join(golden, 'gpt2')).layer() instanceof TokenPositionEmbedding)
   refuses(t, () => loadPretrained(join(golden, 't5')).layer({ freeze: 1 as never }), 'USAGE', 'freeze')
   // The file stays as it was, whatever was learned.
-  t.is(digest(loadPretrained(join(golden, 'bert')).position!), digest(loadPretrained(join(golden, 'bert-old')).position!))
+  t.is(
+    digest(loadPretrained(join(golden, 'bert')).position!),
+    digest(loadPretrained(join(golden, 'bert-old')).position!),
+  )
 })
 
 test('the row of padding learns nothing', (t) => {
   const model = loadPretrained(join(golden, 'bert'))
   const layer = model.layer({ freeze: false })
-  layer.forward([[2, 3]]).sum().backward()
+  layer
+    .forward([[2, 3]])
+    .sum()
+    .backward()
   const grad = (layer as TokenPositionEmbedding).token.weight.grad as Tensor
   t.is(difference(grad.narrow(0, 2, 1), zeros([1, 16])), 0)
 })
@@ -289,10 +308,27 @@ test('an index that lies is refused', (t) => {
   }
   t.is(loadPretrained(path).token.shape[0], 40)
   for (const file of ['../x.safetensors', '/etc/passwd', '..', 'a/b', 'a\\b', '', 5, null, ['x'], 'c:x', 'a\0b'])
-    refuses(t, say((map) => (map.x = file)), 'FORMAT', 'no name of a file', index)
-  refuses(t, say((map) => (map['transformer.wte.weight'] = 'gone.safetensors')), 'FILE', 'gone.safetensors')
+    refuses(
+      t,
+      say((map) => (map.x = file)),
+      'FORMAT',
+      'no name of a file',
+      index,
+    )
+  refuses(
+    t,
+    say((map) => (map['transformer.wte.weight'] = 'gone.safetensors')),
+    'FILE',
+    'gone.safetensors',
+  )
   const other = holding === shard ? 'model-00002-of-00004.safetensors' : shard
-  refuses(t, say((map) => (map['transformer.wte.weight'] = other)), 'FORMAT', 'is not in it', other)
+  refuses(
+    t,
+    say((map) => (map['transformer.wte.weight'] = other)),
+    'FORMAT',
+    'is not in it',
+    other,
+  )
   for (const value of ['{}', '{"weight_map":[]}', '{"weight_map":5}', '[', '{"weight_map":{'.repeat(100_000)]) {
     writeFileSync(index, value)
     refuses(t, () => loadPretrained(path), 'FORMAT', index)

@@ -281,6 +281,19 @@ tokenbed.saveSafetensors('x', new Map([['a', x]]))
 tokenbed.saveSafetensors('x', {}, { metadata: { b: 1 } })
 tokenbed.saveNpy('x', x) satisfies void
 tokenbed.loadNpy('x') satisfies tokenbed.Tensor
+tokenbed.saveNpz('x', { x }) satisfies void
+tokenbed.loadNpz('x', { map: true, maxRatio: 500 }) satisfies Map<string, tokenbed.Tensor>
+tokenbed.loadTorch('x', { map: false }) satisfies Map<string, tokenbed.Tensor>
+const model: tokenbed.Pretrained = tokenbed.loadPretrained('x', { dtype: 'float32' })
+model.token satisfies tokenbed.Tensor | tokenbed.QuantizedTable
+model.position satisfies tokenbed.Tensor | null
+model.layerNorm satisfies tokenbed.PretrainedNorm | null
+model.tokenizer satisfies tokenbed.Tokenizer | null
+model.config satisfies tokenbed.Json
+model.notRun satisfies readonly string[]
+model.layer({ freeze: false }).forward([[1]]) satisfies tokenbed.Tensor
+// @ts-expect-error there is no such option
+model.layer({ frozen: true })
 const rows: RowSpec = { dtype: 'int8', shape: [] }
 const writer = new tokenbed.TensorWriter('x.npy', { x: rows }, { metadata: {} } satisfies TensorWriterOptions)
 writer.write('x', x).write('x', new Int8Array(2)).close() satisfies void

@@ -38,8 +38,8 @@ export function loadNpz(path: string, options?: LoadNpzOptions): LoadedTensors {
  * Writes tensors to an .npz file, byte for byte as `numpy.savez` does. The file appears whole or not at all.
  *
  * @throws DTypeError for bfloat16, which the format does not have; UsageError for names with a lone surrogate or of more
- * than 65,531 bytes, and for a Map that was loaded only in part; ShapeError as `saveNpy`; FileError if the file cannot be
- * written; an existing file is unchanged then.
+ * than 65,531 bytes, and for a Map that was loaded only in part; ShapeError as `saveNpy`; FileError if the file cannot
+ * be written; an existing file is unchanged then.
  */
 export function saveNpz(path: string, tensors: Record<string, Tensor> | Map<string, Tensor>): void {
   const where = 'saveNpz'

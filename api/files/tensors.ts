@@ -172,7 +172,10 @@ export function namedTensors(tensors: unknown, where: string): [name: string, te
 }
 
 /** Checks names and values of tensors that are to be saved. @internal */
-export function checkNamed(entries: readonly [unknown, unknown][], where: string): asserts entries is [string, Tensor][] {
+export function checkNamed(
+  entries: readonly [unknown, unknown][],
+  where: string,
+): asserts entries is [string, Tensor][] {
   for (const [name, tensor] of entries) {
     if (typeof name !== 'string') throw new UsageError(`${where}: names are strings, not ${show(name)}`)
     checkWellFormed(name, `${where}: the name ${show(name)}`)

@@ -11,8 +11,9 @@ import { checkOptions, checkPath } from '../base/validate.js'
 
 /**
  * Loads the tensors of a file that `torch.save` wrote (`.bin`, `.pt`, `.pth`): a state dict, a checkpoint of
- * dictionaries, lists and tuples, or one tensor. Names are the keys that lead to a tensor, joined by dots, and the places
- * in lists: `model.wte.weight`, `losses.3`; a tensor alone has the name ''. Other values (numbers, texts) are left out.
+ * dictionaries, lists and tuples, or one tensor. Names are the keys that lead to a tensor, joined by dots, and the
+ * places in lists: `model.wte.weight`, `losses.3`; a tensor alone has the name ''. Other values (numbers, texts) are
+ * left out.
  *
  * Such a file contains a pickle, which is a program. It is read by a machine that knows the opcodes and the few names
  * that tensors need, and can run nothing: a file that asks for anything else is refused, with the name and the byte.

@@ -1,4 +1,5 @@
-// Which tensors of a model are its input layer: by the family's names, or by shape where nothing is known of the family.
+// Which tensors of a model are its input layer: by the family's names, or by shape where nothing is known of the
+// family.
 
 import { DTypeError, FormatError, UsageError } from '../base/errors.js'
 import type { StoredTensor } from '../files/loaded-tensors.js'
@@ -97,7 +98,9 @@ function* ending(weights: Weights, name: string): Generator<string> {
 
 /** The name of the output head; null if there is none. */
 function findHead(weights: Weights, isNested: boolean): string | null {
-  const names = isNested ? HEADS.flatMap((name) => [name, `language_model.${name}`, `model.language_model.${name}`]) : HEADS
+  const names = isNested
+    ? HEADS.flatMap((name) => [name, `language_model.${name}`, `model.language_model.${name}`])
+    : HEADS
   return names.find((name) => weights.has(name)) ?? null
 }
 
@@ -140,8 +143,7 @@ const ambiguous = (names: readonly string[], folder: string) =>
 
 /** Checks that it is a table of floats, and returns its number of columns. */
 function checkTable(stored: StoredTensor, path: string): number {
-  if (stored.shape.length !== 2 || stored.shape[1] === 0)
-    throw wrongShape(stored, path, 'a table is (rows, dim)')
+  if (stored.shape.length !== 2 || stored.shape[1] === 0) throw wrongShape(stored, path, 'a table is (rows, dim)')
   if (!isFloatType(stored.dtype))
     throw new DTypeError(
       `${path}: tensor "${stored.name}" has elements of type ${stored.stored}, and the tables of an input layer are floats: a quantized model needs its own format, such as GGUF`,
@@ -156,12 +158,7 @@ const missing = (path: string, names: readonly string[], what: string) =>
   new FormatError(`${path}: ${names.map((name) => `"${name}"`).join(' or ')} is not in it, ${what}`, path, 0)
 
 /** The normalization below a name, by today's names or by those of the first files of BERT. */
-function findNorm(
-  weights: Weights,
-  name: string,
-  dim: number,
-  type: string,
-): { weight: string; bias: string | null } {
+function findNorm(weights: Weights, name: string, dim: number, type: string): { weight: string; bias: string | null } {
   const first = (...parts: string[]) => parts.map((part) => `${name}.${part}`).find((full) => weights.has(full)) ?? null
   const weight = first('weight', 'gamma')
   if (weight === null) throw missing(weights.path, [`${name}.weight`], `of the input layer of ${type}`)

@@ -39,7 +39,9 @@ export interface PretrainedNorm {
  * properties is made when it is first read. `loadPretrained` opens one.
  */
 export interface Pretrained {
-  /** What kind of model it is, as `model_type` of its config says it: `gpt2`, `bert`, `llama`; empty if nothing does. */
+  /**
+   * What kind of model it is, as `model_type` of its config says it: `gpt2`, `bert`, `llama`; empty if nothing does.
+   */
   readonly family: string
   /** The token table, (vocabulary, dim), in the type that it is stored in; mapped where the file's bytes allow. */
   readonly token: Tensor | QuantizedTable
@@ -68,8 +70,9 @@ export interface Pretrained {
   readonly notRun: readonly string[]
   /**
    * The model's own input layer, over the tables of this object: an Embedding where it is a lookup alone, else a
-   * TokenPositionEmbedding, which computes in float32 and copies tables of another type to it. Its results are the numbers
-   * that reach the model's first block, except for what `notRun` names. Of an encoder with a decoder it is the encoder's.
+   * TokenPositionEmbedding, which computes in float32 and copies tables of another type to it. Its results are the
+   * numbers that reach the model's first block, except for what `notRun` names. Of an encoder with a decoder it is the
+   * encoder's.
    *
    * With `freeze` (the default) the tables do not learn; otherwise all do, in place, where they are not copies: mapped
    * tables are copied page by page as they change, and their files stay as they are.
@@ -79,7 +82,9 @@ export interface Pretrained {
   layer(options?: { freeze?: boolean }): Embedding | TokenPositionEmbedding<Embedding | null>
 }
 
-/** What a reader of a format says of a model. Everything that takes time is a function, which is called at most once. */
+/**
+ * What a reader of a format says of a model. Everything that takes time is a function, which is called at most once.
+ */
 export interface Description {
   readonly family: string
   readonly config: Json
@@ -194,8 +199,11 @@ export class PretrainedModel implements Pretrained {
     const { token, segment, layerNorm, scale } = this
     // A table of another width is added behind a projection, which `notRun` names.
     const position = this.position?.shape[1] === token.shape[1] ? this.position : null
-    if (position === null && segment === null && layerNorm === null && scale === 1)
-      return Embedding.fromPretrained(token, { freeze, paddingIdx: padding })
+    if (position === null && segment === null && layerNorm === null && scale === 1) {
+      // Layers look up rows of 16 bits and quantized ones as they are, but those do not learn.
+      const isTable = token instanceof Tensor ? token.dtype !== 'float64' : freeze
+      return Embedding.fromPretrained(isTable ? token : converted(token, 'float32'), { freeze, paddingIdx: padding })
+    }
     const table = (of: Tensor | QuantizedTable, paddingIdx?: number) =>
       Embedding.fromPretrained(converted(of, 'float32'), { freeze, paddingIdx })
     const parameter = (of: Tensor) => {

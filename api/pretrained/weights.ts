@@ -84,9 +84,7 @@ export class Weights implements ReadonlyMap<string, Tensor> {
   }
 
   get size(): number {
-    return this.#index === null
-      ? this.#files.values().next().value!.stored.size
-      : Object.keys(this.#index).length
+    return this.#index === null ? this.#files.values().next().value!.stored.size : Object.keys(this.#index).length
   }
 
   has(name: string): boolean {

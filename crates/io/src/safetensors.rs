@@ -104,7 +104,9 @@ impl Opened {
         let known = |(name, info): (String, TensorInfo)| Some((from_file(info.dtype)?, name, info));
         let tensors = header.tensors.into_iter().filter_map(known);
         let data = header.data;
-        tensors.map(|(dtype, name, info)| tensor(&file, data, dtype, name, info.shape, info.data_offsets)).try_into_list()
+        tensors
+            .map(|(dtype, name, info)| tensor(&file, data, dtype, name, info.shape, info.data_offsets))
+            .try_into_list()
     }
 }
 

@@ -163,7 +163,7 @@ impl Opened {
         let Self { elements, tensors } = self;
         let mut all = Tensors { parts: Vec::new(), names: Vec::new() };
         let mut known = HashMap::new();
-        let mut left = elements.most_copied();
+        let mut copied = 0usize;
         for named in tensors {
             let Some(dtype) = named.element.dtype else { continue };
             let place = named.place();
@@ -172,7 +172,8 @@ impl Opened {
                 None => {
                     let storage = elements.of(&named, dtype)?;
                     if !storage.is_mapped() {
-                        left = elements.without(left, storage.len(), &named.name)?;
+                        copied = copied.saturating_add(storage.len());
+                        elements.check_copied(copied, &named.name)?;
                     }
                     all.parts.put(Part { dtype, storage });
                     all.parts.len() - 1

@@ -54,6 +54,21 @@ proptest! {
     }
 
     #[test]
+    fn archives(how: u8, at in any::<prop::sample::Index>(), change: u8, cut in prop::option::of(0usize..400), noise in prop::collection::vec(any::<u8>(), 0..60)) {
+        for target in ["npz", "torch"] {
+            let body = if target == "npz" { bodies::npz } else { bodies::torch };
+            body(&[&[how], &*noise].concat());
+            for mut seed in seeds(target) {
+                let at = at.index(seed.len());
+                seed[at] ^= change;
+                seed[0] = how;
+                seed.truncate(cut.unwrap_or(seed.len()));
+                body(&seed);
+            }
+        }
+    }
+
+    #[test]
     fn tokens(wide: bool, ids in prop::collection::vec(any::<u16>(), 0..20), ends in prop::collection::vec(0u64..24, 0..6), more in 0u8..3,
               cut in prop::option::of(0usize..90), noise in prop::collection::vec(any::<u8>(), 0..60)) {
         let bytes: Vec<u8> = ids.iter().flat_map(|&id| if wide { u32::from(id).to_le_bytes().to_vec() } else { id.to_le_bytes().to_vec() }).collect();
@@ -89,6 +104,8 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 fn the_seeds_pass() {
     seeds("safetensors").iter().for_each(|seed| bodies::safetensors(seed));
     seeds("gguf").iter().for_each(|seed| bodies::gguf(seed));
+    seeds("npz").iter().for_each(|seed| bodies::npz(seed));
+    seeds("torch").iter().for_each(|seed| bodies::torch(seed));
     seeds("npy").iter().for_each(|seed| bodies::npy(seed));
     seeds("tokens").iter().for_each(|seed| bodies::tokens(seed));
     seeds("word2vec").iter().for_each(|seed| bodies::word2vec(seed));

@@ -41,7 +41,11 @@ pub(super) fn stored((descr, text): (Literal<'_>, &str)) -> Result<Stored, Strin
         _ => "save each field as an array of its own",
     };
     let known: Vec<_> = DType::ALL.iter().map(|dtype| dtype.name()).into_list();
-    Err(format!("elements of type {} are not supported; {advice}; the supported types are {}", shown(text), known.join(", ")))
+    Err(format!(
+        "elements of type {} are not supported; {advice}; the supported types are {}",
+        shown(text),
+        known.join(", ")
+    ))
 }
 
 /// A type as the header writes it. A long structure is cut, to keep messages short.

@@ -100,9 +100,7 @@ impl Values {
                 Value::Text(_),
                 Value::Text(_),
                 Value::Number(len),
-            ) if kind == "storage" && *len >= 0 => {
-                Ok(StorageOf { key, element: *element, len: *len as usize })
-            }
+            ) if kind == "storage" && *len >= 0 => Ok(StorageOf { key, element: *element, len: *len as usize }),
             _ => Err("the pickle refers to something outside that is no storage of elements".into()),
         }
     }
@@ -121,7 +119,9 @@ impl Values {
                 Value::Tensor(tensor) => Ok(Value::Tensor(Box::new(**tensor))),
                 other => Err(format!("the pickle makes a parameter of {}", other.kind())),
             },
-            (Global::Storage(Element { name, .. }), _) => Err(format!("the pickle makes a storage of {name} by a call")),
+            (Global::Storage(Element { name, .. }), _) => {
+                Err(format!("the pickle makes a storage of {name} by a call"))
+            }
             (_, other) => Err(format!("the pickle calls a function with {} arguments", other.len())),
         }
     }
@@ -139,9 +139,10 @@ impl Values {
         if shape.len() != strides.len() {
             return Err(format!("a tensor has {} sizes and {} strides", shape.len(), strides.len()));
         }
-        let last = shape.iter().zip(&strides).try_fold(offset, |last, (&size, &stride)| {
-            last.checked_add(size.saturating_sub(1).checked_mul(stride)?)
-        });
+        let last = shape
+            .iter()
+            .zip(&strides)
+            .try_fold(offset, |last, (&size, &stride)| last.checked_add(size.saturating_sub(1).checked_mul(stride)?));
         if !shape.contains(&0) && last.is_none_or(|last| last >= storage.len) {
             return Err(format!(
                 "a tensor of shape {:?} and strides {:?} from element {offset} on reaches past the {} elements of its storage",

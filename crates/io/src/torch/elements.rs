@@ -12,8 +12,10 @@ use tokenbed_core::storage::Storage;
 use tokenbed_core::{DType, Error, Result};
 use tokenbed_memory::{List, Map, zeroed};
 
-/// How many times the file's size the tensors that are copied may have. Only tensors that overlap have more than once.
+/// How many times the file's size the tensors that are copied may have, beyond what those of every file may. Only
+/// tensors that overlap have more than once.
 const MOST_COPIES: usize = 4;
+const FREE: usize = 1 << 20;
 
 /// The storages of a file.
 #[derive(Debug)]
@@ -34,17 +36,13 @@ impl Elements {
         self.file.path()
     }
 
-    /// How many bytes of tensors may be copied.
-    pub(super) fn most_copied(&self) -> usize {
-        self.growth.most().max(self.file.len()).saturating_mul(MOST_COPIES)
-    }
-
-    /// What is left of `left` after a copy of `bytes`.
-    pub(super) fn without(&self, left: usize, bytes: usize, name: &str) -> Result<usize> {
-        left.checked_sub(bytes).ok_or_else(|| {
-            let message = format!("up to tensor \"{name}\" its tensors overlap so much that they take many times the file");
-            self.file.malformed(self.file.len(), message)
-        })
+    /// Checks that tensors of so many bytes, the last of them `name`, may be copied.
+    pub(super) fn check_copied(&self, bytes: usize, name: &str) -> Result<()> {
+        if bytes.saturating_sub(FREE) / MOST_COPIES <= self.file.len().saturating_add(self.growth.taken()) {
+            return Ok(());
+        }
+        let message = format!("up to tensor \"{name}\" its tensors overlap so much that they take many times the file");
+        Err(self.file.malformed(self.file.len(), message))
     }
 
     /// The elements of a tensor, as `dtype`.

@@ -96,7 +96,12 @@ impl Walk<'_> {
     }
 
     /// Visits what a value holds: under keys, or under places.
-    fn enter(&mut self, index: Index, count: usize, at: impl Fn(usize) -> (Option<Index>, Index)) -> Result<(), String> {
+    fn enter(
+        &mut self,
+        index: Index,
+        count: usize,
+        at: impl Fn(usize) -> (Option<Index>, Index),
+    ) -> Result<(), String> {
         if self.above.contains(&index) {
             return Err("the pickle has a value that holds itself".into());
         }
@@ -134,7 +139,8 @@ impl Walk<'_> {
         let Value::Tensor(tensor) = self.values.get(index) else { return Ok(()) };
         let (shape, strides) = self.values.layout(tensor);
         let takes = self.name.len() + 2 * size_of_val(&shape[..]) + size_of::<Named>();
-        self.room = self.room.checked_sub(takes).ok_or("the names and shapes of tensors take more room than the pickle")?;
+        self.room =
+            self.room.checked_sub(takes).ok_or("the names and shapes of tensors take more room than the pickle")?;
         let (storage, name) = (tensor.storage, owned(&self.name));
         let bytes = shape.iter().try_fold(storage.element.size, |bytes, &size| bytes.checked_mul(size));
         if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
@@ -142,10 +148,11 @@ impl Walk<'_> {
         }
         let key = self.values.text(storage.key);
         let Some(entry) = (self.find)(key) else {
-            let shown: String = key.chars().take(100).into_list().iter().copied().fold(String::new(), |mut text, char| {
-                text.put_char(char);
-                text
-            });
+            let shown: String =
+                key.chars().take(100).into_list().iter().copied().fold(String::new(), |mut text, char| {
+                    text.put_char(char);
+                    text
+                });
             return Err(format!("tensor \"{name}\" is of storage {shown:?}, which is not in the archive"));
         };
         self.found.put(Named {

@@ -152,9 +152,9 @@ impl Growth {
         Self { left: Cell::new(most), most, ratio }
     }
 
-    /// The largest number of bytes that all entries together may become.
-    pub(crate) fn most(&self) -> usize {
-        self.most
+    /// Number of bytes that entries became so far.
+    pub(crate) fn taken(&self) -> usize {
+        self.most - self.left.get()
     }
 
     /// Counts the bytes of an entry, before any is made.

@@ -109,7 +109,11 @@ impl<'a> Inflated<'a> {
         if state.done != self.entry.size || !matches!(read, Ok(0)) {
             return Err(self.malformed("its compressed data is longer than the directory says"));
         }
-        if state.crc.sum() == self.entry.crc { Ok(()) } else { Err(self.malformed("its compressed data has another checksum")) }
+        if state.crc.sum() == self.entry.crc {
+            Ok(())
+        } else {
+            Err(self.malformed("its compressed data has another checksum"))
+        }
     }
 
     fn fill(&self, state: &mut State<'_>, to: &mut [u8]) -> Result<()> {

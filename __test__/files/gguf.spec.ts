@@ -51,7 +51,9 @@ for (const kind of BLOCKS) {
     for (const dtype of ['float32', 'float16', 'bfloat16'] as const)
       t.is(digest(ours.forward(ids, { dtype })), digest(plain.forward(ids, { dtype })), dtype)
     for (const mode of ['sum', 'mean', 'max'] as const) {
-      const [of, from] = [blocks, original].map((weight) => EmbeddingBag.fromPretrained(weight, { mode, paddingIdx: 1 }))
+      const [of, from] = [blocks, original].map((weight) =>
+        EmbeddingBag.fromPretrained(weight, { mode, paddingIdx: 1 }),
+      )
       t.is(digest(of.forward(ids, offsets)), digest(from.forward(ids, offsets)), mode)
     }
     const perSampleWeights = tensor([0.5, -2, 3, 0, 1])
@@ -101,7 +103,10 @@ test('a map is read anew each time, and keeps what it gave', (t) => {
   t.deepEqual([...kinds.tensors.keys()].slice(0, 2), ['q4_0', 'q4_1'])
   t.is(kinds.tensors.size, 19)
   const { metadata } = loadGGUF(golden('values.gguf'))
-  t.deepEqual([...metadata.entries()], [...metadata.keys()].map((key) => [key, metadata.get(key)]))
+  t.deepEqual(
+    [...metadata.entries()],
+    [...metadata.keys()].map((key) => [key, metadata.get(key)]),
+  )
   const seen: string[] = []
   metadata.forEach((_, key) => seen.push(key))
   t.deepEqual(seen, [...metadata.keys()])

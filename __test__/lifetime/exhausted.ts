@@ -380,7 +380,11 @@ const scenarios: Record<string, () => unknown> = {
     for (const kind of ['q8_0', 'q4_1', 'q3_k', 'q6_k']) {
       const table = tensors.get(kind) as api.QuantizedTable
       const bag = api.EmbeddingBag.fromPretrained(table, { mode: 'sum' })
-      results.push(table.dequantize(), Embedding.fromPretrained(table).forward(ids(2000, 3)), bag.forward(ids(8, 3), Int32Array.of(0, 4)))
+      results.push(
+        table.dequantize(),
+        Embedding.fromPretrained(table).forward(ids(2000, 3)),
+        bag.forward(ids(8, 3), Int32Array.of(0, 4)),
+      )
     }
     return results
   },

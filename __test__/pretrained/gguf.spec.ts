@@ -1,7 +1,7 @@
 import test from 'ava'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Embedding, loadGGUF, loadPretrained, QuantizedTable, scope, Tensor } from '../../index.js'
+import { Embedding, loadGGUF, loadPretrained, QuantizedTable, scope, Tensor, Tokenizer } from '../../index.js'
 import { digest } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
 import { root } from '../support/golden.js'
@@ -40,13 +40,17 @@ test('blocks stay blocks, and are converted where a type is asked for', (t) => {
   t.true(table instanceof QuantizedTable)
   t.is(table.kind, 'q8_0')
   t.is(model.head, table)
+  t.deepEqual(model.tokenizer!.encode('Ishmael'), Tokenizer.fromGGUF(path).encode('Ishmael'))
+  t.is(model.tokenizer, model.tokenizer)
   const layer = model.layer()
   t.true(layer instanceof Embedding)
   t.is(digest(layer.forward(ids)), digest(Embedding.fromPretrained(table.dequantize()).forward(ids)))
   const wide = loadPretrained(path, { dtype: 'float32' })
   t.is(digest(wide.token as Tensor), digest(table.dequantize()))
-  t.is(digest(wide.layer({ freeze: false }).forward(ids)), digest(layer.forward(ids)))
-  refuses(t, () => model.layer({ freeze: false }), 'USAGE', 'cannot learn')
+  t.is(digest(wide.layer().forward(ids)), digest(layer.forward(ids)))
+  const learns = model.layer({ freeze: false })
+  t.true(learns.parameters()[0].requiresGrad)
+  t.is(digest(learns.forward(ids).detach()), digest(layer.forward(ids)))
 })
 
 test('tensors belong to the model, and not to the scope in which they were asked for', (t) => {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { loadModel, saveModel, Tokenizer, zeros } from '../../index.js'
 import { refuses } from '../support/errors.js'
 import { readGolden, root } from '../support/golden.js'
+import { writeGGUF, type GGUFValue } from '../support/gguf-file.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 const golden = (name: string) => join(root, 'testdata/golden', name)
@@ -48,6 +49,62 @@ test('files without a tokenizer that can be read are refused', (t) => {
   refuses(t, () => Tokenizer.fromGGUF(golden('hf/llama.json')), 'FORMAT', 'not a GGUF file')
   refuses(t, () => Tokenizer.fromFile(golden('gguf/tokenizer-llama.gguf')), 'FORMAT', 'Tokenizer.fromGGUF')
   refuses(t, () => Tokenizer.fromGGUF(golden('gguf/absent.gguf')), 'FILE', 'absent.gguf')
+})
+
+const folder = temporaryFolder()
+let number = 0
+const made = (metadata: Record<string, GGUFValue>) =>
+  Tokenizer.fromGGUF(
+    writeGGUF(
+      join(folder, `${number++}.gguf`),
+      Object.fromEntries(Object.entries(metadata).map(([key, value]) => [`tokenizer.ggml.${key}`, value])),
+    ),
+  )
+const LETTERS = ['<unk>', '<s>', '</s>', 'a', 'b', 'ab', 'ba', 'aba']
+const SPM = { model: 'llama', tokens: LETTERS, scores: [0, 0, 0, -9, -9, -2, -1, -3], add_space_prefix: false }
+const BPE = { model: 'gpt2', pre: 'gpt-2', tokens: ['a', 'b', 'c', 'ab', 'abc'], merges: ['a b', 'ab c'] }
+const ids = (tokenizer: Tokenizer, text: string) => [...tokenizer.encode(text, plain)]
+
+test('of neighbours those with the highest score become one first', (t) => {
+  const tokenizer = made(SPM)
+  t.deepEqual(ids(tokenizer, 'aba'), [7])
+  t.deepEqual(ids(tokenizer, 'abab'), [7, 4])
+  t.deepEqual([...tokenizer.encode('ab')], [1, 5], 'a text begins with the token of the beginning')
+  t.deepEqual([...made({ ...SPM, add_bos_token: false, add_eos_token: true }).encode('ab')], [5, 2])
+})
+
+test('merges that make no token are left out, and words that are tokens are found', (t) => {
+  t.deepEqual(ids(made({ ...BPE, merges: ['a b', 'b c', 'ab c', 'x', ''] }), 'abcb'), [4, 1])
+  t.deepEqual(ids(made({ ...BPE, pre: 'llama-bpe', merges: ['a b'] }), 'abc'), [4])
+  t.deepEqual(ids(made({ ...BPE, merges: ['a b'] }), 'abc'), [3, 2])
+  t.deepEqual(ids(made({ model: 'gpt2', tokens: ['a', '', 'b', 'a'], merges: [] as string[] }), 'ab'), [3, 2])
+})
+
+test('vocabularies that contradict themselves are refused', (t) => {
+  const cases: [Record<string, GGUFValue>, string][] = [
+    [{ ...SPM, model: 'rwkv' }, '"rwkv", and known are gpt2, llama, bert, t5'],
+    [{ ...SPM, model: 'constructor' }, 'known are'],
+    [{ ...SPM, model: 3 }, 'known are'],
+    [{ ...BPE, pre: 'new' }, '"new", whose way of cutting words is not known'],
+    [{ model: 'gpt2', pre: 'gpt-2', tokens: ['a'] }, 'tokenizer.ggml.merges is missing'],
+    [{ model: 'llama', tokens: ['a'] }, 'tokenizer.ggml.scores is missing'],
+    [{ model: 't5', tokens: ['a'] }, 'tokenizer.ggml.scores is missing'],
+    [{ model: 'bert', tokens: ['a'] }, 'unknown_token_id'],
+    [{ model: 'llama' }, 'tokenizer.ggml.tokens is missing'],
+    [{ ...SPM, tokens: [1, 2] }, 'no array of texts'],
+    [{ ...SPM, tokens: 'abc' }, 'no array of texts'],
+    [{ ...SPM, scores: [1] }, 'scores has 1 elements'],
+    [{ ...SPM, scores: [NaN, 0, 0, 0, 0, 0, 0, 0] }, 'no array of finite numbers'],
+    [{ ...SPM, token_type: [1] }, 'token_type has 1 elements'],
+    [{ ...BPE, merges: [1] }, 'no array of texts'],
+  ]
+  for (const [metadata, said] of cases) refuses(t, () => made(metadata), 'FORMAT', said)
+})
+
+test('a token without end is no trouble', (t) => {
+  const long = 'ab'.repeat(1_000_000)
+  const tokens = [...LETTERS, ...Array.from({ length: 50 }, (_, i) => long.slice(i))]
+  t.deepEqual(ids(made({ ...SPM, tokens, scores: tokens.map(() => 0) }), 'b'), [4])
 })
 
 const fetched = join(root, 'target/gguf-vocabularies')

@@ -3,7 +3,8 @@
 import { FormatError } from '../base/errors.js'
 import type { Json } from '../base/json.js'
 import { LazyMap } from '../base/lazy-map.js'
-import { openGGUF } from '../files/gguf.js'
+import { shown } from '../base/shape.js'
+import { openGGUF, type OpenedGGUF } from '../files/gguf.js'
 import { scopeless } from '../memory/scope.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import type { Description } from './pretrained.js'
@@ -46,7 +47,7 @@ export function describeGGUF(path: string, where: string): Description {
     return typeof value === 'number' ? value : undefined
   }
   const normalizes = NORMALIZES.test(family) && has(`${NORM}.weight`)
-  const [, dim] = opened.shapeOf(TOKEN)!
+  const dim = widthOf(opened)
   return {
     family,
     config: configOf(metadata),
@@ -63,7 +64,9 @@ export function describeGGUF(path: string, where: string): Description {
       : null,
     head: has(HEAD) ? HEAD : null,
     tied: !has(HEAD),
-    scale: ROOT.test(family) ? Math.fround(Math.sqrt(dim)) : Math.fround(number('embedding_scale') || SCALES[family] || 1),
+    scale: ROOT.test(family)
+      ? Math.fround(Math.sqrt(dim))
+      : Math.fround(number('embedding_scale') || SCALES[family] || 1),
     first: 0,
     skipsPadding: false,
     padding: undefined,
@@ -74,6 +77,26 @@ export function describeGGUF(path: string, where: string): Description {
       return isThere || metadata.has('tokenizer.huggingface.json') ? Tokenizer.ofGGUF(opened) : null
     },
   }
+}
+
+/** The width of token vectors, which all tables of the input layer must have. */
+function widthOf({ shapeOf, path }: OpenedGGUF): number {
+  const wrong = (name: string, wanted: string) =>
+    new FormatError(`${path}: tensor "${name}" has the shape ${shown(shapeOf(name)!)}, not ${wanted}`, path, 0)
+  const shape = shapeOf(TOKEN)!
+  if (shape.length !== 2 || shape[1] === 0) throw wrong(TOKEN, '[tokens, dim]')
+  const [, dim] = shape
+  for (const name of [POSITION, SEGMENT]) {
+    const table = shapeOf(name)
+    if (table !== undefined && (table.length !== 2 || table[1] !== dim)) throw wrong(name, `[rows, ${dim}]`)
+  }
+  for (const name of [`${NORM}.weight`, `${NORM}.bias`]) {
+    const vector = shapeOf(name)
+    if (vector !== undefined && (vector.length !== 1 || vector[0] !== dim)) throw wrong(name, `[${dim}]`)
+  }
+  const head = shapeOf(HEAD)
+  if (head !== undefined && (head.length !== 2 || head[1] !== dim)) throw wrong(HEAD, `[tokens, ${dim}]`)
+  return dim
 }
 
 /** The metadata without those of the tokenizer, which are large. */

@@ -16,9 +16,10 @@ import { PretrainedModel, roundedTo, type Description, type Pretrained, type Pre
 import { Weights } from './weights.js'
 
 /**
- * Opens a model: a folder of Hugging Face, which is `config.json` with `model.safetensors` or `pytorch_model.bin`, each in
- * one file or in several with an index; or a `.gguf` of llama.cpp, whose blocks are a QuantizedTable. Tables are mapped, the tokenizer is read when `tokenizer` is, nothing is downloaded,
- * and no code is run. It takes milliseconds, whatever the size of the files.
+ * Opens a model: a folder of Hugging Face, which is `config.json` with `model.safetensors` or `pytorch_model.bin`, each
+ * in one file or in several with an index; or a `.gguf` of llama.cpp, whose blocks are a QuantizedTable. Tables are
+ * mapped, the tokenizer is read when `tokenizer` is, nothing is downloaded, and no code is run. It takes milliseconds,
+ * whatever the size of the files.
  *
  * The token table and what stands beside it are found by the names of the model's family (`model_type`). Of a family
  * that is not known, the token table is the only tensor with `vocab_size` rows, besides an output head.

@@ -18,6 +18,9 @@ const USER_DEFINED = 4
 /** A space, as SentencePiece writes it. */
 const SPACE = '\u2581'
 
+/** Longest token that is put together; all ways to do so of longer ones, which no vocabulary has, would take forever. */
+const LONGEST = 1000
+
 /** The vocabulary of a file. */
 interface Vocabulary {
   readonly tokens: readonly string[]
@@ -184,7 +187,12 @@ function byteLevel(source: Source, vocabulary: Vocabulary): Parts {
     pre_tokenizer: {
       type: 'Sequence',
       pretokenizers: [
-        ...cutting.patterns.map((Regex) => ({ type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false })),
+        ...cutting.patterns.map((Regex) => ({
+          type: 'Split',
+          pattern: { Regex },
+          behavior: 'Isolated',
+          invert: false,
+        })),
         bytes,
       ],
     },
@@ -219,12 +227,15 @@ function sentencePieceBpe(source: Source, vocabulary: Vocabulary): Parts {
   if (scores.length === 0) throw wrong(source, 'tokenizer.ggml.scores is missing')
   const spaced = flag(source, 'add_space_prefix', true)
   const found: { pair: [string, string]; id: number }[] = []
+  const lengths = new Set(tokens.map((token) => token.length))
   tokens.forEach((token, id) => {
-    if (ids.get(token) !== id) return
+    if (ids.get(token) !== id || token.length > LONGEST) return
     for (let at = token.codePointAt(0)! > 0xffff ? 2 : 1; at < token.length; at++) {
       // Between the halves of a surrogate pair there is no place to cut.
       const unit = token.charCodeAt(at)
       if (unit >= 0xdc00 && unit <= 0xdfff) continue
+      // Most places are ruled out by the lengths of tokens, which costs nothing.
+      if (!lengths.has(at) || !lengths.has(token.length - at)) continue
       const pair: [string, string] = [token.slice(0, at), token.slice(at)]
       if (ids.has(pair[0]) && ids.has(pair[1])) found.push({ pair, id })
     }

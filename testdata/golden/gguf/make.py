@@ -5,7 +5,8 @@
 Needs numpy, gguf (0.19.0) and safetensors (0.8.0). kinds.gguf has a tensor of every kind of block, of random bytes with
 halves of every exponent, and tensors of elements; kinds.safetensors has the numbers that gguf makes of the blocks.
 values.gguf has metadata of every type, values.json what they are. whole.gguf is a file that parts-*.gguf were split from.
-model-*.gguf are the input layers of models of testdata/golden/pretrained, under the names that they have in GGUF.
+model-*.gguf are the input layers of models of testdata/golden/pretrained, under the names that they have in GGUF;
+model-q8_0.gguf has a table of its own, and a tokenizer.
 tokenizer-*.gguf are the tokenizers of testdata/golden/hf, as llama.cpp's convert_hf_to_gguf.py writes such.
 """
 
@@ -136,20 +137,24 @@ def models():
         for name, new in names.items():
             writer.add_tensor(new, tensors[name])
         finish(writer)
-    table = gguf.quants.quantize(np.random.default_rng(5).standard_normal((40, 64), np.float32), GGMLQuantizationType.Q8_0)
-    writer = gguf.GGUFWriter(HERE / "model-q8_0.gguf", "llama")
-    writer.add_tensor("token_embd.weight", table, raw_dtype=GGMLQuantizationType.Q8_0)
-    finish(writer)
 
 
 def tokenizer(name, model, tokens, types, **more):
-    writer = gguf.GGUFWriter(HERE / f"tokenizer-{name}.gguf", "test")
-    writer.add_tokenizer_model(model)
-    writer.add_token_list(tokens)
-    writer.add_token_types(types)
-    for method, value in more.items():
-        getattr(writer, f"add_{method}")(value)
-    finish(writer)
+    writers = [gguf.GGUFWriter(HERE / f"tokenizer-{name}.gguf", "test")]
+    if name == "llama":
+        # A model with a tokenizer, whose table is of blocks.
+        writers.append(gguf.GGUFWriter(HERE / "model-q8_0.gguf", "llama"))
+        writers[1].add_name("small")
+        table = np.random.default_rng(5).standard_normal((len(tokens), 32), np.float32)
+        kind = GGMLQuantizationType.Q8_0
+        writers[1].add_tensor("token_embd.weight", gguf.quants.quantize(table, kind), raw_dtype=kind)
+    for writer in writers:
+        writer.add_tokenizer_model(model)
+        writer.add_token_list(tokens)
+        writer.add_token_types(types)
+        for method, value in more.items():
+            getattr(writer, f"add_{method}")(value)
+        finish(writer)
 
 
 def tokenizers():

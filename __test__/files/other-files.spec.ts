@@ -124,7 +124,7 @@ test('recognizes compressed files', async (t) => {
 })
 
 test('recognizes models of other libraries', async (t) => {
-  await names(t, ALL, golden('model.gguf'), 'it is a GGUF file', '.safetensors of the same model')
+  await names(t, ALL, golden('model.gguf'), 'it is a GGUF file', 'GGUF reads')
   await names(t, ALL, golden('tokenizer.model'), 'it is a model of SentencePiece', 'tokenizer.json')
   await names(
     t,

@@ -8,6 +8,7 @@ import { draw } from './suites/draw.js'
 import { firstUse, threads } from './suites/first-use.js'
 import { lookup } from './suites/lookup.js'
 import { neighbours } from './suites/neighbours.js'
+import { open } from './suites/open.js'
 import { ops } from './suites/ops.js'
 import { optim } from './suites/optim.js'
 import { path } from './suites/path.js'
@@ -33,6 +34,7 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   threads: { title: 'Batches of text over threads', run: threads },
   train: { title: 'Training', run: train },
   path: { title: 'Text to vectors, the whole path', run: path },
+  open: { title: 'Opening the models that people have', run: open },
 }
 
 async function main(asked: string[]): Promise<void> {

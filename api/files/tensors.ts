@@ -81,13 +81,15 @@ export function inspectSafetensors(path: string): SafetensorsInfo {
   return { metadata: parseMetadata(metadata), tensors: storedTensors(tensors) }
 }
 
-function checkMap(map: unknown, where: string): void {
+/** Checks an option that may be left out. @internal */
+export function checkMap(map: unknown, where: string): void {
   if (map !== undefined) checkBoolean(map, `${where}: map`)
 }
 
 type Loaded = NonNullable<ReturnType<typeof native.loadSafetensors>>['tensors']
 
-const byName = (loaded: Loaded) => new Map(loaded.map((one) => [one.name, tensorOf(one)]))
+/** @internal */
+export const byName = (loaded: Loaded) => new Map(loaded.map((one) => [one.name, tensorOf(one)]))
 
 /**
  * Reads the file's own digest, and its tensors if the digest is the wanted one. Both come from one opened file, even if
@@ -98,7 +100,8 @@ export function loadMarked(path: string, wanted: string): { digest: string; valu
   return { digest: mark ?? '', value: tensors ? byName(tensors) : null }
 }
 
-function tensorOf({
+/** @internal */
+export function tensorOf({
   dtype,
   shape,
   handle,
@@ -146,21 +149,12 @@ export function saveSafetensors(
   const where = 'saveSafetensors'
   const { metadata = {} } = checkOptions(options, ['metadata'], where)
   const entries = namedTensors(tensors, where)
-  for (const [name, tensor] of entries) {
-    if (typeof name !== 'string') throw new UsageError(`${where}: names must be strings, not ${show(name)}`)
-    checkWellFormed(name, `${where}: the name ${show(name)}`)
-    if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(tensor)}, not a tensor`)
-  }
+  checkNamed(entries, where)
   const texts = checkMetadata(metadata, where)
   check(
     native.saveSafetensors(
       resolve(checkPath(path, where)),
-      entries.map(([name, tensor]) => ({
-        name,
-        dtype: tensor.dtype,
-        shape: [...tensor.shape],
-        data: tensor.operand(),
-      })),
+      entries.map(operandOf),
       texts.map(([key, text]) => ({ key, text })),
     ),
   )
@@ -177,6 +171,26 @@ export function namedTensors(tensors: unknown, where: string): [name: string, te
   checkWhole(tensors as object, where)
   return entries as [string, Tensor][]
 }
+
+/** Checks names and values of tensors that are to be saved. @internal */
+export function checkNamed(
+  entries: readonly [unknown, unknown][],
+  where: string,
+): asserts entries is [string, Tensor][] {
+  for (const [name, tensor] of entries) {
+    if (typeof name !== 'string') throw new UsageError(`${where}: names are strings, not ${show(name)}`)
+    checkWellFormed(name, `${where}: the name ${show(name)}`)
+    if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(tensor)}, not a tensor`)
+  }
+}
+
+/** A tensor and its name, as the native side takes them. @internal */
+export const operandOf = ([name, tensor]: readonly [string, Tensor]) => ({
+  name,
+  dtype: tensor.dtype,
+  shape: [...tensor.shape],
+  data: tensor.operand(),
+})
 
 /** Reads and checks strings by name, once. @internal */
 export function checkMetadata(metadata: unknown, where: string): [key: string, text: string][] {

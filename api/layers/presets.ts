@@ -23,12 +23,16 @@ export interface Placing {
   readonly learned: boolean
   /** Whether positions skip padding and start behind the padding id, as fairseq's do. */
   readonly skipsPadding: boolean
+  /** The row of the first position, as OPT's and BART's tables begin with two rows that no token has. */
+  readonly first: number
 }
 
 /** The placing of a layer that is made by `new`. */
-export const LEARNED: Placing = { learned: true, skipsPadding: false }
-const SKIPPING: Placing = { learned: true, skipsPadding: true }
-const NONE: Placing = { learned: false, skipsPadding: false }
+export const LEARNED: Placing = { learned: true, skipsPadding: false, first: 0 }
+/** The placing of RoBERTa, whose first row follows from the padding id. */
+export const SKIPPING: Placing = { learned: true, skipsPadding: true, first: 0 }
+/** The placing of a layer without positions. */
+export const NONE: Placing = { learned: false, skipsPadding: false, first: 0 }
 
 /** The settings of the published models, used where the caller gives none. */
 const PRESETS: Record<

@@ -10,6 +10,7 @@ import { readIds, type Ids, type ReadIds } from '../tensor/ids.js'
 import { checkInit, type Init } from './init.js'
 import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
+import { LayerNormParameters } from './layer-norm-parameters.js'
 import { inputsOf, inputWay, type ReadInputs } from './backward.js'
 import { call, check, isHandle, native, type InputLayer } from '../native/native.js'
 import { dropout } from './functional.js'
@@ -28,10 +29,8 @@ import { checkGenerator, type Generator } from '../tensor/random.js'
 import { guardReceivers, isInstance, stranger } from '../base/receivers.js'
 import { resultFor, settled } from './result.js'
 import { sameShape, shown } from '../base/shape.js'
-import { zeroTable } from '../tensor/allocate.js'
 import { type Tensor } from '../tensor/tensor.js'
 import { checkBoolean, checkNumber, checkOptions, checkSize, isObject, show } from '../base/validate.js'
-import { zeroed } from '../memory/arrays.js'
 
 /** What can be given along with ids, besides their shape. */
 export interface PlaceOptions {
@@ -69,27 +68,8 @@ const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, ...PLACE_OPTIONS]
 /** The default of torch.nn.LayerNorm. */
 const DEFAULT_EPS = 1e-5
 
-/** The learned part of a layer normalization: `y = (x - mean) / sqrt(variance + eps) * weight + bias`. */
-export class LayerNormParameters {
-  /** A factor for each column, (dim); ones at first. */
-  readonly weight: Tensor
-  /** A term for each column, (dim); zeros at first. */
-  readonly bias: Tensor
-  /** The number added to the variance. */
-  readonly eps: number
-
-  /** @internal */
-  constructor(dim: number, eps: number) {
-    const make = () => zeroTable('float32', [dim])
-    this.weight = make().set(zeroed(Float32Array, dim).fill(1))
-    this.bias = make()
-    this.eps = eps
-    this.weight.requiresGrad = this.bias.requiresGrad = true
-  }
-}
-
-/** Tables that exist already. */
-interface Parts {
+/** Tables that exist already. @internal */
+export interface Parts {
   readonly token: Embedding
   readonly position: Embedding | null
   readonly segment: Embedding | null
@@ -210,7 +190,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       : kinds === 0
         ? null
         : new Embedding(kinds, columns, { init: inits.segment, generator })
-    this.layerNorm = parts ? parts.layerNorm : eps === null ? null : new LayerNormParameters(columns, eps)
+    this.layerNorm = parts ? parts.layerNorm : eps === null ? null : LayerNormParameters.made(columns, eps)
   }
 
   /**
@@ -369,8 +349,8 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
         `${where}: a layer without a position table takes neither positions nor a mask: its model uses positions in attention`,
       )
     }
-    const { skipsPadding } = this.#placing
-    const first = skipsPadding ? this.#padding + 1 : 0
+    const { skipsPadding, first: begins } = this.#placing
+    const first = skipsPadding ? this.#padding + 1 : begins
     if (ragged !== null) {
       if (mask !== undefined) throw new UsageError(`${where}: a Ragged has no padding: leave mask out`)
       const rows = raggedPositions(ragged, offset + first, where)
@@ -384,7 +364,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
         throw new ShapeError(
           `${where}: mask must have the shape of the ids, ${shown(read.shape)}, not ${shown(tokens.shape)}`,
         )
-      at = skipping(tokens.array, undefined, read.shape, offset + first, skipsPadding ? this.#padding : 0, where)
+      at = skipping(tokens.array, undefined, read.shape, offset + first, Math.max(first - 1, 0), where)
     } else if (at === undefined && skipsPadding) {
       at = skipping(read.array, this.#padding, read.shape, offset + first, this.#padding, where)
     }
@@ -394,17 +374,18 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     }
     const kinds = segments === undefined ? undefined : spread(segments, read.shape, 'segments', 'ids', where)
     const context = this.position === null ? this.#longest : this.position.numEmbeddings
-    if (context !== null && at === undefined && offset + length > context) {
+    const start = offset + begins
+    if (context !== null && at === undefined && start + length > context) {
       const longer =
         this.position === null
           ? ''
           : ': make a layer with a larger contextLength, and give it the result of interpolatePositions(position.weight, contextLength) as position.weight'
       throw new ShapeError(
-        `${where}: ${length} ids from position ${offset} on exceed the ${context} positions of contextLength${longer}`,
+        `${where}: ${length} ids from position ${start} on exceed the ${context} positions of contextLength${longer}`,
       )
     }
     this.#catchUp(read)
-    return { read, offset, length, at, kinds }
+    return { read, offset: start, length, at, kinds }
   }
 
   /** Brings rows up to date that an optimizer left behind: the rows of the ids, and all positions and segments. */
@@ -457,6 +438,17 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       eps: layerNorm?.eps,
     })
     return { parts, native: call(made), others: parts.filter((part) => !isHandle(operands.get(part)!)) }
+  }
+
+  /** A layer over tables that exist. @internal */
+  static over(
+    parts: Parts,
+    placing: Placing,
+    settings: { scale: number; paddingIdx?: number },
+  ): TokenPositionEmbedding<Embedding | null> {
+    const { numEmbeddings: vocabSize, embeddingDim: dim } = parts.token
+    const contextLength = parts.position?.numEmbeddings as number
+    return new TokenPositionEmbedding<Embedding | null>({ vocabSize, contextLength, dim, ...settings }, placing, parts)
   }
 
   /** The same layer over another token table; it shares all other parts. @internal */

@@ -14,7 +14,7 @@ const API = [
   ['autograd'],
   ['tensor'],
   ['layers', 'optim', 'files', 'text'],
-  ['vectors', 'surgery', 'pipelines'],
+  ['vectors', 'surgery', 'pipelines', 'pretrained'],
   ['models'],
   ['train'],
 ]

@@ -1,8 +1,8 @@
 // Checks that a value is valid JSON before it is written, so that nothing is lost.
 
-import { UsageError } from '../base/errors.js'
-import { isPlain } from '../base/realm.js'
-import { isArray, isObject, show } from '../base/validate.js'
+import { UsageError } from './errors.js'
+import { isPlain } from './realm.js'
+import { isArray, isObject, show } from './validate.js'
 
 /** A value that is the same after a round trip through JSON. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json | undefined }

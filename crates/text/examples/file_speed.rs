@@ -10,22 +10,6 @@ use std::hint::black_box;
 
 use tokenbed_text::{SpecialPolicy, Tokenizer};
 
-<<<<<<< HEAD
-/// Processor time of this thread where the system tells (Linux), else the time that passed since `start`.
-fn spent(start: Instant) -> Duration {
-    let times = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let busy = times.and_then(|times| times.split(' ').next()?.parse().ok());
-    busy.map_or_else(|| start.elapsed(), Duration::from_nanos)
-}
-
-/// The shortest time, because other work on the machine only adds to it.
-fn best(runs: usize, mut work: impl FnMut()) -> Duration {
-    let start = Instant::now();
-    let time = || {
-        let before = spent(start);
-        work();
-        spent(start) - before
-=======
 /// Processor time of this thread in seconds.
 fn busy() -> f64 {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
@@ -39,7 +23,6 @@ fn best(runs: usize, mut work: impl FnMut()) -> f64 {
         let start = busy();
         work();
         busy() - start
->>>>>>> 1011bbf8cddb88b8520787e0c134be7a50e0375d
     };
     std::iter::repeat_with(time).take(runs).fold(f64::MAX, f64::min)
 }

@@ -4,36 +4,39 @@ use tokenbed_memory::{List, zeroed};
 
 /// Length of the longest piece that is remembered, in bytes.
 pub(crate) const LONGEST: usize = 32;
-/// Largest number of ids that are remembered for a piece.
+/// Largest number of bytes and of ids in the table of middle pieces.
+const MIDDLE: usize = 16;
+const MIDDLE_IDS: usize = 5;
+/// Largest number of ids that are remembered for a longer piece.
 const MOST_IDS: usize = 7;
-/// Number of lines of each table, a power of two: 256 KB and 1 MB, of which the system gives what is used.
-const LINES: usize = 1 << 12;
-const LONG_LINES: usize = 1 << 14;
+/// Number of bits of an id in the table of middle pieces.
+const BITS: u32 = 21;
+/// Number of lines of each table, a power of two: 256 KB, 512 KB and 512 KB, of which the system gives what is used.
+const SHORT_LINES: usize = 1 << 12;
+const MIDDLE_LINES: usize = 1 << 13;
+const LONG_LINES: usize = 1 << 13;
 
-/// A bounded memory of one model. It has a table of short pieces that become one id, of which a line of the cache holds
-/// four, and a table of other pieces.
+/// A bounded memory of one model.
 ///
-/// A piece has several places to be at, side by side. A new piece takes the last of them, and moves forward each time
-/// it comes again, so that a word of every sentence is not forgotten for a word that comes once.
+/// It has a table of short pieces that become one id, of which a line of the cache holds four, one of pieces up to
+/// [`MIDDLE`] bytes, two in a line, and one of longer pieces. A piece has several places to be at in its table, side by
+/// side. A new piece takes the last of them, and moves forward when it comes again, so that a word of every sentence is
+/// not forgotten for a word that comes once.
 pub(crate) struct Memo {
-    /// Four numbers of short pieces, then for each the id and above it the number of bytes, or 0 if the place is empty.
+    /// In each line the numbers of four pieces, then for each its id and above it its number of bytes, or 0 if the place
+    /// is empty.
     short: Vec<u64>,
-    /// [`WORDS`] numbers with the bytes of a piece, then its ids, two in each number. The upper half of the last one has
-    /// the length of the piece in its low byte, and above it the number of ids. The length is 0 if the place is empty.
+    /// Two numbers with the bytes of a piece, then up to three ids, then up to two ids, the number of bytes and the
+    /// number of ids. The last one is 0 if the place is empty.
+    middle: Vec<u64>,
+    /// Four numbers with the bytes of a piece, then its ids, two in each number. The upper half of the last one has the
+    /// number of bytes in its low byte, and above it the number of ids. It is 0 if the place is empty.
     long: Vec<u64>,
 }
 
-/// A line of the cache.
-type Line = [u64; 8];
-
-/// The bytes of a piece as numbers, followed by zeros.
-type Words = [u64; WORDS];
-
-const WORDS: usize = LONGEST / 8;
-
 impl Memo {
     pub(crate) fn new() -> Self {
-        Self { short: zeroed(LINES * 8), long: zeroed(LONG_LINES * 8) }
+        Self { short: zeroed(SHORT_LINES * 8), middle: zeroed(MIDDLE_LINES * 8), long: zeroed(LONG_LINES * 8) }
     }
 
     /// Forgets all pieces.
@@ -78,32 +81,55 @@ impl Memo {
                 }
             }
         }
-        self.get_long(piece, out)
+        if piece.len() <= MIDDLE { self.get_middle(piece, out) } else { self.get_long(piece, out) }
+    }
+
+    fn get_middle(&mut self, piece: &[u8], out: &mut Vec<u32>) -> bool {
+        let (words, hash) = key::<2>(piece);
+        let Some([first, second]) = middle_line(&mut self.middle, hash) else { return false };
+        // An empty piece is nowhere: its length is that of an empty place.
+        let is = |place: &[u64; 4]| {
+            place[0] == words[0] && place[1] == words[1] && (place[3] >> 42) as u8 as usize == piece.len()
+        };
+        let is_first = is(first);
+        if piece.is_empty() || !is_first && !is(second) {
+            return false;
+        }
+        if !is_first {
+            std::mem::swap(first, second);
+        }
+        let count = (first[3] >> 50) as usize;
+        out.make_room(MIDDLE_IDS);
+        for at in 0..count.min(MIDDLE_IDS) {
+            out.put((first[2 + at / 3] >> (at % 3 * BITS as usize)) as u32 & ((1 << BITS) - 1));
+        }
+        true
     }
 
     fn get_long(&mut self, piece: &[u8], out: &mut Vec<u32>) -> bool {
-        if piece.is_empty() || piece.len() > LONGEST {
+        if piece.len() > LONGEST {
             return false;
         }
-        let (words, hash) = key(piece);
+        let (words, hash) = key::<4>(piece);
         let Some([first, second]) = long_lines(&mut self.long, hash) else { return false };
-        if is(first, &words, piece.len()) {
-            put_ids(first, out);
-            return true;
+        let is = |place: &[u64; 8]| place[..4] == words && (place[7] >> 32) as u8 as usize == piece.len();
+        let is_first = is(first);
+        if !is_first && !is(second) {
+            return false;
         }
-        if is(second, &words, piece.len()) {
-            put_ids(second, out);
+        if !is_first {
             std::mem::swap(first, second);
-            return true;
         }
-        false
+        let count = (first[7] >> 40) as usize;
+        out.make_room(MOST_IDS);
+        for at in 0..count.min(MOST_IDS) {
+            out.put((first[4 + at / 2] >> (at % 2 * 32)) as u32);
+        }
+        true
     }
 
     /// Remembers the ids of a piece that is not known, unless it is too long or has too many.
     pub(crate) fn keep(&mut self, piece: &[u8], ids: &[u32]) {
-        if piece.is_empty() || piece.len() > LONGEST || ids.len() > MOST_IDS {
-            return;
-        }
         if let (Some(number), &[id]) = (number(piece), ids)
             && let Some(line) = short_line(&mut self.short, number)
         {
@@ -112,29 +138,47 @@ impl Memo {
             line[at + 4] = (piece.len() as u64) << 32 | u64::from(id);
             return;
         }
-        let (words, hash) = key(piece);
-        let Some([first, second]) = long_lines(&mut self.long, hash) else { return };
-        let place = if first[7] == 0 { first } else { second };
-        let (bytes, places) = place.split_at_mut(WORDS);
-        bytes.copy_from_slice(&words);
-        places.fill(0);
-        for (at, &id) in ids.iter().enumerate() {
-            places[at / 2] |= u64::from(id) << (at % 2 * 32);
+        let (bytes, count) = (piece.len() as u64, ids.len() as u64);
+        match piece.len() {
+            1..=MIDDLE if ids.len() <= MIDDLE_IDS && ids.iter().all(|id| id >> BITS == 0) => {
+                let (words, hash) = key::<2>(piece);
+                let Some([first, second]) = middle_line(&mut self.middle, hash) else { return };
+                let place = if first[3] == 0 { first } else { second };
+                *place = [words[0], words[1], 0, bytes << 42 | count << 50];
+                for (at, &id) in ids.iter().enumerate() {
+                    place[2 + at / 3] |= u64::from(id) << (at % 3 * BITS as usize);
+                }
+            }
+            17..=LONGEST if ids.len() <= MOST_IDS => {
+                let (words, hash) = key::<4>(piece);
+                let Some([first, second]) = long_lines(&mut self.long, hash) else { return };
+                let place = if first[7] == 0 { first } else { second };
+                *place = [words[0], words[1], words[2], words[3], 0, 0, 0, (bytes | count << 8) << 32];
+                for (at, &id) in ids.iter().enumerate() {
+                    place[4 + at / 2] |= u64::from(id) << (at % 2 * 32);
+                }
+            }
+            _ => {}
         }
-        places[3] |= (piece.len() as u64 | (ids.len() as u64) << 8) << 32;
     }
 }
 
 /// The line of a short piece.
 #[inline]
-fn short_line(lines: &mut [u64], number: u64) -> Option<&mut Line> {
-    lines.as_chunks_mut().0.get_mut((mix(number) >> 40) as usize % LINES)
+fn short_line(lines: &mut [u64], number: u64) -> Option<&mut [u64; 8]> {
+    lines.as_chunks_mut().0.get_mut((mix(number) >> 40) as usize % SHORT_LINES)
 }
 
-/// Both places of a piece.
+/// Both places of a middle piece.
 #[inline]
-fn long_lines(lines: &mut [u64], hash: u64) -> Option<&mut [Line; 2]> {
-    lines.as_chunks_mut().0.as_chunks_mut().0.get_mut((hash >> 32) as usize % (LONG_LINES / 2))
+fn middle_line(lines: &mut [u64], hash: u64) -> Option<&mut [[u64; 4]; 2]> {
+    lines.as_chunks_mut().0.as_chunks_mut().0.get_mut((hash >> 40) as usize % MIDDLE_LINES)
+}
+
+/// Both places of a long piece.
+#[inline]
+fn long_lines(lines: &mut [u64], hash: u64) -> Option<&mut [[u64; 8]; 2]> {
+    lines.as_chunks_mut().0.as_chunks_mut().0.get_mut((hash >> 40) as usize % (LONG_LINES / 2))
 }
 
 /// A short piece as a number. Many pieces begin with a mark for a space, which counts as one byte that no text has.
@@ -148,27 +192,10 @@ fn number(piece: &[u8]) -> Option<u64> {
     }
 }
 
-/// Whether a place has this piece.
+/// The bytes of a piece as `N` numbers, followed by zeros, and a hash of them.
 #[inline]
-fn is(place: &Line, words: &Words, length: usize) -> bool {
-    let differ = (place[0] ^ words[0]) | (place[1] ^ words[1]) | (place[2] ^ words[2]) | (place[3] ^ words[3]);
-    differ == 0 && (place[7] >> 32) as u8 as usize == length
-}
-
-/// Appends the ids of a place.
-#[inline]
-fn put_ids(place: &Line, out: &mut Vec<u32>) {
-    let count = (place[7] >> 40) as usize;
-    out.make_room(MOST_IDS);
-    for at in 0..count.min(MOST_IDS) {
-        out.put((place[WORDS + at / 2] >> (at % 2 * 32)) as u32);
-    }
-}
-
-/// The bytes of a piece of at most [`LONGEST`] bytes as numbers, and a hash of them.
-#[inline]
-fn key(piece: &[u8]) -> (Words, u64) {
-    let mut words = [0; WORDS];
+fn key<const N: usize>(piece: &[u8]) -> ([u64; N], u64) {
+    let mut words = [0; N];
     let mut hash = piece.len() as u64;
     for (word, bytes) in words.iter_mut().zip(piece.chunks(8)) {
         *word = head(bytes);
@@ -228,7 +255,7 @@ mod tests {
     fn a_piece_is_remembered() {
         let mut memo = Memo::new();
         for piece in ["a", "\0", "\u{2581}a", "\u{2581}", "abcdefgh", "\u{2581}abcdefghij"] {
-            for ids in [&[5][..], &[1, 2, 3], &[]] {
+            for ids in [&[5][..], &[1, 2, 3, 4, (1 << 21) - 1], &[]] {
                 memo.forget();
                 memo.keep(piece.as_bytes(), ids);
                 let mut out = Vec::new();

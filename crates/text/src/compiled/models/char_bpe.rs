@@ -84,27 +84,19 @@ impl CharBpe {
         !self.whole && self.seams.as_ref().is_some_and(|seams| seams.keep_apart(&self.alphabet, before, after))
     }
 
-    /// Appends the ids of a word, part by part.
-    fn parts(&self, seams: &Seams, word: &str, memo: &mut Memo, out: &mut Vec<u32>) -> Result<(), String> {
-        let mut start = 0;
-        while start < word.len() {
-            let end = seams.next(&self.alphabet, word, start);
-            let part = &word[start..end];
-            let is_word = start == 0 && end == word.len();
-            start = end;
-            let token = self.tokens.get(part.as_bytes());
-            let state = token.and_then(|id| self.states.get(id as usize));
-            match (token, state.map(|state| state.load(Ordering::Relaxed))) {
-                (Some(id), Some(WHOLE)) => out.put(id),
-                (Some(id), Some(UNSEEN)) => {
-                    let first = out.len();
-                    self.merge(part, out)?;
-                    let is_whole = out.get(first..) == Some(&[id]);
-                    state.inspect(|state| state.store(if is_whole { WHOLE } else { PARTS }, Ordering::Relaxed));
-                }
-                _ if is_word => self.merge(part, out)?,
-                _ => memo.get_or(part.as_bytes(), out, |out| self.merge(part, out))?,
+    /// Appends the ids of a part that is not remembered. Most parts are tokens.
+    fn part(&self, part: &str, out: &mut Vec<u32>) -> Result<(), String> {
+        let token = self.tokens.get(part.as_bytes());
+        let state = token.and_then(|id| self.states.get(id as usize));
+        match (token, state.map(|state| state.load(Ordering::Relaxed))) {
+            (Some(id), Some(WHOLE)) => out.put(id),
+            (Some(id), Some(UNSEEN)) => {
+                let first = out.len();
+                self.merge(part, out)?;
+                let is_whole = out.get(first..) == Some(&[id]);
+                state.inspect(|state| state.store(if is_whole { WHOLE } else { PARTS }, Ordering::Relaxed));
             }
+            _ => self.merge(part, out)?,
         }
         Ok(())
     }
@@ -208,15 +200,10 @@ impl Encode for CharBpe {
         };
         let mut start = 0;
         while start < piece.len() {
-            let end = seams.word(&self.alphabet, piece, start);
-            let word = &piece[start..end];
+            let end = seams.next(&self.alphabet, piece, start);
+            let part = &piece[start..end];
+            memo.get_or(part.as_bytes(), out, |out| self.part(part, out))?;
             start = end;
-            if memo.get(word.as_bytes(), out) {
-                continue;
-            }
-            let first = out.len();
-            self.parts(seams, word, memo, out)?;
-            memo.keep(word.as_bytes(), &out[first..]);
         }
         Ok(())
     }

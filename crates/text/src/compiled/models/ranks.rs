@@ -47,11 +47,19 @@ impl Ranks {
             let Some(second) = second.get(prefix..).filter(|second| !first.is_empty() && !second.is_empty()) else {
                 return Err(NotNative::new("model: a merge of an empty token"));
             };
-            spelled.clear();
-            spelled.put_slice(first);
-            spelled.put_slice(second);
-            let merged = tokens.get(&spelled).ok_or_else(|| NotNative::new("model: a merge without its token"))?;
-            it.merged.put(merged);
+            let is_made = |id: &u32| {
+                let token = tokens.token(*id).filter(|token| token.len() == first.len() + second.len());
+                token.is_some_and(|token| token.starts_with(first) && token.ends_with(second))
+            };
+            // Most files have their merges in the order of the tokens that they make, so that nothing is searched for.
+            let last = it.merged.last().copied().unwrap_or(0);
+            let merged = [last, last + 1].into_iter().find(is_made).or_else(|| {
+                spelled.clear();
+                spelled.put_slice(first);
+                spelled.put_slice(second);
+                tokens.get(&spelled)
+            });
+            it.merged.put(merged.ok_or_else(|| NotNative::new("model: a merge without its token"))?);
             let key = key(left, right);
             let mut at = it.home(key);
             while it.slots[at] != EMPTY && it.slots[at] >> RANK_BITS != key {

@@ -8,7 +8,7 @@
 
 use super::alphabet::{Alphabet, NO_TOKEN};
 use crate::compiled::Tokens;
-use tokenbed_memory::{List, filled, with_room};
+use tokenbed_memory::filled;
 
 /// Which characters are never joined.
 pub(crate) struct Seams {
@@ -17,8 +17,9 @@ pub(crate) struct Seams {
     /// Bits of pairs of other characters, by a hash. A bit that is set for another pair means a cut less.
     far: Vec<u64>,
     shift: u32,
-    /// Whether an unknown character may be joined to a known one, or to another unknown one.
-    unknown: (bool, bool),
+    /// Bits of the first classes that are unknown.
+    unknown_near: [u64; ROW],
+    unknown: Unknown,
 }
 
 /// How unknown characters behave.
@@ -34,8 +35,6 @@ pub(crate) struct Unknown {
 const MARK_CLASS: u32 = 128;
 /// The character that stands for a space in most files.
 const MARK: char = '\u{2581}';
-/// The first byte of [`MARK`].
-const FRONT_OF_MARK: u8 = 0xe2;
 const CLASSES: u32 = 129;
 const ROW: usize = 3;
 /// The class of an unknown character other than ASCII. Others have their ids behind the classes.
@@ -67,116 +66,96 @@ impl Seams {
                 far[bit >> 6] |= 1 << (bit & 63);
             }
         }
-        let mut it = Self { near, far, shift, unknown: (unknown.joins_known, unknown.joins_unknown) };
-        it.unknown_near(alphabet);
+        let mut it = Self { near, far, shift, unknown_near: [0; ROW], unknown };
+        it.set_unknown(alphabet);
         it
     }
 
-    /// Sets the bits of ASCII characters that are unknown.
-    fn unknown_near(&mut self, alphabet: &Alphabet) {
-        let is_unknown =
-            |class: u32| alphabet.get(if class == MARK_CLASS { MARK } else { class as u8 as char }) == NO_TOKEN;
-        let mut all: Vec<bool> = with_room(CLASSES as usize);
-        all.put_all((0..CLASSES).map(is_unknown));
+    /// Sets the bits of characters that are their own classes and unknown.
+    fn set_unknown(&mut self, alphabet: &Alphabet) {
+        for class in 0..CLASSES {
+            let c = if class == MARK_CLASS { MARK } else { class as u8 as char };
+            let is_unknown = alphabet.get(c) == NO_TOKEN;
+            self.unknown_near[class as usize >> 6] |= u64::from(is_unknown) << (class & 63);
+        }
+        let is_unknown = |class: usize| self.unknown_near[class >> 6] >> (class & 63) & 1 != 0;
         for (before, row) in self.near.iter_mut().enumerate() {
             for after in 0..CLASSES as usize {
-                let joined = match (all[before], all[after]) {
+                let joined = match (is_unknown(before), is_unknown(after)) {
                     (false, false) => continue,
-                    (true, true) => self.unknown.1,
-                    _ => self.unknown.0,
+                    (true, true) => self.unknown.joins_unknown,
+                    _ => self.unknown.joins_known,
                 };
                 row[after >> 6] |= u64::from(joined) << (after & 63);
             }
         }
     }
 
-    /// The end of the part that begins at `start`: the next place where the text may be cut, or its end.
+    /// The end of the part that begins at `start`: a place where the text may be cut, or its end.
     #[inline]
     pub(crate) fn next(&self, alphabet: &Alphabet, text: &str, start: usize) -> usize {
         let bytes = text.as_bytes();
-        let mut at = start;
-        let mut before = None;
-        while let Some(&byte) = bytes.get(at) {
-            let (class, length) = if byte < 128 {
-                (u32::from(byte), 1)
-            } else if bytes.get(at..at + 3) == Some(&[0xe2, 0x96, 0x81]) {
-                (MARK_CLASS, 3)
-            } else {
-                match text.get(at..).and_then(|rest| rest.chars().next()) {
-                    Some(c) => (class(alphabet, c), c.len_utf8()),
-                    None => return bytes.len(),
-                }
-            };
-            if before.is_some_and(|before| !self.joined(alphabet, before, class)) {
-                return at;
-            }
-            before = Some(class);
-            at += length;
-        }
-        at
-    }
-
-    /// The end of the word that begins at `start`: the next [`MARK`] before which the text may be cut, or its end.
-    #[inline]
-    pub(crate) fn word(&self, alphabet: &Alphabet, text: &str, start: usize) -> usize {
-        let bytes = text.as_bytes();
-        // A mark at the front begins the word.
-        let mut at = start + 1;
+        let Some((mut before, mut at)) = unit(alphabet, text, start) else { return bytes.len() };
         loop {
-            let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr(FRONT_OF_MARK, rest)) else {
-                return bytes.len();
-            };
-            at += found;
-            if self.is_cut(alphabet, text, at) {
+            // Words are not cut between small letters, where it is hardly ever possible.
+            if is_small(before) {
+                let letters = bytes.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_lowercase());
+                at += letters.count();
+                before = u32::from(bytes[at - 1]);
+            }
+            let Some((class, end)) = unit(alphabet, text, at) else { return bytes.len() };
+            if !self.joined(before, class) {
                 return at;
             }
-            at += 1;
+            (before, at) = (class, end);
         }
     }
 
-    /// Whether there is a mark at `at` before which the text may be cut.
     #[inline]
-    fn is_cut(&self, alphabet: &Alphabet, text: &str, at: usize) -> bool {
-        let (before, after) = text.as_bytes().split_at(at);
-        if !after.starts_with(MARK.encode_utf8(&mut [0; 4]).as_bytes()) {
-            return false;
-        }
-        let before = match before.last() {
-            Some(&byte) if byte < 128 => u32::from(byte),
-            _ => match text.get(..at).and_then(|text| text.chars().next_back()) {
-                Some(c) => class(alphabet, c),
-                None => return false,
-            },
-        };
-        !self.joined(alphabet, before, MARK_CLASS)
-    }
-
-    #[inline]
-    fn joined(&self, alphabet: &Alphabet, before: u32, after: u32) -> bool {
+    fn joined(&self, before: u32, after: u32) -> bool {
         if after < CLASSES
             && let Some(row) = self.near.get(before as usize)
         {
             return row[after as usize >> 6] >> (after & 63) & 1 != 0;
         }
         // A class that is a character may be unknown, too.
-        let is_unknown = |class: u32| match class {
-            UNKNOWN => true,
-            MARK_CLASS => alphabet.get(MARK) == NO_TOKEN,
-            0..MARK_CLASS => alphabet.get(class as u8 as char) == NO_TOKEN,
-            _ => false,
+        let is_unknown = |class: u32| match self.unknown_near.get(class as usize >> 6) {
+            Some(bits) => bits >> (class & 63) & 1 != 0,
+            None => class == UNKNOWN,
         };
         match (is_unknown(before), is_unknown(after)) {
-            (false, false) => {}
-            (true, true) => return self.unknown.1,
-            _ => return self.unknown.0,
+            (false, false) => {
+                let bit = spot(before, after, self.shift);
+                self.far[bit >> 6] >> (bit & 63) & 1 != 0
+            }
+            (true, true) => self.unknown.joins_unknown,
+            _ => self.unknown.joins_known,
         }
-        let bit = spot(before, after, self.shift);
-        self.far[bit >> 6] >> (bit & 63) & 1 != 0
     }
 
     /// Whether no token crosses the place between two characters.
     pub(crate) fn keep_apart(&self, alphabet: &Alphabet, before: char, after: char) -> bool {
-        !self.joined(alphabet, class(alphabet, before), class(alphabet, after))
+        !self.joined(class(alphabet, before), class(alphabet, after))
+    }
+}
+
+/// Whether a class is a small letter.
+#[inline]
+fn is_small(class: u32) -> bool {
+    class.wrapping_sub(u32::from(b'a')) < 26
+}
+
+/// The class of the character at `at`, and where it ends.
+#[inline]
+fn unit(alphabet: &Alphabet, text: &str, at: usize) -> Option<(u32, usize)> {
+    match *text.as_bytes().get(at..)? {
+        [] => None,
+        [byte @ 0..128, ..] => Some((u32::from(byte), at + 1)),
+        [0xe2, 0x96, 0x81, ..] => Some((MARK_CLASS, at + 3)),
+        _ => {
+            let c = text.get(at..)?.chars().next()?;
+            Some((class(alphabet, c), at + c.len_utf8()))
+        }
     }
 }
 

@@ -162,7 +162,8 @@ fn characters_alone_doubled_and_between_letters() {
     // Of the large blocks of characters that are alike, a few.
     let are_alike = |code: u32| matches!(code, 0x3400..0xa000 | 0xac00..0xd800 | 0xe000..0xf900 | 0x1_2000..0x1_a000);
     let codes = (0..0x2_0000u32).filter(|&code| code % 37 == 0 || !are_alike(code));
-    let chars: Vec<char> = codes.chain(0x2_f7f0..0x2_fa30).chain(0xe_0000..0xe_0200).filter_map(char::from_u32).collect();
+    let chars: Vec<char> =
+        codes.chain(0x2_f7f0..0x2_fa30).chain(0xe_0000..0xe_0200).filter_map(char::from_u32).collect();
     for part in kinds() {
         let mut pair = Pair::new(&part);
         for chunk in chars.chunks(64) {

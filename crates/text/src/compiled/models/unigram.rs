@@ -8,7 +8,7 @@ use super::prefixes::Prefixes;
 use super::{Encode, Settings};
 use crate::compiled::{Memo, NotNative, Tokens};
 use crate::file::check::MOST_NESTED_BYTES;
-use tokenbed_memory::{List, filled};
+use tokenbed_memory::{List, filled, lossy};
 
 /// A Unigram model.
 pub(crate) struct Unigram {
@@ -201,7 +201,7 @@ impl Encode for Unigram {
     }
 
     fn token(&self, id: u32) -> Option<Cow<'_, str>> {
-        self.tokens.token(id).map(String::from_utf8_lossy)
+        self.tokens.token(id).map(lossy)
     }
 
     fn id_of(&self, token: &str) -> Option<u32> {

@@ -211,8 +211,8 @@ impl ByCharacter {
             }
             at = end;
         }
-        let has_capitals = || self.lowers_ascii && bytes.iter().any(u8::is_ascii_uppercase);
-        if !(flow.changed || has_capitals()) {
+        let lowers = self.lowers_ascii && bytes.iter().any(u8::is_ascii_uppercase);
+        if !flow.changed && !lowers {
             return false;
         }
         flow.flush(text.len());

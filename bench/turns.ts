@@ -35,6 +35,25 @@ export function local(name: string, run: () => unknown, before: () => void = () 
   return { name, turn }
 }
 
+/**
+ * The same in processor time of this process, all threads together. For work on one thread it is the time that an idle
+ * machine would take, whatever else runs on this one.
+ */
+export function busy(name: string, run: () => unknown, before: () => void = () => {}): Player {
+  const turn = (milliseconds: number) => {
+    before()
+    const [start, used] = [performance.now(), process.cpuUsage()]
+    let calls = 0
+    do {
+      run()
+      calls++
+    } while (performance.now() - start < milliseconds)
+    const { user, system } = process.cpuUsage(used)
+    return Promise.resolve({ us: (user + system) / calls, faults: 0 })
+  }
+  return { name, turn }
+}
+
 /** The same for an asynchronous function. */
 export function later(name: string, run: () => Promise<unknown>): Player {
   const turn = async (milliseconds: number) => {

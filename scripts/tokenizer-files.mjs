@@ -132,5 +132,6 @@ await runIfMain(import.meta, () => {
   const isBuilt = existsSync(join(folder, 'mistral_nemo.json'))
   if (!isShort && missing === 0 && !isBuilt) build()
   if (options.includes('--goldens')) makeGoldens(names)
-  if (options.includes('--compare')) process.exitCode = spawnSync(process.execPath, [program, 'compare', ...names], { stdio: 'inherit' }).status
+  if (options.includes('--compare'))
+    process.exitCode = spawnSync(process.execPath, [program, 'compare', ...names], { stdio: 'inherit' }).status
 })

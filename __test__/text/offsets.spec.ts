@@ -117,8 +117,3 @@ test('it takes the options of encode, and fails as encode does', (t) => {
   const empty = tokenizer.encodeOffsets('')
   t.deepEqual([empty.ids.length, empty.starts.length, empty.ends.length], [0, 0, 0])
 })
-
-test('an encoding is encoded by the engine of the package', (t) => {
-  const tokenizer = Tokenizer.load('gpt2')
-  t.deepEqual([tokenizer.engine, tokenizer.engineReason], ['native', null])
-})

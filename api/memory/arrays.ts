@@ -26,3 +26,13 @@ export function allocating<T>(bytes: number, make: () => T): T {
 export function zeroed<A>(kind: Kind<A>, length: number): A {
   return allocating(length * (kind.BYTES_PER_ELEMENT ?? 1), () => new kind(length))
 }
+
+/**
+ * A uint32 array whose elements are unspecified; the caller writes all of them. Zeros would take V8 half a millisecond
+ * for a megabyte, at once.
+ */
+export function unwritten(length: number): Uint32Array {
+  const bytes = length * Uint32Array.BYTES_PER_ELEMENT
+  const { buffer, byteOffset } = allocating(bytes, () => Buffer.allocUnsafeSlow(bytes))
+  return new Uint32Array(buffer, byteOffset, length)
+}

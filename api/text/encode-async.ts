@@ -7,7 +7,7 @@ import type { DType } from '../base/dtype.js'
 import { sizeOf } from '../base/shape.js'
 import { checkText } from '../base/validate.js'
 import { ended } from '../layers/async.js'
-import { zeroed } from '../memory/arrays.js'
+import { unwritten } from '../memory/arrays.js'
 import { untrack } from '../memory/scope.js'
 import { notAwaitedAtExit } from '../native/leaving.js'
 import { binary, call, check, failureOf, native, type Handle, type Operand } from '../native/native.js'
@@ -63,8 +63,8 @@ class Turns {
 export async function encodedBatch(encoding: Encoding): Promise<{ ids: Uint32Array; offsets: Uint32Array }> {
   const turns = new Turns(encoding.signal, encoding.where)
   const [forOffsets, forIds] = await results(encoding, null, turns)
-  const offsets = await copied(forOffsets, zeroed(Uint32Array, encoding.texts.length + 1), turns)
-  const ids = await copied(forIds, zeroed(Uint32Array, offsets[encoding.texts.length]), turns)
+  const offsets = await copied(forOffsets, unwritten(encoding.texts.length + 1), turns)
+  const ids = await copied(forIds, unwritten(offsets[encoding.texts.length]), turns)
   return { ids, offsets }
 }
 
@@ -73,7 +73,7 @@ export async function encodedRows(encoding: Encoding, filler: Filler): Promise<P
   const turns = new Turns(encoding.signal, encoding.where)
   const count = encoding.texts.length
   const [forNumbers, forIds, forMask] = await results(encoding, filler, turns)
-  const numbers = await copied(forNumbers, zeroed(Uint32Array, count + 1), turns)
+  const numbers = await copied(forNumbers, unwritten(count + 1), turns)
   const shape = [count, numbers[count]]
   const ids = await tensor(forIds, 'int32', shape, turns)
   try {
@@ -136,11 +136,7 @@ const isHigh = (unit: number) => unit >= 0xd800 && unit < 0xdc00
 const isLow = (unit: number) => unit >= 0xdc00 && unit < 0xe000
 
 /** Copies a result into V8's memory, and frees it. */
-async function copied<T extends Operand & { readonly length: number; readonly BYTES_PER_ELEMENT: number }>(
-  handle: Handle,
-  to: T,
-  turns: Turns,
-): Promise<T> {
+async function copied(handle: Handle, to: Uint32Array, turns: Turns): Promise<Uint32Array> {
   await copy(handle, to, to.length, to.BYTES_PER_ELEMENT, turns)
   return to
 }

@@ -18,21 +18,21 @@ def resident():
 
 
 def load(path):
-    before, start = resident(), time.perf_counter()
+    before, start = resident(), time.process_time()
     tokenizer = tokenizers.Tokenizer.from_file(path)
     tokenizer.encode("The first words, and 12345 more.")
-    milliseconds = (time.perf_counter() - start) * 1e3
+    milliseconds = (time.process_time() - start) * 1e3
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer, {"milliseconds": milliseconds, "bytes": resident() - before}
 
 
 def turn(job, milliseconds):
-    calls, start = 0, time.perf_counter()
+    calls, start, used = 0, time.perf_counter(), time.process_time()
     while calls == 0 or (time.perf_counter() - start) * 1e3 < milliseconds:
         job()
         calls += 1
-    return {"us": (time.perf_counter() - start) * 1e6 / calls, "faults": 0}
+    return {"us": (time.process_time() - used) * 1e6 / calls, "faults": 0}
 
 
 def digest(tokenizer, texts):

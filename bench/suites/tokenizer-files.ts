@@ -11,7 +11,7 @@ import { digestOf, huggingFace, pythonTokenizers, rustPeer, type HuggingFace } f
 import type { TurnProcess } from '../peers/turn-process.js'
 import { ROOT, type Report } from '../report.js'
 import { documents, megabytes } from '../texts.js'
-import { local, rounds, type Player } from '../turns.js'
+import { busy, local, rounds, type Player } from '../turns.js'
 
 const FOLDER = join(ROOT, 'target', 'tokenizer-files')
 const pathOf = (name: string) => join(FOLDER, `${name}.json`)
@@ -102,15 +102,24 @@ export async function tokenizerFiles(report: Report): Promise<void> {
     writeFileSync(path, JSON.stringify(texts))
     for (const peer of [python, crate, model2vec]) await peer?.ask({ do: 'texts', path })
     report.paragraph(
-      `tokenbed ${capabilities().version}, ${versions.join(', ')}. One thread each, batches of the same texts, medians of ` +
-        `${ROUNDS} interleaved rounds. All have seen the texts before, so that their caches of pieces are full. ` +
-        'In brackets, how many times as fast tokenbed is. Two threads: tokenbed with two over tokenbed with one.',
+      `tokenbed ${capabilities().version}, ${versions.join(', ')}. One thread each, batches of the same texts, ` +
+        `processor time, medians of ${ROUNDS} interleaved rounds. All have seen the texts before, so that their caches of pieces are full. ` +
+        'In brackets, how many times as fast tokenbed is. Two threads: how many times as fast tokenbed is with two, by the clock.',
     )
     for (const kind of KINDS) {
-      report.section(`${kind}: ${texts[kind].length} texts, ${megabytes(texts[kind]).toFixed(2)} MB; megabytes a second`)
+      report.section(
+        `${kind}: ${texts[kind].length} texts, ${megabytes(texts[kind]).toFixed(2)} MB; megabytes a second`,
+      )
       const rows: string[][] = []
       for (const name of names) rows.push(await compare(name, kind, texts[kind], peers))
-      const titles = ['tokenbed', "Python's tokenizers", 'the crate', 'npm @huggingface/tokenizers', 'two threads', 'ids']
+      const titles = [
+        'tokenbed',
+        "Python's tokenizers",
+        'the crate',
+        'npm @huggingface/tokenizers',
+        'two threads',
+        'ids',
+      ]
       report.table(['', 'engine', ...titles], rows)
     }
     await short(report, names, texts.short, peers)
@@ -134,37 +143,56 @@ const ratio = (ours: number, us: number | undefined) => (us === undefined ? '' :
 
 async function compare(name: string, kind: string, texts: string[], peers: Peers): Promise<string[]> {
   const tokenizer = Tokenizer.fromFile(pathOf(name))
-  const one = local('1', () => tokenizer.encodeBatch(texts, PLAIN), () => setNumThreads(1))
-  const two = local('2', () => tokenizer.encodeBatch(texts, PLAIN), () => setNumThreads(2))
-  const players = [one, two]
-  players.push(...(await player('python', peers.python, name, kind)), ...(await player('crate', peers.crate, name, kind)))
+  const run = () => tokenizer.encodeBatch(texts, PLAIN)
+  const players = [busy('tokenbed', run, () => setNumThreads(1))]
+  // Threads together are measured by the clock.
+  for (const threads of [1, 2]) players.push(local(`${threads}`, run, () => setNumThreads(threads)))
+  players.push(
+    ...(await player('python', peers.python, name, kind)),
+    ...(await player('crate', peers.crate, name, kind)),
+  )
   const npm = peers.npm?.open(pathOf(name))
-  if (npm) players.push(local('npm', () => texts.forEach((text) => npm.encode(text))))
+  if (npm) players.push(busy('npm', () => texts.forEach((text) => npm.encode(text))))
   const us = await rounds(players, ROUNDS, TURN)
   setNumThreads(availableParallelism())
-  const ours = us.get('1')!.us
+  const ours = us.get('tokenbed')!.us
   const size = megabytes(texts)
   const speed = (who: string) => {
     const turn = us.get(who)
-    return turn ? `${(size / (turn.us / 1e6)).toFixed(1)}${who === '1' ? '' : ratio(ours, turn.us)}` : ''
+    return turn ? `${(size / (turn.us / 1e6)).toFixed(1)}${who === 'tokenbed' ? '' : ratio(ours, turn.us)}` : ''
   }
   const rows = texts.map((text) => tokenizer.encode(text, PLAIN))
   const digest = digestOf(rows)
   const same = peers.python && (await peers.python.ask({ do: 'digest', job: kind })).digest === digest
   const others = npm ? texts.filter((text, i) => String(npm.encode(text)) !== String(rows[i])).length : 0
-  const ids = [same === null ? '' : same ? "Python's" : "NOT Python's", others > 0 ? `npm's differ in ${others} texts` : '']
-  const scaling = `${(ours / us.get('2')!.us).toFixed(2)}x`
-  return [name, tokenizer.engine, speed('1'), speed('python'), speed('crate'), speed('npm'), scaling, ids.filter(Boolean).join('; ')]
+  const ids = [
+    same === null ? '' : same ? "Python's" : "NOT Python's",
+    others > 0 ? `npm's differ in ${others} texts` : '',
+  ]
+  const scaling = `${(us.get('1')!.us / us.get('2')!.us).toFixed(2)}x`
+  return [
+    name,
+    tokenizer.engine,
+    speed('tokenbed'),
+    speed('python'),
+    speed('crate'),
+    speed('npm'),
+    scaling,
+    ids.filter(Boolean).join('; '),
+  ]
 }
 
 /** Texts of 60 characters one at a time: microseconds of a call. */
 async function short(report: Report, names: string[], texts: string[], peers: Peers): Promise<void> {
-  report.section('Texts of 60 characters, one a call; microseconds of a call')
+  report.section('Texts of 60 characters, one a call; microseconds of processor time')
   const rows: string[][] = []
   for (const name of names) {
     const tokenizer = Tokenizer.fromFile(pathOf(name))
-    const players = [local('tokenbed', () => texts.forEach((text) => tokenizer.encode(text, PLAIN)))]
-    players.push(...(await player('python', peers.python, name, 'short')), ...(await player('crate', peers.crate, name, 'short')))
+    const players = [busy('tokenbed', () => texts.forEach((text) => tokenizer.encode(text, PLAIN)))]
+    players.push(
+      ...(await player('python', peers.python, name, 'short')),
+      ...(await player('crate', peers.crate, name, 'short')),
+    )
     const us = await rounds(players, 2 * ROUNDS, TURN)
     const ours = us.get('tokenbed')!.us
     const cell = (who: string) => (us.has(who) ? (us.get(who)!.us / texts.length).toFixed(2) : '')
@@ -186,7 +214,13 @@ async function pieces(report: Report, names: string[], texts: string[], peers: P
   const rows: string[][] = []
   for (const name of names.filter((name) => OF_MODEL2VEC.includes(name))) {
     const tokenizer = Tokenizer.fromFile(pathOf(name))
-    const players = [local('tokenbed', () => tokenizer.encodeBatch(texts, PLAIN), () => setNumThreads(1))]
+    const players = [
+      busy(
+        'tokenbed',
+        () => tokenizer.encodeBatch(texts, PLAIN),
+        () => setNumThreads(1),
+      ),
+    ]
     players.push(...(await player('model2vec', peers.model2vec, name, 'pieces')))
     const us = await rounds(players, 2 * ROUNDS + 1, TURN)
     setNumThreads(availableParallelism())
@@ -201,14 +235,16 @@ async function pieces(report: Report, names: string[], texts: string[], peers: P
 function content(path: string): number {
   const { model } = JSON.parse(readFileSync(path, 'utf8'))
   const size = (text: string) => Buffer.byteLength(text)
-  const tokens: string[] = Array.isArray(model.vocab) ? model.vocab.map(([token]: [string]) => token) : Object.keys(model.vocab)
+  const tokens: string[] = Array.isArray(model.vocab)
+    ? model.vocab.map(([token]: [string]) => token)
+    : Object.keys(model.vocab)
   const merges: (string | [string, string])[] = model.merges ?? []
   const ofMerges = merges.reduce((sum, merge) => sum + size(typeof merge === 'string' ? merge : merge.join(' ')), 0)
   return tokens.reduce((sum, token) => sum + size(token), ofMerges)
 }
 
 async function loading(report: Report, names: string[], peers: Peers): Promise<void> {
-  report.section('Loading: milliseconds, and megabytes of memory that stay')
+  report.section('Loading: milliseconds of processor time, and megabytes of memory that stay')
   report.paragraph(
     'Medians of 5 fresh processes of tokenbed, and of one that loads it 5 times for the others. `peak` is the most that a process ' +
       'held while it loaded, above what it held before; `content` the bytes of tokens and merges as text.',

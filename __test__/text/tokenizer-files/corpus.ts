@@ -71,13 +71,67 @@ const EMOJI = [
   ...['🏻', '😀', '🫠', '㊗️', '©️', '™', '🀄', '⌚', 'a', ' ', '\n'],
 ]
 const CONTROLS = [
-  ...['\0', '\0\0', '\r\n', '\r\n\r\n', '\r', '\n', '\t', '\v', '\f', '\x1b[0m', '\x7f', '\x85', '\xa0', '\xad', ' ', '  ', '   '],
-  ...['\u200b', '\u200e', '\u2028', '\u2029', '\u3000', '\ufeff', '\ufffd', '\ufffe', 'a', 'Word', 'two words', '12', '.', '!?'],
+  ...[
+    '\0',
+    '\0\0',
+    '\r\n',
+    '\r\n\r\n',
+    '\r',
+    '\n',
+    '\t',
+    '\v',
+    '\f',
+    '\x1b[0m',
+    '\x7f',
+    '\x85',
+    '\xa0',
+    '\xad',
+    ' ',
+    '  ',
+    '   ',
+  ],
+  ...[
+    '\u200b',
+    '\u200e',
+    '\u2028',
+    '\u2029',
+    '\u3000',
+    '\ufeff',
+    '\ufffd',
+    '\ufffe',
+    'a',
+    'Word',
+    'two words',
+    '12',
+    '.',
+    '!?',
+  ],
 ]
-const SURROGATES = ['\ud800', '\udbff', '\udc00', '\udfff', '\ud83d', '\ude00', '\ud83d\ude00', 'a', ' ', 'é', '\n', '字']
+const SURROGATES = [
+  '\ud800',
+  '\udbff',
+  '\udc00',
+  '\udfff',
+  '\ud83d',
+  '\ude00',
+  '\ud83d\ude00',
+  'a',
+  ' ',
+  'é',
+  '\n',
+  '字',
+]
 const jamo = (draw: Draw) => {
   const [lead, vowel, tail] = [0x1100 + draw(30), 0x1161 + draw(30), 0x11a7 + draw(30)]
-  const of = [[lead], [lead, vowel], [lead, vowel, tail], [vowel], [tail], [0xac00 + draw(11172)], [0xac00 + 28 * draw(399), tail]]
+  const of = [
+    [lead],
+    [lead, vowel],
+    [lead, vowel, tail],
+    [vowel],
+    [tail],
+    [0xac00 + draw(11172)],
+    [0xac00 + 28 * draw(399), tail],
+  ]
   return String.fromCharCode(...pick(draw, of))
 }
 
@@ -93,7 +147,12 @@ function* drawn(name: string, seed: number, units: number, part: (draw: Draw) =>
 
 function* made(): Generator<Block> {
   yield* drawn('emoji sequences', 1, 2e5, (draw) => pick(draw, EMOJI))
-  yield* drawn('combining marks', 2, 2e5, (draw) => pick(draw, draw(3) === 0 ? LETTERS : MARKS) + (draw(9) === 0 ? ' ' : ''))
+  yield* drawn(
+    'combining marks',
+    2,
+    2e5,
+    (draw) => pick(draw, draw(3) === 0 ? LETTERS : MARKS) + (draw(9) === 0 ? ' ' : ''),
+  )
   yield* drawn('Hangul jamo', 3, 2e5, (draw) => jamo(draw) + (draw(9) === 0 ? ' ' : ''))
   yield* drawn('control characters', 4, 2e5, (draw) => pick(draw, CONTROLS))
   yield* drawn('lone surrogates', 5, 1e5, (draw) => pick(draw, SURROGATES))
@@ -135,7 +194,9 @@ function* letters(): Generator<Block> {
   for (const [name, words, around] of AROUND) {
     for (let at = 0; at < all.length; at += 4096) {
       const some = all.slice(at, at + 4096).map(around)
-      const texts = Array.from({ length: Math.ceil(some.length / words) }, (_, i) => some.slice(i * words, (i + 1) * words))
+      const texts = Array.from({ length: Math.ceil(some.length / words) }, (_, i) =>
+        some.slice(i * words, (i + 1) * words),
+      )
       yield { part: name, texts: texts.map((text) => text.join(' ')) }
     }
   }
@@ -184,7 +245,16 @@ export function withAddedTokens(added: readonly AddedToken[]): Block[] {
   const beside = ['', '', ' ', '  ', '\n', 'a', 'Word', '.', '\u0301', '字', '_', '7', '<', '>', '|', '\u2581', '\0']
   const part = () => {
     const name = names.length > 0 ? pick(draw, names) : ''
-    const forms = [name, name, name, name + name, name.slice(1), name.slice(0, -1), name.toUpperCase(), name.toLowerCase()]
+    const forms = [
+      name,
+      name,
+      name,
+      name + name,
+      name.slice(1),
+      name.slice(0, -1),
+      name.toUpperCase(),
+      name.toLowerCase(),
+    ]
     return pick(draw, beside) + pick(draw, forms) + pick(draw, beside)
   }
   const texts = Array.from({ length: 2000 }, () => Array.from({ length: 1 + draw(5) }, part).join(''))

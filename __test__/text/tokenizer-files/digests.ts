@@ -34,8 +34,11 @@ export const NAMES = Object.keys(golden.files)
 /** Whether the file is there; an error if it is another one than that of the goldens. */
 export function isFetched(name: string): boolean {
   if (!existsSync(pathOf(name))) return false
-  const hash = createHash('sha256').update(readFileSync(pathOf(name))).digest('hex')
-  if (hash !== golden.files[name].sha256) throw new Error(`${pathOf(name)} is not the file that the goldens were made with`)
+  const hash = createHash('sha256')
+    .update(readFileSync(pathOf(name)))
+    .digest('hex')
+  if (hash !== golden.files[name].sha256)
+    throw new Error(`${pathOf(name)} is not the file that the goldens were made with`)
   return true
 }
 

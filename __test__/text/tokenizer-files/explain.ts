@@ -44,7 +44,12 @@ function shorter(text: string): string[] {
   const all: string[] = []
   for (let size = letters.length >> 1; size > 0; size >>= 1) {
     for (let at = 0; at < letters.length; at += size) {
-      all.push(letters.slice(0, at).concat(letters.slice(at + size)).join(''))
+      all.push(
+        letters
+          .slice(0, at)
+          .concat(letters.slice(at + size))
+          .join(''),
+      )
     }
     if (all.length > 400) break
   }
@@ -58,7 +63,10 @@ export function* explain(name: string, texts: string[], offsets: boolean, most: 
   const wanted = texts.map((text) => Buffer.from(text).toString())
   const theirs = byLibrary(name, wanted)
   const differing = wanted.filter((text, i) => differs(tokenizer, text, theirs[i], offsets))
-  for (let [text] of differing.sort((a, b) => a.length - b.length).map((one) => [one]).slice(0, most)) {
+  for (let [text] of differing
+    .sort((a, b) => a.length - b.length)
+    .map((one) => [one])
+    .slice(0, most)) {
     for (;;) {
       const tried = shorter(text)
       const results = byLibrary(name, tried)

@@ -154,7 +154,7 @@ impl Tokenizer {
         }
     }
 
-    /// The part of the file that only the library's crate knows, such as `normalizer: Nmt`; `None` if the engine is
+    /// The part of the file that only the library's crate knows, such as `model: dropout`; `None` if the engine is
     /// native.
     pub fn engine_reason(&self) -> Option<&str> {
         match self.kind() {

@@ -14,7 +14,7 @@ use super::{Aligned, Memo, NotNative};
 use crate::file::Limits;
 use crate::file::limits::Budget;
 use crate::file::oniguruma::Spent;
-use crate::offsets::{self, Place, Spaces};
+use crate::offsets::{self, Found, Place};
 use tokenbed_memory::{Gather, List, owned};
 
 /// A file whose parts are all known.
@@ -91,14 +91,6 @@ impl Compiled {
         self.added.id_of(token).or_else(|| self.model.encoder().id_of(token))
     }
 
-    /// The spaces that a token begins and ends with. An added token has those of the text that it stands for.
-    pub(crate) fn spaces(&self, id: u32, text: &str, place: Place) -> Spaces {
-        match self.added.token(id) {
-            Some(_) => offsets::spaces(text.get(place.0 as usize..place.1 as usize).unwrap_or_default()),
-            None => self.model.encoder().token(id).map_or((0, 0), |token| offsets::spaces(&token)),
-        }
-    }
-
     /// Appends the ids of a text. After a fault `out` may have some of them.
     pub(crate) fn encode(
         &self,
@@ -132,7 +124,13 @@ impl Compiled {
             let section = self.section(work, part.start, made);
             let normal = self.normal.run(raw, room, section).map_err(|reason| Fault::Part("normalizer", reason))?;
             made += normal.len();
-            let is_front = part.start == 0 && !work.goes_on && self.is_front(raw, normal, section, aligned)?;
+            let is_front = part.start == 0 && !work.goes_on;
+            let depends = is_front && self.cuts.depend_on_front() && !std::ptr::eq(raw, normal);
+            if depends {
+                // The normalizer may have removed or added characters at the front, so that the places decide.
+                *aligned = Aligned::of(raw, 0);
+                self.normal.run_aligned(aligned, section).map_err(|reason| Fault::Part("normalizer", reason))?;
+            }
             self.added.normalized().find(normal, work.spared, inner);
             for part in inner.iter() {
                 if let Some(id) = part.id {
@@ -140,7 +138,8 @@ impl Compiled {
                     continue;
                 }
                 let normal = normal.get(part.start..part.end).unwrap_or_default();
-                self.cut(normal, is_front && part.start == 0, None, work.budget, pieces)?;
+                let places = if depends { aligned.places.get(part.start..part.end) } else { None };
+                self.cut(normal, is_front && part.start == 0, places, work.budget, pieces)?;
                 encode_pieces(model, pieces.text(normal), &pieces.list, memo, out)?;
             }
         }
@@ -169,54 +168,37 @@ impl Compiled {
         done.map_err(|reason| Fault::Part("pre_tokenizer", reason))
     }
 
-    /// Whether the first character of the first section of a text is made of the first one of the text. The normalizer
-    /// may have removed characters there.
-    fn is_front(&self, raw: &str, normal: &str, section: Section<'_>, aligned: &mut Aligned) -> Result<bool, Fault> {
-        let is_same = std::ptr::eq(raw, normal);
-        if is_same || !self.cuts.depend_on_front() {
-            return Ok(true);
-        }
-        *aligned = Aligned::of(raw, 0);
-        self.normal.run_aligned(aligned, section).map_err(|reason| Fault::Part("normalizer", reason))?;
-        Ok(aligned.places.first().is_none_or(|place| place.0 == 0))
-    }
-
-    /// Appends the ids of a text, and the place of each token: the bytes of the text that the library's offsets give
-    /// before its post-processor changes them.
+    /// The ids of a text, and the place of each token: the bytes of the text that the library's offsets give before its
+    /// post-processor changes them. The spaces of tokens are found if they are wanted.
     pub(crate) fn encode_places(
         &self,
         text: &str,
         spared: &dyn Fn(u32) -> bool,
-        out: &mut Vec<u32>,
-        places: &mut Vec<Place>,
-    ) -> Result<(), Fault> {
+        wants_spaces: bool,
+    ) -> Result<Found, Fault> {
         let budget = self.limits.budget(text.len());
         let work = Work { text, spared, goes_on: false, budget: &budget };
-        let (start, first) = (out.len(), places.len());
-        let done = Desk::with(self.number, |desk| self.run_places(work, desk, out, places));
-        done.inspect_err(|_| {
-            out.truncate(start);
-            places.truncate(first);
-        })
+        let mut found = Found::default();
+        Desk::with(self.number, |desk| self.run_places(work, desk, wants_spaces, &mut found)).map(|()| found)
     }
 
-    fn run_places(
-        &self,
-        work: Work<'_>,
-        desk: &mut Desk,
-        out: &mut Vec<u32>,
-        places: &mut Vec<Place>,
-    ) -> Result<(), Fault> {
+    fn run_places(&self, work: Work<'_>, desk: &mut Desk, wants_spaces: bool, found: &mut Found) -> Result<(), Fault> {
         let Desk { parts, inner, pieces, aligned, .. } = desk;
         self.added.plain().find(work.text, work.spared, parts);
+        let added = |found: &mut Found, id, place, text: &str| {
+            found.ids.put(id);
+            found.places.put(place);
+            if wants_spaces {
+                found.spaces.put(offsets::spaces(text));
+            }
+        };
         let mut made = 0;
         for part in parts.iter() {
+            let raw = work.text.get(part.start..part.end).unwrap_or_default();
             if let Some(id) = part.id {
-                out.put(id);
-                places.put((part.start as u32, part.end as u32));
+                added(found, id, (part.start as u32, part.end as u32), raw);
                 continue;
             }
-            let raw = work.text.get(part.start..part.end).unwrap_or_default();
             let section = self.section(work, part.start, made);
             *aligned = Aligned::of(raw, part.start as u32);
             self.normal.run_aligned(aligned, section).map_err(|reason| Fault::Part("normalizer", reason))?;
@@ -224,33 +206,54 @@ impl Compiled {
             self.added.normalized().find(&aligned.text, work.spared, inner);
             for &Part { id, start, end } in inner.iter() {
                 let of = aligned.places.get(start..end).unwrap_or_default();
+                let normal = aligned.text.get(start..end).unwrap_or_default();
                 if let Some(id) = id {
-                    out.put(id);
-                    places.put_all(of.first().zip(of.last()).map(|(first, last)| (first.0, last.1)));
+                    let place = of.first().zip(of.last()).map(|(first, last)| (first.0, last.1));
+                    added(found, id, place.unwrap_or_default(), normal);
                     continue;
                 }
-                let normal = aligned.text.get(start..end).unwrap_or_default();
                 self.cut(normal, false, Some(of), work.budget, pieces)?;
                 let text = pieces.text(normal);
                 for &(from, to) in &pieces.list {
-                    let first = places.len();
                     let piece = text.get(from as usize..to as usize).unwrap_or_default();
-                    self.model.encoder().encode_places(piece, out, places).map_err(Fault::Text)?;
                     let of = pieces.places().get(from as usize..to as usize).unwrap_or_default();
-                    places[first..].iter_mut().for_each(|place| *place = in_text(of, *place));
+                    self.piece(piece, of, wants_spaces, found)?;
                 }
             }
         }
         Ok(())
     }
+
+    /// Appends the tokens of a piece, whose bytes have the places `of` in the text.
+    fn piece(&self, piece: &str, of: &[Place], wants_spaces: bool, found: &mut Found) -> Result<(), Fault> {
+        let Found { ids, places, spaces } = found;
+        let first = places.len();
+        self.model.encoder().encode_places(piece, ids, places).map_err(Fault::Text)?;
+        if wants_spaces {
+            let unknown = self.model.spelled_as_the_text();
+            let tokens = ids[first..].iter().zip(&places[first..]);
+            spaces.put_all(tokens.map(|(&id, &(start, end))| match self.model.encoder().token(id) {
+                _ if Some(id) == unknown => {
+                    offsets::spaces(piece.get(start as usize..end as usize).unwrap_or_default())
+                }
+                Some(token) => offsets::spaces(&token),
+                None => (0, 0),
+            }));
+        }
+        places[first..].iter_mut().for_each(|place| *place = in_text(of, *place));
+        Ok(())
+    }
 }
 
-/// The place in the text of a place in a piece, whose bytes have the places `of`.
+/// The place in the text of a place in a piece, whose bytes have the places `of`. The library leaves a place outside of
+/// the piece as it is, and does not count the piece's own place in it.
 fn in_text(of: &[Place], (start, end): Place) -> Place {
     let shift = of.first().map_or(0, |place| place.0);
+    if start == end {
+        return (shift + start, shift + end);
+    }
     let made_of = of.get(start as usize..end as usize).unwrap_or_default();
-    // The library leaves empty places as they are.
-    made_of.first().zip(made_of.last()).map_or((shift + start, shift + end), |(first, last)| (first.0, last.1))
+    made_of.first().zip(made_of.last()).map_or((start, end), |(first, last)| (first.0, last.1))
 }
 
 /// Appends the ids of pieces.

@@ -4,8 +4,6 @@
 //! (`models`) and its added tokens (`added`) are each compiled into a form that works on bytes and tables. A part that
 //! is not known here makes the file [`NotNative`]: then the library's crate does all of the work, as `file` says.
 
-#![allow(dead_code)]
-
 mod added;
 mod aligned;
 mod certain;
@@ -30,7 +28,7 @@ pub(crate) use tokens::Tokens;
 /// Names the part of a file that only the library's crate knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotNative {
-    /// The part, such as `normalizer: Nmt`.
+    /// The part, such as `model: dropout`.
     pub(crate) part: String,
 }
 

@@ -81,11 +81,6 @@ impl Tokens {
         self.places.len()
     }
 
-    /// Number of bytes of the longest token.
-    pub(crate) fn longest(&self) -> usize {
-        self.longest
-    }
-
     /// The id of the token with these bytes.
     #[inline]
     pub(crate) fn get(&self, token: &[u8]) -> Option<u32> {

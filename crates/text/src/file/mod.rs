@@ -32,13 +32,13 @@ use std::collections::HashSet;
 
 use crate::compiled::{Compiled, Fault};
 use crate::error::{TextError, fit_u32};
-use crate::offsets::{Finish, Found, Located, Trims};
+use crate::offsets::{Finish, Located, Trims};
 use crate::padding::Side;
 use crate::panics::caught;
 use crate::special::{Searches, SpecialPolicy, SpecialSet};
 use crate::tokenizer::Engine;
 use library::Library;
-use tokenbed_memory::{Gather, Set};
+use tokenbed_memory::Set;
 
 /// Ids that the file puts around each text, such as `[CLS]` and `[SEP]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -326,14 +326,8 @@ impl Prepared<'_> {
         let spared = |id| self.spares(id);
         let found = match &file.runs {
             Runs::Native(compiled) => {
-                let mut found = Found::default();
-                let done = compiled.encode_places(text, &spared, &mut found.ids, &mut found.places);
-                done.map_err(|fault| file.error_of(fault))?;
-                if !file.trims.is_empty() {
-                    let spaces = |(&id, &place): (&u32, &(u32, u32))| compiled.spaces(id, text, place);
-                    found.spaces = found.ids.iter().zip(&found.places).map(spaces).into_list();
-                }
-                found
+                let found = compiled.encode_places(text, &spared, !file.trims.is_empty());
+                found.map_err(|fault| file.error_of(fault))?
             }
             Runs::Library(library, _) => library.find(file, text, &spared)?,
         };

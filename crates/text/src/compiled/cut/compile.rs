@@ -32,8 +32,13 @@ impl Cuts {
             bytes = true;
         }
         join_known(&mut steps);
-        let longer = |step: &&Step| matches!(step, Step::Metaspace { .. } | Step::Space | Step::Letters);
-        let grows = steps.iter().filter(longer).count() + usize::from(bytes) > 1;
+        let first = |step: &Step| matches!(step, Step::Metaspace { prepend: Prepend::First, .. });
+        let rewrites = |step: &Step| matches!(step, Step::Metaspace { .. } | Step::Space | Step::Letters);
+        // Several pieces may then begin where the text does.
+        if steps.iter().skip_while(|step| !rewrites(step)).skip(1).any(first) {
+            return Err(not_native("Metaspace after another step that changes texts"));
+        }
+        let grows = steps.iter().filter(|step| rewrites(step)).count() + usize::from(bytes) > 1;
         Ok(Self { steps, grows, bytes, limits })
     }
 }

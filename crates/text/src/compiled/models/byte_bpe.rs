@@ -159,6 +159,27 @@ impl ByteBpe {
         }
         (ids, sizes)
     }
+
+    /// Changes places among the bytes that have tokens to what the library gives for the whole piece. It spells bytes
+    /// as letters of one or two bytes, and those that are left out do not count in a place, but are there when the place
+    /// is looked for in the text.
+    fn without_lost(&self, piece: &[u8], places: &mut [(u32, u32)]) {
+        let (mut owners, mut ends): (Vec<u32>, Vec<usize>) = (Vec::new(), Vec::new());
+        ends.put(0);
+        let mut end = 0;
+        for ((at, &byte), id) in (0..).zip(piece).zip(self.begin(piece)) {
+            let width = letters::of(byte).len_utf8();
+            owners.put_all(std::iter::repeat_n(at, width));
+            if id != GONE {
+                end += width;
+                ends.put(end);
+            }
+        }
+        for place in places {
+            let (start, end) = (ends[place.0 as usize], ends[place.1 as usize]);
+            *place = (owners[start], owners[end - 1] + 1);
+        }
+    }
 }
 
 impl Encode for ByteBpe {
@@ -185,6 +206,7 @@ impl Encode for ByteBpe {
         }
         let (mut ids, sizes) = self.first(piece);
         self.ranks.merge_long(&mut ids);
+        let first = places.len();
         let (mut at, mut left) = (0, None);
         for (id, size) in ids.into_iter().zip(sizes) {
             if id != GONE {
@@ -196,6 +218,9 @@ impl Encode for ByteBpe {
             at += size;
         }
         places.put_all(left.map(|start| (start, at)));
+        if (at as usize) < piece.len() {
+            self.without_lost(piece, &mut places[first..]);
+        }
         Ok(())
     }
 

@@ -69,6 +69,15 @@ impl Model {
             Self::Unigram(model) => model,
         }
     }
+
+    /// The id for what is unknown, if its tokens are spelled as the text that they stand for. Those of other models are
+    /// spelled as in the file.
+    pub(crate) fn spelled_as_the_text(&self) -> Option<u32> {
+        match self {
+            Self::Unigram(model) => model.unknown(),
+            _ => None,
+        }
+    }
 }
 
 /// A list of merges in the order of the file: the ids of both halves.

@@ -83,6 +83,13 @@ impl<'a> Key<'a> {
         let head = (0..8).fold(0, |head, at| head << 8 | u64::from(bytes.get(at).copied().unwrap_or(0)));
         Self { head, bytes, id }
     }
+
+    fn byte(&self, at: usize) -> u8 {
+        match at {
+            0..8 => (self.head >> (56 - 8 * at)) as u8,
+            _ => self.bytes.get(at).copied().unwrap_or(0),
+        }
+    }
 }
 
 /// A node whose children have no place yet: `keys[first..last]` begin with its bytes.
@@ -99,18 +106,18 @@ const OPEN: usize = 16;
 const WINDOW: usize = OPEN * BLOCK;
 /// Number of free units that are tried for a node.
 const TRIES: usize = 128;
-const NONE: usize = usize::MAX;
+const NONE: u32 = u32::MAX;
 
 struct Builder {
     units: Vec<u32>,
     /// Of the open blocks, by the place of a unit modulo the window: whether it is free, its neighbours in the list of
     /// free ones, and whether it is a base.
     is_free: Vec<bool>,
-    next: Vec<usize>,
-    previous: Vec<usize>,
+    next: Vec<u32>,
+    previous: Vec<u32>,
     is_base: Vec<bool>,
-    first: usize,
-    last: usize,
+    first: u32,
+    last: u32,
     /// Scratch: the labels of the children of a node.
     labels: Vec<u8>,
 }
@@ -143,10 +150,10 @@ impl Builder {
             (self.is_free[slot], self.is_base[slot]) = (true, false);
             (self.next[slot], self.previous[slot]) = (NONE, self.last);
             match self.last {
-                NONE => self.first = at,
-                last => self.next[last % WINDOW] = at,
+                NONE => self.first = at as u32,
+                last => self.next[last as usize % WINDOW] = at as u32,
             }
-            self.last = at;
+            self.last = at as u32;
         }
     }
 
@@ -157,11 +164,11 @@ impl Builder {
         let (previous, next) = (self.previous[slot], self.next[slot]);
         match previous {
             NONE => self.first = next,
-            previous => self.next[previous % WINDOW] = next,
+            previous => self.next[previous as usize % WINDOW] = next,
         }
         match next {
             NONE => self.last = previous,
-            next => self.previous[next % WINDOW] = previous,
+            next => self.previous[next as usize % WINDOW] = previous,
         }
     }
 
@@ -190,12 +197,12 @@ impl Builder {
             if at == NONE {
                 break;
             }
-            let base = at ^ first;
+            let base = at as usize ^ first;
             let fits = |&label: &u8| self.is_free[(base ^ usize::from(label)) % WINDOW];
             if !self.is_base[base % WINDOW] && self.labels.iter().all(fits) {
                 return base;
             }
-            at = self.next[at % WINDOW];
+            at = self.next[at as usize % WINDOW];
         }
         self.add_block();
         self.units.len() - BLOCK
@@ -204,8 +211,7 @@ impl Builder {
     /// Gives the children of a node their places, and appends them to `left`.
     fn place(&mut self, keys: &[Key<'_>], node: &Node, left: &mut Vec<Node>) {
         let Some(keys_of_it) = keys.get(node.first..node.last).filter(|keys| !keys.is_empty()) else { return };
-        let ends = keys_of_it[0].bytes.len() == node.depth;
-        let id = keys_of_it[0].id;
+        let (ends, id) = (keys_of_it[0].bytes.len() == node.depth, keys_of_it[0].id);
         if ends && keys_of_it.len() == 1 {
             self.units[node.unit] |= ENDS | LEAF | id << SHIFT;
             return;
@@ -215,13 +221,16 @@ impl Builder {
             self.labels.put(0);
         }
         let begin = left.len();
-        let mut first = node.first + usize::from(ends);
-        while first < node.last {
-            let label = keys[first].bytes[node.depth];
-            let same = keys[first..node.last].partition_point(|key| key.bytes[node.depth] == label);
-            self.labels.put(label);
-            left.put(Node { unit: usize::from(label), depth: node.depth + 1, first, last: first + same });
-            first += same;
+        for (at, key) in keys_of_it.iter().enumerate().skip(usize::from(ends)) {
+            let label = key.byte(node.depth);
+            let last = node.first + at + 1;
+            match left[begin..].last_mut() {
+                Some(child) if child.unit == usize::from(label) => child.last = last,
+                _ => {
+                    self.labels.put(label);
+                    left.put(Node { unit: usize::from(label), depth: node.depth + 1, first: last - 1, last });
+                }
+            }
         }
         let base = self.base();
         self.is_base[base % WINDOW] = true;

@@ -1,6 +1,7 @@
 //! The models give the library's ids and offsets. No regular expression is involved, so the crate is the reference.
 
-use super::{CharBpe, Encode, Settings, WordLevel, WordPiece};
+use super::byte_bpe::ByteBpe;
+use super::{CharBpe, Encode, Settings, WordLevel, WordPiece, letters};
 use crate::compiled::{Memo, NotNative, Tokens};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -142,6 +143,50 @@ proptest! {
         texts in prop::collection::vec("[abc\u{2581}\u{e9}\u{4e00}x\u{df}\u{1f600}]{0,80}", 1..4),
     ) {
         same(&bpe(&letters, &halves, order, &settings, &more), &texts)?;
+    }
+
+    #[test]
+    fn merges_of_bytes_are_those_of_the_library(
+        // Letters of a, b, the space, the line break, and the two bytes of an e with an accent.
+        letters in "[ab\u{120}\u{10a}]{1,4}(\u{c3}\u{a9})?",
+        halves in prop::collection::vec((0usize..24, 0usize..24), 0..24),
+        order: u64,
+        settings in settings(),
+        texts in prop::collection::vec("[ab\u{e9} \n]{0,80}", 1..4),
+    ) {
+        let mut settings = settings;
+        settings["byte_fallback"] = json!(false);
+        settings["continuing_subword_prefix"] = Value::Null;
+        let model = bpe(&letters, &halves, order, &settings, &["<unk>".to_owned(), "\u{4e00}".to_owned()]);
+        let library: ModelWrapper = serde_json::from_value(model.clone()).unwrap();
+        let tokens = tokens(model["vocab"].as_object().unwrap()).unwrap();
+        let id = |token: &Value| tokens.get(token.as_str().unwrap().as_bytes()).unwrap();
+        let merges: Vec<_> = model["merges"].as_array().unwrap().iter().map(|it| (id(&it[0]), id(&it[1]))).collect();
+        let Ok(it) = ByteBpe::compile(model.as_object().unwrap(), tokens, &merges) else {
+            prop_assert!(model["unk_token"] != json!("<unk>"));
+            return Ok(());
+        };
+        for (token, id) in model["vocab"].as_object().unwrap() {
+            let id = id.as_u64().unwrap() as u32;
+            prop_assert_eq!((it.id_of(token), it.token(id).unwrap()), (Some(id), token.as_str().into()));
+        }
+        let mut memo = Memo::new();
+        for text in texts.iter().chain(&texts).filter(|text| !text.is_empty()) {
+            let spelled = letters::of_bytes(text.as_bytes());
+            let expected = library.tokenize(&spelled).unwrap();
+            let (mut ids, mut again, mut places) = (Vec::new(), Vec::new(), Vec::new());
+            prop_assert_eq!(it.encode(text, &mut memo, &mut ids), Ok(()));
+            prop_assert_eq!(it.encode_places(text, &mut again, &mut places), Ok(()));
+            let expected_ids: Vec<_> = expected.iter().map(|token| token.id).collect();
+            prop_assert_eq!(&ids, &expected_ids, "{} of {:?}", model, text);
+            prop_assert_eq!(&again, &expected_ids, "{} of {:?}", model, text);
+            // Bytes that are left out shift the places of what follows.
+            if expected.last().is_some_and(|last| last.offsets.1 == spelled.len()) {
+                let byte = |at: usize| spelled[..at].chars().count() as u32;
+                let expected: Vec<_> = expected.iter().map(|it| (byte(it.offsets.0), byte(it.offsets.1))).collect();
+                prop_assert_eq!(&places, &expected, "{} of {:?}", model, text);
+            }
+        }
     }
 
     #[test]

@@ -42,6 +42,11 @@ const NONE: Best = Best { score: 0.0, start: NOWHERE, id: 0 };
 const SHORT: usize = 63;
 
 impl Unigram {
+    /// The id for what is unknown.
+    pub(crate) fn unknown(&self) -> Option<u32> {
+        self.unknown
+    }
+
     /// Compiles a model. `scores` are in the order of the ids.
     pub(crate) fn compile(settings: &Settings, tokens: Tokens, scores: Vec<f64>) -> Result<Self, NotNative> {
         let odd = |name: &str| NotNative::new(format!("model: Unigram with an odd {name}"));

@@ -91,11 +91,6 @@ impl Normal {
         Ok(Self { steps, joined, growth, limits })
     }
 
-    /// Whether every text stays as it is.
-    pub(crate) fn is_nothing(&self) -> bool {
-        self.steps.is_empty()
-    }
-
     /// What the steps mean for cuts.
     pub(crate) fn joins(&self) -> Joins {
         let mut joins = Joins::default();

@@ -108,3 +108,73 @@ fn read_model(cursor: &mut Cursor<'_>) -> Result<ModelPart, NotNative> {
     kind.put_str(settings.get("type").and_then(Value::as_str).ok_or_else(|| NotNative::new("model: no type"))?);
     Ok(ModelPart { kind: owned(&kind), settings, tokens, merges, scores })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<File, String> {
+        File::read(json.as_bytes()).map_err(|not_native| not_native.part)
+    }
+
+    #[test]
+    fn merges_may_stand_before_the_tokens() {
+        let vocabulary = r#""vocab": {"a": 0, "b": 2, "ab": 1}"#;
+        for merges in [r#""merges": ["\u0023version: 1", "a b"]"#, r#" "merges" : [ [ "a" , "b" ] ] "#] {
+            for [first, second] in [[vocabulary, merges], [merges, vocabulary]] {
+                let json =
+                    format!(r#"{{"version": "1.0", "model": {{"type": "BPE", {first}, {second}}}, "more": [1]}}"#);
+                let file = read(&json).unwrap();
+                assert_eq!(file.model.merges, Some(vec![(0, 2)]));
+                assert_eq!(file.model.tokens.iter().map(|(id, _)| id).collect::<Vec<_>>(), [0, 1, 2]);
+                assert_eq!(file.model.tokens.get(b"ab"), Some(1));
+                assert_eq!((file.model.kind.as_str(), file.places["model"]), ("BPE", json.find(r#"{"type"#).unwrap()));
+            }
+        }
+    }
+
+    #[test]
+    fn scores_are_read_as_the_json_reader_reads_them() {
+        let file =
+            read(r#"{"model": {"type": "Unigram", "vocab": [["<unk>", 0], [" ", -2.0794415416798357e0], ["a", 1]]}}"#);
+        assert_eq!(file.unwrap().model.scores, Some(vec![0.0, -2.0794415416798357e0, 1.0]));
+    }
+
+    #[test]
+    fn what_is_unusual_is_left_to_the_library() {
+        let model = |inner: &str| format!(r#"{{"model": {{"type": "WordLevel", {inner}}}}}"#);
+        for inner in [
+            r#""vocab": {"a": 0, "a": 1}"#,
+            r#""vocab": {"a": 0, "b": 0}"#,
+            r#""vocab": {"a": 0}, "vocab": {"a": 0}"#,
+            r#""vocab": {"a": -1}"#,
+            r#""vocab": {"a": 1.0}"#,
+            r#""vocab": {"a": 4000000000}"#,
+            r#""vocab": {"a": 2000000}"#,
+            r#""vocab": {"a": "0"}"#,
+            r#""vocab": {"a": 0}, "x": 1, "x": 2"#,
+            r#""vocab": {"a": 0}, "merges": ["a"]"#,
+            r#""vocab": {"a": 0}, "merges": ["a a a"]"#,
+            r#""vocab": {"a": 0}, "merges": ["a b"]"#,
+            r#""vocab": {"a": 0}, "merges": ["a a", ["a", "a"]]"#,
+            r#""vocab": {"a": 0,}"#,
+            r#""vocab": {"a" 0}"#,
+            r#""x": 1"#,
+        ] {
+            assert!(read(&model(inner)).is_err(), "{inner}");
+        }
+        let whole = model(r#""vocab": {"a": 0}"#);
+        assert!(read(&whole).is_ok());
+        assert!((0..whole.len()).all(|end| read(&whole[..end]).is_err()));
+        for json in [
+            whole.clone() + "x",
+            whole.replacen('{', r#"{"version": "2.0", "#, 1),
+            whole.replacen('{', r#"{"model": 1, "#, 1),
+            whole.replacen('{', &format!(r#"{{"x": {}1{}, "#, "[".repeat(200), "]".repeat(200)), 1),
+            "[]".to_owned(),
+        ] {
+            assert!(read(&json).is_err(), "{json}");
+        }
+        assert!(File::read(b"{\"\xff\": 1}").is_err());
+    }
+}

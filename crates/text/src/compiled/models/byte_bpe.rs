@@ -225,7 +225,7 @@ impl Encode for ByteBpe {
     }
 
     fn token(&self, id: u32) -> Option<Cow<'_, str>> {
-        let other = || self.others.token(id).map(String::from_utf8_lossy);
+        let other = || self.others.token(id).map(tokenbed_memory::lossy);
         self.tokens.token(id).map(|bytes| Cow::Owned(letters::of_bytes(bytes))).or_else(other)
     }
 

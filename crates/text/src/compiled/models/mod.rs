@@ -50,6 +50,7 @@ pub(crate) trait Encode {
 }
 
 /// The model of a file.
+#[allow(clippy::large_enum_variant, reason = "a file has one")]
 pub(crate) enum Model {
     ByteBpe(byte_bpe::ByteBpe),
     CharBpe(CharBpe),
@@ -85,5 +86,5 @@ pub(crate) type Merges = Vec<(u32, u32)>;
 
 /// Helpers for models whose tokens are spelled as they are.
 pub(crate) fn spelled(tokens: &Tokens, id: u32) -> Option<Cow<'_, str>> {
-    tokens.token(id).map(String::from_utf8_lossy)
+    tokens.token(id).map(tokenbed_memory::lossy)
 }

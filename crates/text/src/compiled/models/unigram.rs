@@ -201,7 +201,7 @@ impl Encode for Unigram {
     }
 
     fn token(&self, id: u32) -> Option<Cow<'_, str>> {
-        self.tokens.token(id).map(String::from_utf8_lossy)
+        self.tokens.token(id).map(tokenbed_memory::lossy)
     }
 
     fn id_of(&self, token: &str) -> Option<u32> {

@@ -211,7 +211,7 @@ impl ByCharacter {
             }
             at = end;
         }
-        if !flow.changed && !(self.lowers_ascii && bytes.iter().any(u8::is_ascii_uppercase)) {
+        if !(flow.changed || self.lowers_ascii && bytes.iter().any(u8::is_ascii_uppercase)) {
             return false;
         }
         flow.flush(text.len());

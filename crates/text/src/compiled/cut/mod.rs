@@ -209,7 +209,7 @@ impl Cuts {
         for step in &self.steps {
             self.take(step, section, is_front, budget, pieces)?;
         }
-        if !self.steps.is_empty() && budget.is_spent() { Err(self.limits.slow()) } else { Ok(()) }
+        if !self.steps.is_empty() && budget.is_spent_by(section.len()) { Err(self.limits.slow()) } else { Ok(()) }
     }
 
     /// Takes one step.

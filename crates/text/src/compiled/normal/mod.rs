@@ -65,9 +65,6 @@ pub(crate) struct Replacement<'a> {
     pub(crate) pattern: &'a super::pattern::Pattern,
 }
 
-/// For texts of fewer bytes nobody looks at the clock.
-const LONG: usize = 64 << 10;
-
 impl Normal {
     /// Compiles the `normalizer` of a file, which may be null.
     pub(crate) fn compile(part: &Value, limits: Limits, spent: &mut Spent) -> Result<Self, NotNative> {
@@ -124,8 +121,7 @@ impl Normal {
         if bytes > section.most {
             return Err(self.limits.grows());
         }
-        // Steps take time in proportion to the text, and patterns look at the clock themselves.
-        if bytes >= LONG && section.budget.is_spent() { Err(self.limits.slow()) } else { Ok(()) }
+        if section.budget.is_spent_by(bytes) { Err(self.limits.slow()) } else { Ok(()) }
     }
 
     /// Normalizes a section of a text. The result is `text` itself if nothing changes, else it is in `room`.

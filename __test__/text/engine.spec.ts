@@ -44,7 +44,6 @@ test('a file with a part that only the library knows says which it is, and has t
   t.deepEqual([slow.engine, slow.engineReason], ['tokenizers', 'pre_tokenizer: UnicodeScripts'])
   t.is(ordinary.engine, 'native')
   const text = 'the whale and the ship \u{6587} of it '.repeat(2000)
-  const text = 'the whale and the ship \u{6587} of it '.repeat(2000)
   t.deepEqual(slow.encode(text), ordinary.encode(text))
   t.deepEqual(slow.encodeOffsets(text), ordinary.encodeOffsets(text))
   t.deepEqual(await slow.encodeAsync(text), ordinary.encode(text))

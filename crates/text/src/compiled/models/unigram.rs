@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::prefixes::Prefixes;
-use super::{Encode, Settings};
+use super::{Encode, Settings, spelling};
 use crate::compiled::{Memo, NotNative, Tokens};
 use crate::file::check::MOST_NESTED_BYTES;
 use tokenbed_memory::{List, filled};
@@ -201,7 +201,7 @@ impl Encode for Unigram {
     }
 
     fn token(&self, id: u32) -> Option<Cow<'_, str>> {
-        self.tokens.token(id).map(String::from_utf8_lossy)
+        self.tokens.token(id).and_then(spelling)
     }
 
     fn id_of(&self, token: &str) -> Option<u32> {

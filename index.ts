@@ -92,6 +92,7 @@ export {
   type TokensPart,
 } from './api/files/token-folder.js'
 
+export { loadGGUF, type LoadedGGUF } from './api/files/gguf.js'
 export { inspectSafetensors, loadSafetensors, saveSafetensors, type SafetensorsInfo } from './api/files/tensors.js'
 export type { LoadedTensors, StoredTensor } from './api/files/loaded-tensors.js'
 export { loadNpy, saveNpy } from './api/files/tensors.js'

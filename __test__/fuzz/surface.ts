@@ -247,6 +247,7 @@ const CLASSES: Record<string, Members> = {
     new: ['any', 'any', 'any'],
     'static load': ['word:gpt2,r50k_base'],
     'static fromFile': ['file'],
+    'static fromGGUF': ['gguf'],
     encode: ['text', ENCODE],
     encodeBatch: [
       ['text'],
@@ -354,6 +355,7 @@ const FUNCTIONS: Members = {
   inspectTokens: ['tokens', { verify: 'boolean' }],
   openTokens: ['tokens', { verify: 'boolean' }],
   saveTokens: ['path', 'source', SAVE_TOKENS],
+  loadGGUF: ['gguf'],
   loadNpy: ['npy'],
   saveNpy: ['path', 'tensor'],
   loadNpz: ['npz', { map: 'boolean', maxRatio: 'hundred' }],

@@ -374,6 +374,22 @@ const scenarios: Record<string, () => unknown> = {
     const { path } = await corpus()
     return train({ ...PAIRS, dim: 4, objective: 'skip-gram' }, () => ({ folder: path }))
   },
+  gguf: () => {
+    const { metadata, tensors } = api.loadGGUF(join(__dirname, '../../../testdata/golden/gguf/kinds.gguf'))
+    const results: unknown[] = [metadata.get('general.architecture')]
+    for (const kind of ['q8_0', 'q4_1', 'q3_k', 'q6_k']) {
+      const table = tensors.get(kind) as api.QuantizedTable
+      const bag = api.EmbeddingBag.fromPretrained(table, { mode: 'sum' })
+      results.push(
+        table.dequantize(),
+        Embedding.fromPretrained(table).forward(ids(2000, 3)),
+        bag.forward(ids(8, 3), Int32Array.of(0, 4)),
+      )
+    }
+    return results
+  },
+  ggufTokenizer: () =>
+    Tokenizer.fromGGUF(join(__dirname, '../../../testdata/golden/gguf/tokenizer-llama.gguf')).encode(TEXT),
   npy: () => {
     api.saveNpy(file('a.npy'), drawn(300, 16))
     const [mapped, read] = [api.loadNpy(file('a.npy'), { map: true }), api.loadNpy(file('a.npy'))]

@@ -112,6 +112,7 @@ function fixtures(): void {
   tokenbed.saveSafetensors(join(folder, 'bert-base-uncased/model.safetensors'), Object.fromEntries(tensors))
   const pretrained = join(root, 'testdata/golden/pretrained')
   cpSync(join(pretrained, 'gpt2'), join(folder, 'models/gpt2'), { recursive: true })
+  cpSync(join(root, 'testdata/golden/gguf/model-q8_0.gguf'), join(folder, 'models/llama-q8_0.gguf'))
   cpSync(join(pretrained, 'torch/hostile.pt'), join(folder, 'hostile.pt'))
   cpSync(join(pretrained, 'npz/ours.npz'), join(folder, 'arrays.npz'))
 }

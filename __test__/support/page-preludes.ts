@@ -86,6 +86,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
   ],
   'docs/tables.md': [
     { after: 'if (String(x.shape) !== "1,3,16") throw new Error(String(x))' },
+    { after: 'if (metadata.get("general.name") !== "small" || tensors.size !== 1) throw new Error(String(ids))' },
     {},
     { after: "if (loadNpz('copy.npz').size !== arrays.size) throw new Error(String(arrays.size))" },
   ],

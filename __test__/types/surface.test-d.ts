@@ -189,7 +189,13 @@ bag.forward([1], [0], { perSampleWeights: x, out: x, dtype: 'float16' } satisfie
 bag.forward([[1]], undefined, { out: x })
 EmbeddingBag.fromPretrained(x, { ...bagging, freeze: false })
 const packed = tokenbed.quantize(x, 'int4')
-holds<Same<tokenbed.QuantizedTable['kind'], 'float16' | 'bfloat16' | 'int8' | 'int4'>>()
+type Blocks = 'q8_0' | 'q4_0' | 'q4_1' | 'q5_0' | 'q5_1' | 'q2_k' | 'q3_k' | 'q4_k' | 'q5_k' | 'q6_k'
+holds<Same<tokenbed.QuantizedTable['kind'], 'float16' | 'bfloat16' | 'int8' | 'int4' | Blocks>>()
+holds<Same<Parameters<typeof tokenbed.quantize>[1], 'float16' | 'bfloat16' | 'int8' | 'int4'>>()
+const opened = tokenbed.loadGGUF('') satisfies tokenbed.LoadedGGUF
+opened.metadata satisfies ReadonlyMap<string, tokenbed.Json>
+opened.tensors satisfies ReadonlyMap<string, tokenbed.Tensor | tokenbed.QuantizedTable>
+tokenbed.Tokenizer.fromGGUF('', { limits: {} }) satisfies tokenbed.Tokenizer
 packed.shape satisfies readonly number[]
 packed.bytes satisfies Uint8Array
 packed.error(x) satisfies QuantizationError satisfies { max: number; mean: number; rms: number; worstRow: number }

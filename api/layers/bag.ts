@@ -114,7 +114,7 @@ export class EmbeddingBag implements Layer {
 
   /**
    * The table, (numEmbeddings, embeddingDim). You can assign another tensor of the same shape and type (tied weights).
-   * For a QuantizedTable of int8 or int4 it is the bytes of the rows, as uint8.
+   * For a QuantizedTable of integers or blocks it is the bytes of the rows, as uint8.
    */
   get weight(): Tensor {
     return this.#table.weight

@@ -39,12 +39,11 @@ import {
 } from './description.js'
 import { TokenizerNames, WordNames, type Names } from '../vectors/names.js'
 import { binary } from '../native/native.js'
-import { readWhole } from '../base/read-file.js'
 import { sameShape, shown } from '../base/shape.js'
 import { tensor as makeTensor } from '../tensor/create.js'
 import { Tensor } from '../tensor/tensor.js'
 import { DIGEST, digestOfTensors, verifyTensors } from '../files/digest.js'
-import { Tokenizer } from '../text/tokenizer.js'
+import { Tokenizer, type TokenizerFile } from '../text/tokenizer.js'
 import {
   checkBoolean,
   checkOptions,
@@ -203,17 +202,18 @@ function vocabularyPart(
   }
   const { file, name, vocabSize: size } = vocabulary
   if (file === null) return { part: [], description: { kind: 'encoding', name, size } }
-  const part = bytesPart(TOKENIZER, readTokenizer(file.path))
+  const part = bytesPart(TOKENIZER, readTokenizer(file))
   if (part.digest !== file.digest)
     throw new UsageError(`${where}: ${file.path} was changed since the tokenizer was read from it: read it again`)
   return { part: [part], description: { kind: 'tokenizer', file: TOKENIZER, size } }
 }
 
-function readTokenizer(path: string): Buffer {
+function readTokenizer({ path, read }: TokenizerFile): Buffer {
   try {
-    return readWhole(path)
+    return read()
   } catch (error) {
-    const { cause } = error as FileError
+    if (!(error instanceof FileError)) throw error
+    const { cause } = error
     throw new FileError(
       `cannot read ${path}, which the tokenizer was read from: ${(cause as Error).message}`,
       path,

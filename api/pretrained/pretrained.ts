@@ -177,7 +177,10 @@ export class PretrainedModel implements Pretrained {
     if (name === null) return null
     const made = this.#made[part]
     if (made !== undefined && made !== null && !(made instanceof Tensor && made.disposed)) return made
-    return (this.#made[part] = this.#load(name))
+    const found = this.#load(name)
+    // Positions and segments are tensors; where they are blocks, they are few.
+    const isPlain = part === 'token' || part === 'head' || found instanceof Tensor
+    return (this.#made[part] = isPlain ? found : scopeless(() => converted(found, 'float32')))
   }
 
   /** A tensor in the wanted type. */

@@ -4,8 +4,10 @@ import { createHash } from 'node:crypto'
 import { basename, resolve } from 'node:path'
 import { types } from 'node:util'
 import { nameOfBytes } from './byte-names.js'
+import { tokenizerJson } from './gguf-json.js'
 import { Contents } from '../base/contents.js'
 import { TokenIndexError, UsageError } from '../base/errors.js'
+import { openGGUF, type OpenedGGUF } from '../files/gguf.js'
 import { readIds, type Ids } from '../tensor/ids.js'
 import { call, native } from '../native/native.js'
 import { readWhole } from '../base/read-file.js'
@@ -193,15 +195,38 @@ export class Tokenizer {
     return Tokenizer.fromBytes(readWhole(full), full, limits)
   }
 
+  /**
+   * The tokenizer in a GGUF file of llama.cpp, which is put together again as the tokenizer.json that it was made from:
+   * byte-level BPE (`gpt2`, with the way of cutting words that `tokenizer.ggml.pre` names), SentencePiece's BPE
+   * (`llama`), WordPiece (`bert`) and Unigram (`t5`). Its ids are those of llama.cpp, which does not normalize texts
+   * for the first two kinds. If the file carries the original tokenizer.json, that is read. `limits` are those of
+   * `fromFile`.
+   *
+   * @throws FileError if the file cannot be read; FormatError if it is no GGUF file, has no tokenizer or one of another
+   * kind, or cuts words in a way that is not known.
+   */
+  static fromGGUF(path: string, options?: FromFileOptions): Tokenizer {
+    const where = 'Tokenizer.fromGGUF'
+    const limits = checkLimits(checkOptions(options, ['limits'], where).limits, `${where}: limits`)
+    return Tokenizer.ofGGUF(openGGUF(path, where), limits)
+  }
+
+  /** The tokenizer of an open GGUF file. @internal */
+  static ofGGUF(opened: OpenedGGUF, limits: Parameters<typeof native.tokenizerFromJson>[3] = {}): Tokenizer {
+    const { path } = opened
+    return Tokenizer.fromBytes(tokenizerJson(opened), path, limits, () => tokenizerJson(openGGUF(path, path)))
+  }
+
   /** The tokenizer of a file whose bytes were read. @internal */
   static fromBytes(
     bytes: Buffer,
     path: string,
     limits: Parameters<typeof native.tokenizerFromJson>[3] = {},
+    read = () => readWhole(path),
   ): Tokenizer {
     const name = basename(path)
     const tokenizer = new Tokenizer(name, call(native.tokenizerFromJson(bytes, path, name, limits)), true, PRIVATE)
-    tokenizer.#file = { path, digest: createHash('sha256').update(bytes).digest('hex') }
+    tokenizer.#file = { path, digest: createHash('sha256').update(bytes).digest('hex'), read }
     return tokenizer
   }
 
@@ -343,6 +368,8 @@ export interface TokenizerFile {
   readonly path: string
   /** The SHA-256 of its bytes. */
   readonly digest: string
+  /** Reads its bytes again. @throws FileError */
+  readonly read: () => Buffer
 }
 
 const DECODER = new Contents<TokenDecoder>('TokenDecoder', {

@@ -2,6 +2,7 @@
 
 pub mod archives;
 pub mod folder;
+pub mod gguf;
 pub mod lazy;
 pub mod tensors;
 pub mod token_writer;

@@ -24,6 +24,7 @@ use tokenbed_core::ops::reduce::Reduce as CoreReduce;
 use tokenbed_core::ops::unary::Unary as CoreUnary;
 use tokenbed_kernels::ops::lookup::bag::Mode as CoreMode;
 use tokenbed_kernels::ops::positions::rotate::Pairs as CorePairs;
+use tokenbed_kernels::rows::blocks::Block;
 use tokenbed_kernels::rows::format::{OutFormat as CoreOutFormat, RowFormat as CoreRowFormat};
 use tokenbed_nn::positions::sinusoid::Layout as CoreLayout;
 
@@ -38,9 +39,14 @@ pub trait Named: Copy + 'static {
 }
 
 /// Declares an enum for `native.d.cts`, and the words of the Rust type that it stands for. Every variant must be
-/// listed: `word` does not compile otherwise.
+/// listed: `word` does not compile otherwise. A variant that holds one of another enum has a word for each of those:
+/// `Q4_0 of Block in Blocks`.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident for $of:ident { $($variant:ident = $word:tt),+ $(,)? }) => {
+    (@ $of:ident $variant:ident) => { $of::$variant };
+    (@ $of:ident $variant:ident $inner:ident $outer:ident) => { $of::$outer($inner::$variant) };
+    ($(#[$doc:meta])* $name:ident for $of:ident {
+        $($variant:ident $(of $inner:ident in $outer:ident)? = $word:tt),+ $(,)?
+    }) => {
         $(#[$doc])*
         #[napi(string_enum)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,12 +55,12 @@ macro_rules! words {
         }
 
         impl Named for $of {
-            const WORDS: &'static [(&'static str, Self)] = &[$(($word, $of::$variant)),+];
+            const WORDS: &'static [(&'static str, Self)] = &[$(($word, words!(@ $of $variant $($inner $outer)?))),+];
             const KIND: &'static str = stringify!($name);
 
             fn word(self) -> &'static str {
                 match self {
-                    $($of::$variant => $word,)+
+                    $(words!(@ $of $variant $($inner $outer)?) => $word,)+
                 }
             }
         }
@@ -72,6 +78,16 @@ words! {
     /// Layouts of a table's rows.
     RowFormat for CoreRowFormat {
         Float32 = "float32", Float16 = "float16", BFloat16 = "bfloat16", Int8 = "int8", Int4 = "int4",
+        Q8_0 of Block in Blocks = "q8_0",
+        Q4_0 of Block in Blocks = "q4_0",
+        Q4_1 of Block in Blocks = "q4_1",
+        Q5_0 of Block in Blocks = "q5_0",
+        Q5_1 of Block in Blocks = "q5_1",
+        Q2K of Block in Blocks = "q2_k",
+        Q3K of Block in Blocks = "q3_k",
+        Q4K of Block in Blocks = "q4_k",
+        Q5K of Block in Blocks = "q5_k",
+        Q6K of Block in Blocks = "q6_k",
     }
 }
 words! {

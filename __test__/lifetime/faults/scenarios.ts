@@ -11,6 +11,7 @@ import {
   inspectSafetensors,
   inspectTokens,
   loadModel,
+  loadGGUF,
   loadNpy,
   loadNpz,
   loadPretrained,
@@ -27,6 +28,7 @@ import {
   Tokenizer,
   TensorWriter,
   Trainer,
+  type QuantizedTable,
   type Tensor,
 } from '../../../index.js'
 import { PROGRAM } from '../../support/command.js'
@@ -341,6 +343,8 @@ async function idsOf(path: string): Promise<string> {
 
 const values = (length: number) => full([length, 8], 3)
 
+const GGUF = join(root, 'testdata/golden/gguf')
+
 export const readers: readonly Reader[] = [
   {
     name: 'inspectSafetensors',
@@ -351,6 +355,20 @@ export const readers: readonly Reader[] = [
     name: 'loadSafetensors',
     prepare: (folder) => saveSafetensors(join(folder, 'x.safetensors'), { x: values(1000) }),
     read: (folder) => digestOf(loadSafetensors(join(folder, 'x.safetensors')).get('x')!),
+  },
+  {
+    name: 'loadGGUF',
+    prepare: (folder) => copyFileSync(join(GGUF, 'kinds.gguf'), join(folder, 'x.gguf')),
+    read: (folder) => {
+      const { metadata, tensors } = loadGGUF(join(folder, 'x.gguf'))
+      const table = tensors.get('q4_k') as QuantizedTable
+      return `${String(metadata.get('general.architecture'))} ${digestOf(table.dequantize())}`
+    },
+  },
+  {
+    name: 'Tokenizer.fromGGUF',
+    prepare: (folder) => copyFileSync(join(GGUF, 'tokenizer-llama.gguf'), join(folder, 'x.gguf')),
+    read: (folder) => Tokenizer.fromGGUF(join(folder, 'x.gguf')).encode('Call me Ishmael').join(),
   },
   {
     name: 'loadNpy',

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokenbed_core::storage::{Part, Storage};
 use tokenbed_core::{DType, Error};
+use tokenbed_io::gguf;
 use tokenbed_io::npy;
 use tokenbed_io::npz;
 use tokenbed_io::safetensors::{ToSave, load, save};
@@ -75,6 +76,30 @@ pub fn npy(data: &[u8]) {
         let elements: usize = array.shape.iter().product();
         assert_eq!(array.storage.len(), elements * array.dtype.size(), "{array:?}");
         assert!((array.storage.as_ptr() as usize).is_multiple_of(array.dtype.size()));
+    }
+}
+
+/// Opening gives an error, or values that are JSON or refused, and tensors with as many bytes as the header says. The
+/// bytes are used as they are, and as what follows a valid beginning.
+pub fn gguf(data: &[u8]) {
+    let counts = data.split_first_chunk::<2>().map_or((0, 0), |([a, b], _)| (u64::from(a % 4), u64::from(b % 8)));
+    let (tensors, pairs) = counts;
+    let beginning = [b"GGUF".as_slice(), &3u32.to_le_bytes(), &tensors.to_le_bytes(), &pairs.to_le_bytes()].concat();
+    let framed = [&beginning, data.get(2..).unwrap_or_default()].concat();
+    for content in [data, &framed] {
+        let path = file(content, ".gguf");
+        within(room(1 << 20, 64, content), TIME, || {
+            let Ok(opened) = gguf::open(&path) else { return };
+            for place in 0..opened.keys().len() {
+                // Beside the value stands the text that is being read, and a boolean becomes five bytes and a comma.
+                let value = opened.value(place);
+                assert!(value.is_err() || value.is_ok_and(|json| json.len() <= 64 + 24 * content.len()));
+            }
+            let sizes: Vec<usize> = opened.entries().map(|entry| entry.bytes).collect();
+            for (place, bytes) in sizes.into_iter().enumerate() {
+                assert!(opened.tensor(place).map_or(true, |loaded| loaded.storage.len() == bytes));
+            }
+        });
     }
 }
 

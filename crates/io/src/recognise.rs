@@ -19,6 +19,8 @@ pub enum Wanted {
     Safetensors,
     /// An .npy file.
     Npy,
+    /// A GGUF file.
+    Gguf,
     /// A zip archive of .npy files.
     Npz,
     /// A file of PyTorch.
@@ -48,6 +50,7 @@ impl Found {
         let wanted = match wanted {
             Wanted::Safetensors => "a safetensors file",
             Wanted::Npy => "an .npy file",
+            Wanted::Gguf => "a GGUF file",
             Wanted::Npz => "an .npz file",
             Wanted::Torch => "a zip archive of torch.save",
             Wanted::Words => "a file of word2vec, whose first line says how many words there are",

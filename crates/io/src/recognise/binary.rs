@@ -6,8 +6,7 @@ use memchr::memmem;
 const SAFETENSORS: &str = "in Python, write it as safetensors";
 
 /// Formats with fixed first bytes: the bytes, what the file is, and what to do with it.
-const MAGIC: [(&[u8], &str, &str); 12] = [
-    (b"GGUF", "a GGUF file, as of llama.cpp", "take the .safetensors of the same model"),
+const MAGIC: [(&[u8], &str, &str); 11] = [
     (b"ggjt", "an old file of llama.cpp", "take the .safetensors of the same model"),
     (b"tjgg", "an old file of llama.cpp", "take the .safetensors of the same model"),
     (
@@ -26,6 +25,9 @@ const MAGIC: [(&[u8], &str, &str); 12] = [
 ];
 
 pub(super) fn recognise(start: &[u8], wanted: Wanted) -> Option<Found> {
+    if start.starts_with(b"GGUF") {
+        return gguf(wanted);
+    }
     if let Some((_, what, advice)) = MAGIC.iter().find(|(magic, ..)| start.starts_with(magic)) {
         return Some(Found::new(what, advice));
     }
@@ -35,6 +37,16 @@ pub(super) fn recognise(start: &[u8], wanted: Wanted) -> Option<Found> {
         .or_else(|| fast_text(start, wanted))
         .or_else(|| pickle(start, wanted))
         .or_else(|| sentence_piece(start, wanted))
+}
+
+fn gguf(wanted: Wanted) -> Option<Found> {
+    let advice = match wanted {
+        // Its own reader explains better what is wrong with it.
+        Wanted::Gguf => return None,
+        Wanted::Tokenizer => "Tokenizer.fromGGUF reads the tokenizer in it",
+        _ => "loadGGUF reads it",
+    };
+    Some(Found::new("a GGUF file, as of llama.cpp", advice))
 }
 
 fn packed(start: &[u8], wanted: Wanted) -> Option<Found> {

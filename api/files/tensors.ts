@@ -178,7 +178,7 @@ export function checkNamed(
   where: string,
 ): asserts entries is [string, Tensor][] {
   for (const [name, tensor] of entries) {
-    if (typeof name !== 'string') throw new UsageError(`${where}: names are strings, not ${show(name)}`)
+    if (typeof name !== 'string') throw new UsageError(`${where}: names must be strings, not ${show(name)}`)
     checkWellFormed(name, `${where}: the name ${show(name)}`)
     if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(tensor)}, not a tensor`)
   }

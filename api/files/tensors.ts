@@ -52,7 +52,7 @@ export function loadSafetensors(path: string, options?: { map?: boolean; verify?
   const { mark, tensors: loaded, metadata } = call(native.loadMarked(file, DIGEST, undefined, map))
   if (!mark)
     throw new FormatError(
-      `${file}: no digest is in it that its bytes could be compared with: only files of saveModel and checkpoints have one`,
+      `${file}: it has no digest to verify: only files of saveModel and checkpoints have one`,
       file,
       0,
     )
@@ -166,7 +166,8 @@ export function saveSafetensors(
  */
 export function namedTensors(tensors: unknown, where: string): [name: string, tensor: Tensor][] {
   const entries = isObject(tensors) && !(tensors instanceof Tensor) ? entriesOf(tensors) : null
-  if (entries === null) throw new UsageError(`${where}: tensors by name, as an object or a Map, not ${show(tensors)}`)
+  if (entries === null)
+    throw new UsageError(`${where}: expected an object or a Map of tensors by name, not ${show(tensors)}`)
   checkWhole(tensors as object, where)
   return entries as [string, Tensor][]
 }
@@ -177,7 +178,7 @@ export function checkNamed(
   where: string,
 ): asserts entries is [string, Tensor][] {
   for (const [name, tensor] of entries) {
-    if (typeof name !== 'string') throw new UsageError(`${where}: names are strings, not ${show(name)}`)
+    if (typeof name !== 'string') throw new UsageError(`${where}: names must be strings, not ${show(name)}`)
     checkWellFormed(name, `${where}: the name ${show(name)}`)
     if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(tensor)}, not a tensor`)
   }
@@ -194,9 +195,10 @@ export const operandOf = ([name, tensor]: readonly [string, Tensor]) => ({
 /** Reads and checks strings by name, once. @internal */
 export function checkMetadata(metadata: unknown, where: string): [key: string, text: string][] {
   const texts = isObject(metadata) ? entriesOf(metadata) : null
-  if (texts === null) throw new UsageError(`${where}: metadata are strings by name, not ${show(metadata)}`)
+  if (texts === null)
+    throw new UsageError(`${where}: metadata must be an object of strings by name, not ${show(metadata)}`)
   for (const [key, value] of texts) {
-    if (typeof key !== 'string') throw new UsageError(`${where}: names of metadata are strings, not ${show(key)}`)
+    if (typeof key !== 'string') throw new UsageError(`${where}: names of metadata must be strings, not ${show(key)}`)
     if (typeof value !== 'string') throw new UsageError(`${where}: metadata "${key}" is ${show(value)}, not a string`)
     for (const text of [key, value]) checkWellFormed(text, `${where}: metadata ${show(key)}`)
   }
@@ -213,6 +215,6 @@ export function checkMetadata(metadata: unknown, where: string): [key: string, t
 export function saveNpy(path: string, tensor: Tensor): void {
   const where = 'saveNpy'
   const target = resolve(checkPath(path, where))
-  if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: a tensor, not ${show(tensor)}`)
+  if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: expected a tensor, not ${show(tensor)}`)
   check(native.saveNpy(target, tensor.dtype, [...tensor.shape], tensor.operand()))
 }

@@ -35,7 +35,7 @@ const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, 'dtype']
 const FORWARD_OPTIONS = ['out', 'shape', 'dtype']
 
 const CONTENTS = new Contents<Embedding>('Embedding', {
-  instead: 'stateDict() has its table, weight.share() lends it to other threads, saveSafetensors writes it',
+  instead: 'use stateDict() for its table, weight.share() for other threads, saveSafetensors for files',
 })
 
 /**

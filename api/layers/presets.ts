@@ -56,7 +56,7 @@ export function presetOf(
   if (typeof name !== 'string' || !Object.hasOwn(PRESETS, name)) {
     throw new UsageError(`${where}: no preset is called ${show(name)}; known: ${Object.keys(PRESETS).join(', ')}`)
   }
-  if (!isObject(options)) throw new UsageError(`${where}: options are an object, not ${show(options)}`)
+  if (!isObject(options)) throw new UsageError(`${where}: options must be an object, not ${show(options)}`)
   const { placing, defaults } = PRESETS[name as PositionedPreset]
   const dim = checkSize((options as { dim?: unknown }).dim, `${where}: dim`, 1)
   // An option that is given as undefined counts as not given.

@@ -59,8 +59,8 @@ const PRIVATE = Symbol('by quantize')
 /** Checks a shape [rows, dim] with at least one column. */
 function checkTableShape(shape: unknown, where: string): [number, number] {
   const sizes = checkShape(shape, 0, where)
-  if (sizes.length !== 2) throw new ShapeError(`${where}: a table has the shape [rows, dim], not ${shown(sizes)}`)
-  if (sizes[1] === 0) throw new UsageError(`${where}: a table needs at least one column`)
+  if (sizes.length !== 2) throw new ShapeError(`${where}: a table must have the shape [rows, dim], not ${shown(sizes)}`)
+  if (sizes[1] === 0) throw new UsageError(`${where}: a table must have at least one column`)
   return sizes as [number, number]
 }
 
@@ -81,7 +81,7 @@ function emptyRows(kind: Kind | BlockKind, [rows, dim]: readonly [number, number
 let rowsOf: (table: QuantizedTable) => Tensor
 
 const CONTENTS = new Contents<QuantizedTable>('QuantizedTable', {
-  instead: 'toTensor() has its bytes as a tensor, which share() lends to other threads and saveSafetensors writes',
+  instead: 'use toTensor() for its bytes, then share() for other threads or saveSafetensors for files',
   equal: (it) => TENSOR.equal(rowsOf(it)),
 })
 
@@ -110,7 +110,7 @@ export class QuantizedTable {
   /** @internal */
   constructor(key: symbol, kind: Kind | BlockKind, shape: readonly [number, number], rows: Tensor) {
     if (key !== PRIVATE)
-      throw new UsageError('a QuantizedTable is made by quantize() or QuantizedTable.fromBytes(), not by new')
+      throw new UsageError('a QuantizedTable comes from quantize() or QuantizedTable.fromBytes(), not from new')
     this.kind = kind
     this.shape = Object.freeze([...shape])
     this.#rows = rows
@@ -138,11 +138,11 @@ export class QuantizedTable {
         : types.isUint8Array(bytes)
           ? bytes.length
           : undefined
-    if (have === undefined) throw new UsageError(`${where}: bytes are a Uint8Array or a tensor, not ${show(bytes)}`)
+    if (have === undefined) throw new UsageError(`${where}: bytes must be a Uint8Array or a tensor, not ${show(bytes)}`)
     if (have === 0 && types.isUint8Array(bytes)) checkAttached(bytes, where)
     if (have !== need) {
       throw new ShapeError(
-        `${where}: ${have} bytes are not ${sizes[0]} rows of ${sizes[1]} ${kind}, which take ${need} (${rowBytes} each)`,
+        `${where}: ${sizes[0]} rows of ${sizes[1]} ${kind} take ${need} bytes (${rowBytes} each), not ${have}`,
       )
     }
     if (bytes instanceof Tensor)
@@ -187,7 +187,9 @@ export class QuantizedTable {
     const wide = asFloat32(original, where)
     try {
       if (!sameShape(original.shape, this.shape))
-        throw new ShapeError(`${where}: ${shown(original.shape)} where ${shown(this.shape)} is needed`)
+        throw new ShapeError(
+          `${where}: original must have the shape ${shown(this.shape)}, not ${shown(original.shape)}`,
+        )
       const [max, mean, rms, worstRow] = call(
         native.quantizationError(this.kind, this.#rows.operand(), rows, dim, wide.operand()),
       )
@@ -231,7 +233,9 @@ function shared(
   const half = kind === 'float16' || kind === 'bfloat16'
   if (half && bytes.dtype === kind) return bytes.detach().reshape(...sizes)
   if (bytes.dtype !== 'uint8')
-    throw new DTypeError(`${where}: the rows of ${kind} are uint8${half ? ` or ${kind}` : ''}, not ${bytes.dtype}`)
+    throw new DTypeError(
+      `${where}: a tensor of ${kind} rows must be uint8${half ? ` or ${kind}` : ''}, not ${bytes.dtype}`,
+    )
   if (!half) return bytes.detach().reshape(sizes[0], rowBytes)
   // Rows of 16 bits are read as such and must be aligned, which these bytes may not be, so they are copied.
   const rows = emptyRows(kind, sizes, rowBytes)
@@ -243,8 +247,9 @@ function shared(
 
 /** A float tensor as float32. The caller always disposes the result. */
 function asFloat32(tensor: unknown, where: string): Tensor {
-  if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: of a tensor, not ${show(tensor)}`)
-  if (facts(tensor.dtype).kind !== 'float') throw new DTypeError(`${where}: of floats, not ${tensor.dtype}`)
+  if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: expected a tensor, not ${show(tensor)}`)
+  if (facts(tensor.dtype).kind !== 'float')
+    throw new DTypeError(`${where}: the tensor must be of floats, not ${tensor.dtype}`)
   return tensor.to('float32')
 }
 

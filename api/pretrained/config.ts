@@ -1,6 +1,7 @@
 // Reading the JSON files of a model folder, whose contents nobody promised.
 
-import { FormatError } from '../base/errors.js'
+import { statSync } from 'node:fs'
+import { FileError, FormatError } from '../base/errors.js'
 import { readWhole } from '../base/read-file.js'
 
 /** An object of JSON. */
@@ -26,6 +27,15 @@ export function readJsonObject(path: string): JsonObject {
   }
   if (isJsonObject(value)) return value
   throw new FormatError(`${path}: an object of JSON should be here`, path, 0)
+}
+
+/** Whether something has this path. @throws FileError if the system does not say. */
+export function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch (cause) {
+    throw new FileError(`cannot look for ${path}: ${(cause as Error).message}`, path, cause)
+  }
 }
 
 function textOf(bytes: Buffer, path: string): string {

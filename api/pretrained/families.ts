@@ -93,7 +93,7 @@ const BART: Family = {
 const T5 = tokens(SHARED, true)
 const SINUSOIDS = 'positions: sinusoids that the file does not have; sinusoidalPositions() makes such tables'
 
-export const FAMILIES: Readonly<Record<string, Family>> = {
+const FAMILIES: Readonly<Record<string, Family>> = {
   gpt2: GPT,
   gpt_neo: GPT,
   gpt_bigcode: GPT,

@@ -1,6 +1,6 @@
 // Opens the models that people have.
 
-import { existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { checkDType, isFloat, type DType } from '../base/dtype.js'
 import { DTypeError, FileError } from '../base/errors.js'
@@ -9,7 +9,7 @@ import { scope } from '../memory/scope.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { checkOptions, checkPath } from '../base/validate.js'
 import type { Json } from '../base/json.js'
-import { readJsonObject, textIn } from './config.js'
+import { isThere, readJsonObject, textIn } from './config.js'
 import { describeGGUF } from './gguf.js'
 import { findParts } from './parts.js'
 import { PretrainedModel, roundedTo, type Description, type Pretrained, type PretrainedOptions } from './pretrained.js'
@@ -69,7 +69,7 @@ function describeFolder(folder: string, dtype: DType | undefined): Description {
     scale: scale === 1 ? 1 : scope(() => roundedTo(type, scale)),
     tokenizer: () => {
       const path = join(folder, 'tokenizer.json')
-      return existsSync(path) ? Tokenizer.fromFile(path) : null
+      return isThere(path) ? Tokenizer.fromFile(path) : null
     },
   }
 }

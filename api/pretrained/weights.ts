@@ -1,7 +1,7 @@
 // The tensors of a model folder by their names, whichever files they are in. A file's header is read when something of
 // it is asked for, and a tensor is loaded when it is.
 
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { FileError, FormatError } from '../base/errors.js'
 import type { StoredTensor } from '../files/loaded-tensors.js'
@@ -9,7 +9,7 @@ import { TensorFile } from '../files/tensor-file.js'
 import { scopeless } from '../memory/scope.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { show } from '../base/validate.js'
-import { isJsonObject, readJsonObject, type JsonObject } from './config.js'
+import { isJsonObject, isThere, readJsonObject, type JsonObject } from './config.js'
 
 /** The files that weights may be in, in the order in which Transformers looks for them. */
 const FILES = [
@@ -41,7 +41,7 @@ export class Weights implements ReadonlyMap<string, Tensor> {
 
   /** @throws FileError if the folder has no weights that can be read; FormatError if their index or header is wrong. */
   static open(folder: string): Weights {
-    const found = FILES.find(({ name }) => existsSync(join(folder, name)))
+    const found = FILES.find(({ name }) => isThere(join(folder, name)))
     if (found === undefined) throw noWeights(folder)
     const { name, kind, index } = found
     const weights = new Weights(folder, name, kind, index ? readIndex(join(folder, name)) : null)

@@ -1,11 +1,11 @@
 // Text to ids and back: tiktoken's encodings, and files of the Hugging Face library.
 
-import { createHash } from 'node:crypto'
 import { basename, resolve } from 'node:path'
 import { types } from 'node:util'
 import { nameOfBytes } from './byte-names.js'
 import { tokenizerJson } from './gguf-json.js'
 import { Contents } from '../base/contents.js'
+import { sha256 } from '../base/late.js'
 import { TokenIndexError, UsageError } from '../base/errors.js'
 import { openGGUF, type OpenedGGUF } from '../files/gguf.js'
 import { readIds, type Ids } from '../tensor/ids.js'
@@ -107,7 +107,7 @@ const loaded = new Map<string, Tokenizer>()
 type Handle = ReturnType<typeof native.tokenizerNew> & object
 
 const CONTENTS = new Contents<Tokenizer>('Tokenizer', {
-  instead: 'name and vocabSize say which it is: Tokenizer.load or Tokenizer.fromFile gives it wherever it is wanted',
+  instead: 'load it again with Tokenizer.load or Tokenizer.fromFile; name and vocabSize identify it',
 })
 
 /**
@@ -137,7 +137,7 @@ export class Tokenizer {
 
   private constructor(name: string, handle: Handle, isFile: boolean, key: typeof PRIVATE) {
     if (key !== PRIVATE) {
-      throw new UsageError("a Tokenizer is made by Tokenizer.load('gpt2') or Tokenizer.fromFile(path), not by new")
+      throw new UsageError("a Tokenizer comes from Tokenizer.load('gpt2') or Tokenizer.fromFile(path), not from new")
     }
     const facts = call(native.tokenizerFacts(handle))
     this.#native = handle
@@ -226,7 +226,7 @@ export class Tokenizer {
   ): Tokenizer {
     const name = basename(path)
     const tokenizer = new Tokenizer(name, call(native.tokenizerFromJson(bytes, path, name, limits)), true, PRIVATE)
-    tokenizer.#file = { path, digest: createHash('sha256').update(bytes).digest('hex'), read }
+    tokenizer.#file = { path, digest: sha256(bytes), read }
     return tokenizer
   }
 
@@ -281,7 +281,7 @@ export class Tokenizer {
     options?: EncodeOptions & TruncationOptions & Partial<PaddingOptions>,
   ): PaddedBatch | { ids: Uint32Array; offsets: Uint32Array } {
     const where = 'Tokenizer.encodeBatch'
-    if (!isArray(texts)) throw new UsageError(`${where}: texts are an array of strings, not ${show(texts)}`)
+    if (!isArray(texts)) throw new UsageError(`${where}: texts must be an array of strings, not ${show(texts)}`)
     // `forEach` would skip the holes of an array.
     for (let i = 0; i < texts.length; i++) checkText(texts[i], `${where}: text ${i}`)
     const checked = checkOptions(options, BATCH_OPTIONS, where)
@@ -373,7 +373,7 @@ export interface TokenizerFile {
 }
 
 const DECODER = new Contents<TokenDecoder>('TokenDecoder', {
-  instead: 'it belongs to its thread, and to the text that it is in',
+  instead: 'it belongs to its thread and to the text that it decodes',
 })
 
 /**
@@ -386,7 +386,7 @@ export class TokenDecoder {
   readonly structuredClone = DECODER.uncloneable
 
   private constructor(handle: ReturnType<typeof native.decoderNew> & object, key: typeof PRIVATE) {
-    if (key !== PRIVATE) throw new UsageError('a TokenDecoder is made by tokenizer.decoder(), not by new')
+    if (key !== PRIVATE) throw new UsageError('a TokenDecoder comes from tokenizer.decoder(), not from new')
     this.#native = handle
   }
 

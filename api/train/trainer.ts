@@ -2,7 +2,6 @@
 
 import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { isMainThread } from 'node:worker_threads'
 import { checkSignal, whenAborted } from '../layers/async.js'
 import { Contents } from '../base/contents.js'
 import { checkCorpus, CORPUS, gather, vocabularyOf, type Corpus } from './corpus.js'
@@ -10,6 +9,7 @@ import { Embedding } from '../layers/embedding.js'
 import { AbortedError, FormatError, UsageError } from '../base/errors.js'
 import type { TrainingRecord } from '../models/description.js'
 import { call, failureOf, native } from '../native/native.js'
+import { isMainThread } from '../base/late.js'
 import { guardReceivers } from '../base/receivers.js'
 import { untrack } from '../memory/scope.js'
 import { readSource, type Source } from '../text/source.js'
@@ -131,7 +131,7 @@ const RUN_OPTIONS = ['onProgress', 'signal', 'checkpoint', 'steps']
 const MOST_LOSSES = 2000
 
 const CONTENTS = new Contents<Trainer>('Trainer', {
-  instead: 'save() writes it and Trainer.resume reads it, result() has its tensors',
+  instead: 'write it with save() and read it with Trainer.resume, or use the tensors of result()',
 })
 
 /**
@@ -272,14 +272,14 @@ export class Trainer {
   result(): TrainResult {
     if (this.#ready === null || this.#busy)
       throw new UsageError(
-        `Trainer.result: ${this.#busy ? 'it is still at work' : 'nothing was learned yet: run() it first'}`,
+        `Trainer.result: ${this.#busy ? 'the trainer is still running' : 'the trainer has not run yet: call run() first'}`,
       )
     return this.#result(this.progress!)
   }
 
   /** Allows only one call at a time. */
   async #alone<T>(where: string, run: () => Promise<T>): Promise<T> {
-    if (this.#busy) throw new UsageError(`${where}: this trainer is at work: await its last call first`)
+    if (this.#busy) throw new UsageError(`${where}: the trainer is still running: await its last call first`)
     this.#busy = true
     try {
       return await run()
@@ -381,7 +381,7 @@ let leaves = false
  * nobody's work is ended.
  */
 function notAwaitedAtExit(): void {
-  if (leaves || !isMainThread) return
+  if (leaves || !isMainThread()) return
   process.once('exit', () => native.processLeaves())
   leaves = true
 }
@@ -427,7 +427,7 @@ function keptIn(file: string, text: string, tokenizer: Tokenizer | undefined, wh
   try {
     config = JSON.parse(text) as Config
   } catch (cause) {
-    throw new UsageError(`${file}: is no checkpoint of a Trainer: its config is no JSON`, { cause })
+    throw new UsageError(`${file}: it is not a checkpoint of a Trainer: its config is not JSON`, { cause })
   }
   const { tokenizer: said, losses, seconds } = config ?? {}
   const options = keptOptions(config?.options)
@@ -436,11 +436,14 @@ function keptIn(file: string, text: string, tokenizer: Tokenizer | undefined, wh
     isArray(losses) &&
     typeof seconds === 'number' &&
     (said === null || typeof said?.vocabSize === 'number')
-  if (!isWhole) throw new UsageError(`${file}: is no checkpoint of a Trainer: its config does not say what is trained`)
+  if (!isWhole)
+    throw new UsageError(
+      `${file}: it is not a checkpoint of a Trainer: its config lacks the options, losses or tokenizer`,
+    )
   const beyond = beyondBounds(options)
-  if (beyond !== null) throw new FormatError(`${file}: is damaged: ${beyond}`, file, 0)
+  if (beyond !== null) throw new FormatError(`${file}: it is damaged: ${beyond}`, file, 0)
   if (said === null && tokenizer !== undefined)
-    throw new UsageError(`${where}: ${file} was made without a tokenizer: leave it out`)
+    throw new UsageError(`${where}: ${file} was made without a tokenizer: leave the option tokenizer out`)
   if (said?.name === null && tokenizer === undefined)
     throw new UsageError(`${where}: ${file} was made with a tokenizer from a file: give it as the option tokenizer`)
   const found = said === null ? null : (tokenizer ?? Tokenizer.load(said.name as 'gpt2'))

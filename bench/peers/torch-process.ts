@@ -30,7 +30,7 @@ export class TorchProcess {
       return { name: 'PyTorch', peer: it }
     } catch {
       const who = process.env.TOKENBED_PYTHON ? 'TOKENBED_PYTHON' : 'python3'
-      return { name: 'PyTorch', why: `${who} does not have it; TOKENBED_PYTHON names a Python that does` }
+      return { name: 'PyTorch', why: `${who} does not have it; set TOKENBED_PYTHON to a Python that does` }
     }
   }
 

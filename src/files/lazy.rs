@@ -30,7 +30,7 @@ pub struct OpenedFile {
 #[napi(catch_unwind)]
 pub fn open_safetensors(path: String) -> Option<OpenedFile> {
     guard(|| {
-        let opened = safetensors::open(Path::new(&path), None)?;
+        let opened = safetensors::open(Path::new(&path), None)?.held()?;
         let tensors = opened.entries().map(stored).into_list();
         external::mapped();
         Ok(OpenedFile { tensors, file: External::new(TensorFile::Safetensors(opened)) })
@@ -41,7 +41,7 @@ pub fn open_safetensors(path: String) -> Option<OpenedFile> {
 #[napi(catch_unwind)]
 pub fn open_torch(path: String) -> Option<OpenedFile> {
     guard(|| {
-        let opened = torch::open(Path::new(&path), None)?;
+        let opened = torch::open(Path::new(&path), None)?.held()?;
         let tensors = opened.entries().map(stored_in_torch).into_list();
         external::mapped();
         Ok(OpenedFile { tensors, file: External::new(TensorFile::Torch(opened)) })

@@ -29,20 +29,21 @@ fn result(job: &dyn Job, go_on: &dyn Fn() -> bool) -> Result<Storage, Failure> {
         return Err(Failure::aborted());
     }
     let (rows, row) = job.size();
-    let bytes = rows.checked_mul(row).ok_or_else(|| Error::Shape(format!("{rows} rows of {row} bytes")))?;
+    let bytes =
+        rows.checked_mul(row).ok_or_else(|| Error::Shape(format!("{rows} rows of {row} bytes are too many")))?;
     let mut result = Storage::result(bytes)?;
-    let out = result.elements_mut().ok_or_else(|| Error::Shape("a result is not aligned".into()))?;
+    let out = result.elements_mut().ok_or_else(|| Error::Shape("the result is not aligned".into()))?;
     if job.write(go_on, out)? { Ok(result) } else { Err(Failure::aborted()) }
 }
 
 /// The result's bytes as f32.
 pub(crate) fn floats(out: &mut [u8]) -> Result<&mut [f32], Failure> {
-    bytemuck::try_cast_slice_mut(out).map_err(|_| Error::Shape("a result is not aligned".into()).into())
+    bytemuck::try_cast_slice_mut(out).map_err(|_| Error::Shape("the result is not aligned".into()).into())
 }
 
 /// The elements of a held part.
 pub(crate) fn elements<T: Pod>(part: &Part) -> Result<&[T], Failure> {
-    Ok(part.elements().ok_or_else(|| Error::Shape("a table is not aligned".into()))?)
+    Ok(part.elements().ok_or_else(|| Error::Shape("the table is not aligned".into()))?)
 }
 
 /// Work that is queued or running, shared by the thread that runs it and the thread that queued it.

@@ -163,7 +163,7 @@ impl<T: Named> FromNapiValue for Word<T> {
                 let known = T::WORDS.iter().map(|&(word, _)| word);
                 let known =
                     known.fold(String::new(), |all, word| if all.is_empty() { word.into() } else { all + ", " + word });
-                napi::Error::from_reason(format!("a {} is one of {known}", T::KIND))
+                napi::Error::from_reason(format!("a {} must be one of {known}", T::KIND))
             })
     }
 }
@@ -202,7 +202,7 @@ impl FromNapiValue for OnBadId {
         // SAFETY: napi's macro gives a live env and value.
         if unsafe { sys::napi_get_value_double(env, value, &mut row) } == sys::Status::napi_ok {
             let row = size(row).ok().and_then(|row| u32::try_from(row).ok());
-            let row = row.ok_or_else(|| napi::Error::from_reason("the row that stands in has no number of 32 bits"))?;
+            let row = row.ok_or_else(|| napi::Error::from_reason("the substitute row must be a 32-bit number"))?;
             return Ok(OnBadId(BadIds::Replace(row)));
         }
         // SAFETY: as above.

@@ -110,7 +110,9 @@ pub fn npz(data: &[u8]) {
     for content in [data.to_vec(), zip_of(&[("x.npy", rest, how & 2 != 0)], how & 4 != 0)] {
         let path = file(&content, ".npz");
         // Compressed entries may become sixteen megabytes, and arrays of other orders and types are copied once more.
-        let Ok(arrays) = within(room(56 << 20, 600, &content), TIME, || npz::load(&path, Some(how & 1 != 0), 20))
+        let is_packed = how & 2 != 0 || content.len() == data.len();
+        let own = if is_packed { 36 << 20 } else { 256 << 10 };
+        let Ok(arrays) = within(room(own, 64, &content), TIME, || npz::load(&path, Some(how & 1 != 0), 20))
         else {
             continue;
         };
@@ -137,7 +139,9 @@ pub fn torch(data: &[u8]) {
             (0..count).for_each(|index| drop(opened.tensor(index)));
             opened.readable()
         };
-        match within(room(36 << 20, 600, &content), TIME, load) {
+        let is_packed = how & 6 != 0 || content.len() == data.len();
+        let own = if is_packed { 36 << 20 } else { 3 << 20 };
+        match within(room(own, 300, &content), TIME, load) {
             Ok(torch::Tensors { parts, names }) => {
                 for (name, shape, part) in names {
                     let elements: usize = shape.iter().product();

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokenbed_core::open::regular;
-use tokenbed_core::storage::{MappedFile, Storage};
+use tokenbed_core::storage::{MappedFile, Part, Storage};
 use tokenbed_core::{DType, Error, Result};
 use tokenbed_memory::List;
 
@@ -18,11 +18,20 @@ use tokenbed_memory::List;
 /// MiB. So reading costs a millisecond at most up to this size, and the loaded tensors no longer depend on the file.
 const MAP_FROM: u64 = 1 << 20;
 
+/// Where the bytes of a file are read from.
+#[derive(Debug)]
+enum Bytes {
+    /// The open file.
+    File(File),
+    /// All of them, mapped or in memory.
+    Held(Arc<Storage>),
+}
+
 /// An open file of tensors.
 #[derive(Debug)]
 pub(crate) struct Source {
     path: PathBuf,
-    file: File,
+    bytes: Bytes,
     len: usize,
     map: Option<Arc<MappedFile>>,
 }
@@ -34,7 +43,19 @@ impl Source {
         let is_mapped = map.unwrap_or(opened.len >= MAP_FROM);
         let map = if is_mapped { Some(MappedFile::map(path, &opened.file)?) } else { None };
         let len = usize::try_from(opened.len).map_err(|_| failed(path, ErrorKind::FileTooLarge.into()))?;
-        Ok(Self { path: path.to_path_buf(), file: opened.file, len, map })
+        Ok(Self { path: path.to_path_buf(), bytes: Bytes::File(opened.file), len, map })
+    }
+
+    /// The same bytes without an open file, for somebody who keeps them: from the mapping, or in memory if there is
+    /// none.
+    pub(crate) fn held(mut self) -> Result<Self> {
+        let mapped = self.map.as_ref().and_then(|map| Storage::of_file(map, 0, self.len));
+        let all = match mapped {
+            Some(all) => all,
+            None => Storage::filled(self.len, |new| self.read(0, new))?,
+        };
+        self.bytes = Bytes::Held(Arc::new(all));
+        Ok(self)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -48,7 +69,17 @@ impl Source {
 
     /// Fills `to` with bytes from `start` on.
     pub(crate) fn read(&self, start: usize, to: &mut [u8]) -> Result<()> {
-        let mut file = &self.file;
+        let mut file = match &self.bytes {
+            Bytes::File(file) => file,
+            Bytes::Held(all) => {
+                let part = Part::new(all, start, to.len());
+                let Some(bytes) = part.as_ref().and_then(Part::elements::<u8>) else {
+                    return Err(failed(&self.path, ErrorKind::UnexpectedEof.into()));
+                };
+                to.copy_from_slice(bytes);
+                return Ok(());
+            }
+        };
         file.seek(SeekFrom::Start(start as u64)).and_then(|_| file.read_exact(to)).map_err(|error| {
             let is_cut = error.kind() == ErrorKind::UnexpectedEof;
             failed(&self.path, if is_cut { std::io::Error::other("it was cut short while it was read") } else { error })

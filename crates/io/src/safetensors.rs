@@ -55,6 +55,14 @@ pub fn open(path: &Path, map: Option<bool>) -> Result<Opened> {
 }
 
 impl Opened {
+    /// The same without an open file, for somebody who keeps it.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the file cannot be read.
+    pub fn held(self) -> Result<Self> {
+        Ok(Self { file: self.file.held()?, header: self.header })
+    }
+
     /// A value of the metadata.
     pub fn metadata(&self, key: &str) -> Option<String> {
         self.header.metadata(key)

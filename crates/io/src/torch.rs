@@ -122,6 +122,14 @@ fn check_order(file: &Source, archive: &Archive, folder: &str) -> Result<()> {
 }
 
 impl Opened {
+    /// The same without an open file, for somebody who keeps it.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the file cannot be read.
+    pub fn held(self) -> Result<Self> {
+        Ok(Self { elements: self.elements.held()?, tensors: self.tensors })
+    }
+
     /// The pickle's entry for each tensor, in its order, with any element type.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Stored<'_>> {
         self.tensors.iter().map(|named| Stored {

@@ -49,9 +49,13 @@ pub fn quantize(format: RowFormat, elements: &[f32], dim: usize, to: &mut [u8]) 
         None => Ok(()),
         Some((row, Unquantizable { column, too_large })) => {
             let value = elements[row * dim + column];
-            let why = if too_large { "beyond what its scale and bias can say" } else { "no number" };
+            let why = if too_large {
+                "which is too large for the scale and bias of its row"
+            } else {
+                "which is not a number"
+            };
             Err(Error::Usage(format!(
-                "the element at [{row}, {column}] is {value}, {why}: it cannot be a small integer"
+                "the element at [{row}, {column}] is {value}, {why}: the row cannot be quantized"
             )))
         }
     }
@@ -80,7 +84,10 @@ fn halves<const N: usize>(row: &[f32], to: &mut [u8], bytes: impl Fn(f32) -> [u8
 pub fn dequantize(kernels: Kernels, table: RowTable<'_>, out: &mut [u8]) -> Result<()> {
     let row = 4 * table.dim();
     if table.rows().checked_mul(row) != Some(out.len()) {
-        return Err(Error::Shape(format!("{} bytes do not hold the table", out.len())));
+        return Err(Error::Shape(format!(
+            "a buffer of {} bytes does not fit the float32 elements of the table",
+            out.len()
+        )));
     }
     parallel_rows(out, row, row, |range, out| decode(kernels, table, range.start, out));
     Ok(())

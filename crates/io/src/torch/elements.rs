@@ -32,6 +32,11 @@ impl Elements {
         Self { file, archive, growth, inflated: RefCell::default() }
     }
 
+    /// The same without an open file.
+    pub(super) fn held(self) -> Result<Self> {
+        Ok(Self { file: self.file.held()?, ..self })
+    }
+
     pub(super) fn path(&self) -> &Path {
         self.file.path()
     }

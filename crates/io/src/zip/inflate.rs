@@ -6,11 +6,14 @@ use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 use std::cell::RefCell;
 use std::io::{self, BufReader, ErrorKind, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenbed_core::{Error, Result};
-use tokenbed_memory::{List, had};
+use tokenbed_memory::{List, OutOfMemory, had};
 
 /// Number of bytes of the file that are read at a time.
 const BUFFER: usize = 64 << 10;
+/// Number of bytes that a decompressor needs for its window, about.
+const WINDOW: usize = 48 << 10;
 
 /// Bytes of a file, from `at` to `end`.
 struct Part<'a> {
@@ -55,7 +58,10 @@ impl<'a> Inflated<'a> {
     /// Opens an entry whose compressed bytes begin at `start`.
     pub(crate) fn new(file: &'a Source, entry: &'a Entry, start: usize) -> Self {
         let part = Part { file, at: start, end: start + entry.packed, failed: None };
-        let decoder = DeflateDecoder::new(BufReader::with_capacity(had(BUFFER), part));
+        let reader = BufReader::with_capacity(had(BUFFER), part);
+        // The library panics if it has no memory for its window, and does nothing else that could fail.
+        let decoder = catch_unwind(AssertUnwindSafe(|| DeflateDecoder::new(reader)));
+        let decoder = decoder.unwrap_or_else(|_| OutOfMemory { bytes: WINDOW }.unwind());
         let state = State { decoder, head: Vec::new(), done: 0, crc: Crc::new() };
         Self { file, entry, start, state: RefCell::new(state) }
     }

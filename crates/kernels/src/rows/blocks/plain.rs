@@ -81,8 +81,8 @@ fn q4_1(block: &[u8; 20], to: &mut [f32; 32]) {
 fn five_bits(nibbles: &[u8], fifth: u32) -> [u8; 32] {
     let mut all = [0; 32];
     for i in 0..16 {
-        all[i] = nibbles[i] & 15 | (fifth >> i & 1) as u8 * 16;
-        all[16 + i] = nibbles[i] >> 4 | (fifth >> (16 + i) & 1) as u8 * 16;
+        all[i] = (nibbles[i] & 15) | ((fifth >> i & 1) as u8 * 16);
+        all[16 + i] = (nibbles[i] >> 4) | ((fifth >> (16 + i) & 1) as u8 * 16);
     }
     all
 }

@@ -2,6 +2,7 @@
 //! makes vectors of the plain functions.
 
 use super::{Block, plain};
+use crate::half::f16_to_f32;
 use crate::lanes::narrow::NarrowLanes;
 
 /// Writes the elements of `count` blocks.
@@ -36,9 +37,9 @@ pub(crate) unsafe fn decode<L: NarrowLanes>(kind: Block, from: *const u8, to: *m
 /// As for [`decode`] with one block of this kind.
 #[inline(always)]
 unsafe fn q8_0<L: NarrowLanes>(from: *const u8, to: *mut f32) {
-    // SAFETY: as the caller promises; the second half that is read is of the block, too.
+    // SAFETY: as the caller promises.
     unsafe {
-        let d = L::splat(L::load_two_f16(from)[0]);
+        let d = L::splat(half(from));
         let mut i = 0;
         while i < 32 {
             d.mul(L::load_i8(from.add(2 + i))).store(to.add(i));
@@ -51,9 +52,9 @@ unsafe fn q8_0<L: NarrowLanes>(from: *const u8, to: *mut f32) {
 /// As for [`decode`] with one block of this kind.
 #[inline(always)]
 unsafe fn q4_0<L: NarrowLanes>(from: *const u8, to: *mut f32) {
-    // SAFETY: as the caller promises; the second half that is read is of the block, too.
+    // SAFETY: as the caller promises.
     unsafe {
-        let d = L::splat(L::load_two_f16(from)[0]);
+        let d = L::splat(half(from));
         let middle = L::splat(8.0);
         let mut i = 0;
         while i < 16 {
@@ -96,9 +97,9 @@ unsafe fn q4_k<L: NarrowLanes>(from: *const u8, to: *mut f32) {
 /// As for [`decode`] with one block of this kind.
 #[inline(always)]
 unsafe fn q6_k<L: NarrowLanes>(from: *const u8, to: *mut f32) {
-    // SAFETY: as the caller promises; the first half that is read is of the block, too.
+    // SAFETY: as the caller promises.
     unsafe {
-        let d = L::load_two_f16(from.add(206))[1];
+        let d = half(from.add(208));
         let (three, fifteen) = (L::splat_int(3), L::splat_int(15));
         let mut group = 0;
         while group < 2 {
@@ -135,4 +136,15 @@ unsafe fn q6_k<L: NarrowLanes>(from: *const u8, to: *mut f32) {
 unsafe fn six_bits<L: NarrowLanes>(low: L::Ints, high: L::Ints) -> L {
     // SAFETY: as the caller promises. The parts share no bit, so their sum puts them together.
     unsafe { L::from_signed(L::sub_ints(L::add_ints(low, L::shift_left::<4>(high)), L::splat_int(32))) }
+}
+
+/// The half at an address. It is read by plain Rust: the instructions for two halves would convert its neighbour, too,
+/// which is no number, and those for subnormal numbers can be slow.
+///
+/// # Safety
+/// Two bytes may be read.
+#[inline(always)]
+unsafe fn half(at: *const u8) -> f32 {
+    // SAFETY: as the caller promises.
+    f16_to_f32(u16::from_le(unsafe { at.cast::<u16>().read_unaligned() }))
 }

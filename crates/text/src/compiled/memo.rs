@@ -23,8 +23,8 @@ const LONG_LINES: usize = 1 << 13;
 /// side. A new piece takes the last of them, and moves forward when it comes again, so that a word of every sentence is
 /// not forgotten for a word that comes once.
 pub(crate) struct Memo {
-    /// In each line the numbers of four pieces, then for each its id and above it its number of bytes, or 0 if the place
-    /// is empty.
+    /// In each line the numbers of four pieces, then for each its id and above it its number of bytes, or 0 if the
+    /// place is empty.
     short: Vec<u64>,
     /// Two numbers with the bytes of a piece, then up to three ids, then up to two ids, the number of bytes and the
     /// number of ids. The last one is 0 if the place is empty.

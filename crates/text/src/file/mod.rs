@@ -1,9 +1,9 @@
 //! Tokenizers from a Hugging Face `tokenizer.json`.
 //!
-//! A file whose parts are all known is compiled into this crate's own engines (`compiled`, built by `native`). Any other
-//! file runs on the `tokenizers` crate as a whole (`library`): it gives the parts (normalizer, pre-tokenizer, model,
-//! added tokens), which are put together here, so that each call has its own special tokens, nothing is cut or padded
-//! without being asked for, and no thread is started.
+//! A file whose parts are all known is compiled into this crate's own engines (`compiled`, built by `native`). Any
+//! other file runs on the `tokenizers` crate as a whole (`library`): it gives the parts (normalizer, pre-tokenizer,
+//! model, added tokens), which are put together here, so that each call has its own special tokens, nothing is cut or
+//! padded without being asked for, and no thread is started.
 
 mod added;
 mod certain;

@@ -187,8 +187,8 @@ impl Cuts {
         self.bytes
     }
 
-    /// Whether a step asks if a piece begins at the text's first character, and only the places in the original text can
-    /// tell, because the normalizer or a step before it changed the text.
+    /// Whether a step asks if a piece begins at the text's first character, and only the places in the original text
+    /// can tell, because the normalizer or a step before it changed the text.
     pub(crate) fn ask_for_places(&self, is_normalized: bool) -> bool {
         let changes = |step: &Step| matches!(step, Step::Metaspace { .. } | Step::Space | Step::Letters);
         let mut changed = is_normalized;

@@ -161,8 +161,8 @@ impl ByteBpe {
     }
 
     /// Changes places among the bytes that have tokens to what the library gives for the whole piece. It spells bytes
-    /// as letters of one or two bytes, and those that are left out do not count in a place, but are there when the place
-    /// is looked for in the text.
+    /// as letters of one or two bytes, and those that are left out do not count in a place, but are there when the
+    /// place is looked for in the text.
     fn without_lost(&self, piece: &[u8], places: &mut [(u32, u32)]) {
         let (mut owners, mut ends): (Vec<u32>, Vec<usize>) = (Vec::new(), Vec::new());
         ends.put(0);

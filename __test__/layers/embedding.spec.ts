@@ -231,7 +231,7 @@ test('requiresGrad follows the weight, except under noGrad and into out', (t) =>
     { message: 'mine' },
   )
   t.true(learning.forward([1]).requiresGrad)
-  refuses(t, () => noGrad(async () => 1), 'USAGE', 'noGrad', 'async')
+  refuses(t, () => noGrad(async () => 1), 'USAGE', 'noGrad', 'promise')
   t.false(new Embedding(3, 2, { requiresGrad: false }).forward([1]).requiresGrad)
 })
 

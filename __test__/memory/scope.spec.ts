@@ -98,7 +98,7 @@ test('an async function is rejected, and its tensors are disposed', (t) => {
       }),
     'USAGE',
     'scope',
-    'async',
+    'promise',
   )
   t.true(inside!.disposed)
   t.false(zeros([2]).disposed)

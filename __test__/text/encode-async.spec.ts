@@ -63,7 +63,11 @@ for (const [name, tokenizer] of Object.entries(TOKENIZERS)) {
     for (const options of each) {
       for (const texts of [[], ['a'], TEXTS.slice(0, -1), many]) {
         const wanted = plain(tokenizer.encodeBatch(texts, options as EncodeOptions))
-        t.deepEqual(plain(await tokenizer.encodeBatchAsync(texts, options as EncodeOptions)), wanted, JSON.stringify(options))
+        t.deepEqual(
+          plain(await tokenizer.encodeBatchAsync(texts, options as EncodeOptions)),
+          wanted,
+          JSON.stringify(options),
+        )
       }
     }
     const mixed = ['a', ...LONG, '', ...LONG.slice(0, 2), 'b']
@@ -82,40 +86,16 @@ test('the texts are those at the call', async (t) => {
 test('errors are those of the other forms', async (t) => {
   const special = 'a<|endoftext|>'
   const wrong = [5, null, undefined] as never[]
-  await rejectsAs(
-    t,
-    gpt2.encodeAsync(special),
-    () => gpt2.encode(special),
-  )
+  await rejectsAs(t, gpt2.encodeAsync(special), () => gpt2.encode(special))
   const batch = ['a', special, special]
-  await rejectsAs(
-    t,
-    gpt2.encodeBatchAsync(batch),
-    () => gpt2.encodeBatch(batch),
-  )
+  await rejectsAs(t, gpt2.encodeBatchAsync(batch), () => gpt2.encodeBatch(batch))
   for (const value of wrong) {
-    await rejectsAs(
-      t,
-      gpt2.encodeAsync(value),
-      () => gpt2.encode(value),
-    )
-    await rejectsAs(
-      t,
-      gpt2.encodeBatchAsync(value),
-      () => gpt2.encodeBatch(value),
-    )
-    await rejectsAs(
-      t,
-      gpt2.encodeBatchAsync(['a', value]),
-      () => gpt2.encodeBatch(['a', value]),
-    )
+    await rejectsAs(t, gpt2.encodeAsync(value), () => gpt2.encode(value))
+    await rejectsAs(t, gpt2.encodeBatchAsync(value), () => gpt2.encodeBatch(value))
+    await rejectsAs(t, gpt2.encodeBatchAsync(['a', value]), () => gpt2.encodeBatch(['a', value]))
   }
   for (const options of [{ maxLength: 1 }, { truncationSide: 'left' }, { paddingSide: 'left' }] as never[]) {
-    await rejectsAs(
-      t,
-      wordpiece.encodeBatchAsync(['a'], options),
-      () => wordpiece.encodeBatch(['a'], options),
-    )
+    await rejectsAs(t, wordpiece.encodeBatchAsync(['a'], options), () => wordpiece.encodeBatch(['a'], options))
   }
   await t.throwsAsync(gpt2.encodeAsync('a', { padding: 'longest' } as never), { code: 'USAGE', message: /padding/ })
   for (const signal of [5, {}, 'abort'] as never[]) {

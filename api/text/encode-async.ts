@@ -33,7 +33,7 @@ type Filler = NonNullable<Parameters<typeof native.encodeWork>[3]>
 const TURN = 5
 /** Largest number of UTF-16 code units that are copied in one native call, and of texts. */
 const UNITS = 1 << 18
-const TEXTS = 1024
+const TEXTS = 256
 /** Largest number of bytes that are copied back in one native call. */
 const BYTES = 1 << 22
 

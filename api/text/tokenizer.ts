@@ -154,7 +154,9 @@ export class Tokenizer {
    * `tokenizers`, the crate of the Hugging Face library. Both give the library's ids; the crate is slower.
    */
   readonly engine: 'native' | 'tokenizers'
-  /** The part of the file because of which the engine is `tokenizers`, such as `model: dropout`; null if it is native. */
+  /**
+   * The part of the file because of which the engine is `tokenizers`, such as `model: dropout`; null if it is native.
+   */
   readonly engineReason: string | null
   readonly #native: Handle
   readonly #isFile: boolean

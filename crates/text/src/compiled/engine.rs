@@ -125,9 +125,9 @@ impl Compiled {
             let normal = self.normal.run(raw, room, section).map_err(|reason| Fault::Part("normalizer", reason))?;
             made += normal.len();
             let is_front = part.start == 0 && !work.goes_on;
-            let depends = is_front && self.cuts.depend_on_front() && !std::ptr::eq(raw, normal);
+            let depends = is_front && self.cuts.ask_for_places(!std::ptr::eq(raw, normal));
             if depends {
-                // The normalizer may have removed or added characters at the front, so that the places decide.
+                // Characters may have been removed or added at the front.
                 *aligned = Aligned::of(raw, 0);
                 self.normal.run_aligned(aligned, section).map_err(|reason| Fault::Part("normalizer", reason))?;
             }

@@ -26,7 +26,8 @@ export type { EmbeddingOptions } from './api/layers/table.js'
 export type { Init } from './api/layers/init.js'
 export { EmbeddingBag, type BagForwardOptions, type BagOptions, type Ragged } from './api/layers/bag.js'
 export { quantize, QuantizedTable, type QuantizationError } from './api/layers/quantize.js'
-export { TokenPositionEmbedding, type LayerNormParameters, type PlaceOptions } from './api/layers/token-position.js'
+export { TokenPositionEmbedding, type PlaceOptions } from './api/layers/token-position.js'
+export type { LayerNormParameters } from './api/layers/layer-norm-parameters.js'
 export type { TokenPositionOptions } from './api/layers/token-position-options.js'
 export type { PositionedPreset, PresetOptions, TokenPreset } from './api/layers/presets.js'
 
@@ -93,9 +94,14 @@ export {
   type TokensPart,
 } from './api/files/token-folder.js'
 
+export { loadGGUF, type LoadedGGUF } from './api/files/gguf.js'
 export { inspectSafetensors, loadSafetensors, saveSafetensors, type SafetensorsInfo } from './api/files/tensors.js'
 export type { LoadedTensors, StoredTensor } from './api/files/loaded-tensors.js'
 export { loadNpy, saveNpy } from './api/files/tensors.js'
+export { loadNpz, saveNpz, type LoadNpzOptions } from './api/files/npz.js'
+export { loadTorch } from './api/files/torch.js'
+export { loadPretrained } from './api/pretrained/load.js'
+export type { Pretrained, PretrainedNorm, PretrainedOptions } from './api/pretrained/pretrained.js'
 export {
   Vectors,
   type Neighbour,
@@ -136,7 +142,7 @@ export { Model } from './api/models/model.js'
 export type { ClassifyOptions, Prediction } from './api/models/classifier.js'
 export type { ModelDescription, TrainingRecord, VocabularyDescription } from './api/models/description.js'
 export type { Digests } from './api/models/parts.js'
-export type { Json } from './api/models/json.js'
+export type { Json } from './api/base/json.js'
 export { TensorWriter, type RowSpec, type TensorWriterOptions } from './api/files/writer.js'
 export {
   capabilities,

@@ -8,6 +8,7 @@ import { draw } from './suites/draw.js'
 import { firstUse, threads } from './suites/first-use.js'
 import { lookup } from './suites/lookup.js'
 import { neighbours } from './suites/neighbours.js'
+import { open } from './suites/open.js'
 import { ops } from './suites/ops.js'
 import { optim } from './suites/optim.js'
 import { path } from './suites/path.js'
@@ -21,10 +22,10 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   lookup: { title: 'Ids to vectors', run: lookup },
   async: { title: 'Ids to vectors on another thread', run: async },
   compare: { title: 'Ids to vectors, against other packages and the targets', run: compare },
-  positions: { title: 'Where tokens stand: positional schemes and input layers', run: positions },
+  positions: { title: 'Positional schemes and input layers', run: positions },
   optim: { title: 'Steps of optimizers', run: optim },
   backward: { title: 'Gradients of tables', run: backwardSuite },
-  ops: { title: 'Ops of tensors, forward and back', run: ops },
+  ops: { title: 'Ops of tensors, forward and backward', run: ops },
   neighbours: { title: 'The nearest rows of a table', run: neighbours },
   draw: { title: 'Drawing a table', run: draw },
   tokenizer: { title: 'Text to ids', run: tokenizer },
@@ -33,12 +34,13 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   threads: { title: 'Batches of text over threads', run: threads },
   train: { title: 'Training', run: train },
   path: { title: 'Text to vectors, the whole path', run: path },
+  open: { title: 'Opening the models that people have', run: open },
 }
 
 async function main(asked: string[]): Promise<void> {
   const unknown = asked.filter((name) => !(name in SUITES))
   if (unknown.length > 0) {
-    console.error(`no suite is called ${unknown.join(' or ')}: there are ${Object.keys(SUITES).join(', ')}`)
+    console.error(`unknown suite ${unknown.join(', ')}; known: ${Object.keys(SUITES).join(', ')}`)
     process.exitCode = 2
     return
   }

@@ -60,7 +60,7 @@ export class Targets {
       const value = this.#measured.get(name as TargetName)
       return [target.what, ...limits, value === undefined ? '' : shown(value, target), verdict(value, target)]
     })
-    report.table(['', 'must', 'to reach for', 'measured', ''], rows)
+    report.table(['', 'required', 'worth reaching', 'measured', ''], rows)
   }
 }
 

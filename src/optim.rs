@@ -95,7 +95,7 @@ macro_rules! with_real {
                 type $t = f64;
                 $body
             }
-            _ => return Err(Error::DType("optimizers step float32 and float64".into()).into()),
+            _ => return Err(Error::DType("an optimizer takes float32 or float64 parameters".into()).into()),
         }
     };
 }

@@ -108,11 +108,11 @@ test('every exported class is in the list', (t) => {
 /** The error that everything that copies objects throws. */
 function notCloned(t: ExecutionContext, run: () => unknown, what: string): void {
   const error = t.throws(run, { any: true }, what) as Error
-  t.regex(error.message, /neither cloned nor posted: .* could not be cloned/, what)
+  t.regex(error.message, /cannot be cloned or posted: .* could not be cloned/, what)
 }
 
 for (const [name, make] of Object.entries(MAKERS)) {
-  test(`${name} can neither be cloned nor posted`, (t) => {
+  test(`${name} cannot be cloned or posted`, (t) => {
     const it = make()
     notCloned(t, () => structuredClone(it), 'structuredClone')
     notCloned(t, () => structuredClone({ deep: [it] }), 'inside of another')
@@ -139,7 +139,7 @@ for (const [name, make] of Object.entries(MAKERS)) {
             () => Array.prototype.map.call(it, (x) => x),
             () => Reflect.apply(Math.max, null, it as never),
           ]
-    for (const run of arrays) refuses(t, run, 'USAGE', 'length', 'nor are there elements by number')
+    for (const run of arrays) refuses(t, run, 'USAGE', 'length', 'nor elements by index')
     if (name !== 'DataLoader') t.throws(() => [...(it as never)], { instanceOf: TypeError })
     else t.is([...(it as never)].length, it.length)
   })
@@ -168,7 +168,7 @@ for (const [name, make] of Object.entries(MAKERS)) {
 
   if (['Tensor', 'SparseGrad'].includes(name)) continue
   test(`${name} cannot be converted to JSON`, (t) => {
-    const error = refuses(t, () => JSON.stringify({ it: make() }), 'USAGE', 'toJSON: there is no JSON of one: ')
+    const error = refuses(t, () => JSON.stringify({ it: make() }), 'USAGE', 'toJSON: it has no JSON form: ')
     if (name !== 'a group of parameters') t.true(error.message.startsWith(`${name}.toJSON`), error.message)
   })
 }
@@ -329,7 +329,7 @@ test('a tensor of one element acts as a number in arithmetic, and a longer one i
     () => Math.sqrt(two),
     () => isNaN(two),
   ])
-    refuses(t, run, 'SHAPE', 'a tensor of [2] is no number', 'mul')
+    refuses(t, run, 'SHAPE', 'a tensor of shape [2] cannot be converted to a number', 'mul')
   // Where text is wanted, the printed form is used.
   t.is(`${two} ${one}`, 'tensor([1., 2.]) tensor([[0.5000]])')
   t.is('' + two, 'tensor([1., 2.])')
@@ -349,7 +349,12 @@ test('prototypes and objects without contents can be inspected', (t) => {
       t.is(it.valueOf(), it)
     }
   }
-  refuses(t, () => JSON.stringify(Object.create(Tensor.prototype)), 'USAGE', 'its constructor did not make')
+  refuses(
+    t,
+    () => JSON.stringify(Object.create(Tensor.prototype)),
+    'USAGE',
+    'an object that no constructor of this class made',
+  )
 })
 
 test('correct use of these functions still works', async (t) => {

@@ -230,7 +230,7 @@ test('options may come from any realm, and values without named properties are r
     'new Float32Array(0)',
   ]) {
     for (const value of [foreign(one), new Function(`return (${one})`)()])
-      refuses(t, () => new Embedding(4, 3, value), 'USAGE', 'options are an object')
+      refuses(t, () => new Embedding(4, 3, value), 'USAGE', 'options must be an object')
   }
 })
 

@@ -84,7 +84,7 @@ test('inspect names it, and verify finds a byte that is another', async (t) => {
   t.is((await command(['inspect', 'corpus'], { cwd })).code, 0)
   const { code, stderr } = await command(['inspect', 'corpus', '--verify'], { cwd })
   t.is(code, 1)
-  t.regex(stderr, /its bytes are others than were written/)
+  t.regex(stderr, /its bytes differ from those that were written/)
 })
 
 test('a folder with a manifest of something else is what it was', async (t) => {
@@ -138,7 +138,7 @@ test('what is wrong is said, with its exit code, and nothing is left', async (t)
   const cases: [number, RegExp, ...string[]][] = [
     [2, /--out there: a folder of token ids is there; --force replaces it/, 'a.txt', '--out', 'there'],
     [2, /required option '-o, --out <folder>'/, 'a.txt'],
-    [2, /--separator '<end>' is no special token of gpt2/, 'a.txt', '--separator', '<end>', '--out', 'x'],
+    [2, /--separator '<end>' is not a special token of gpt2/, 'a.txt', '--separator', '<end>', '--out', 'x'],
     [2, /--dtype u16 holds ids below 65536/, 'a.txt', '--dtype', 'u16', '--tokenizer', 'cl100k_base', '--out', 'x'],
     [1, /no tokens: empty\.txt is empty; nothing was written/, 'empty.txt', '--out', 'x'],
     [1, /special token "<\|endoftext\|>": --allowed-special all/, 'special.txt', '--out', 'x'],

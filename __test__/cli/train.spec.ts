@@ -126,7 +126,7 @@ posix('Ctrl-C saves, and --resume goes on to the same bits', async (t) => {
   t.is(tokenizer.code, 2, tokenizer.stderr)
   t.regex(
     tokenizer.stderr,
-    /^tokenbed: --tokenizer gpt2: .*checkpoint\.safetensors was made without a tokenizer: leave it out\n$/,
+    /^tokenbed: --tokenizer gpt2: .*checkpoint\.safetensors was made without a tokenizer: leave --tokenizer out\n$/,
   )
   const resumed = await command([...args, 'a', '--resume', '--quiet'], { cwd })
   t.is(resumed.code, 0, resumed.stderr)
@@ -254,7 +254,7 @@ test('reports wrong use and bad input', async (t) => {
   )
   await wrong(['text.txt', '--objective', 'skip-gram', '--out', 'text.txt'], 1, /a file; name a folder/)
   await wrong(['text.txt', '--objective', 'skip-gram', '--out', 'new', '--resume'], 1, /nothing was saved/)
-  await wrong(['text.txt', '--objective', 'classify', '--out', 'a'], 1, /needs two classes/)
+  await wrong(['text.txt', '--objective', 'classify', '--out', 'a'], 1, /needs at least two classes/)
   await wrong(
     ['text.txt', '--objective', 'skip-gram', '--ouut', 'a'],
     2,

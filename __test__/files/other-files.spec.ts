@@ -102,8 +102,8 @@ test('recognizes pickles', async (t) => {
     'it is a pickle of Python, and not',
   )
   await names(t, { loadWord2Vec: ALL.loadWord2Vec }, golden('gensim.kv'), "gensim's own save", 'save_word2vec_format')
-  await names(t, ALL, golden('torch.pt'), 'it is a file of PyTorch', 'safetensors.torch.save_file')
-  await names(t, ALL, golden('arrays.npz'), 'it is an .npz file', 'loadNpy')
+  await names(t, ALL, golden('torch.pt'), 'it is a file of PyTorch', 'loadTorch reads it')
+  await names(t, ALL, golden('arrays.npz'), 'it is an .npz file', 'loadNpz reads it')
 })
 
 test('recognizes compressed files', async (t) => {
@@ -124,7 +124,7 @@ test('recognizes compressed files', async (t) => {
 })
 
 test('recognizes models of other libraries', async (t) => {
-  await names(t, ALL, golden('model.gguf'), 'it is a GGUF file', '.safetensors of the same model')
+  await names(t, ALL, golden('model.gguf'), 'it is a GGUF file', 'GGUF reads')
   await names(t, ALL, golden('tokenizer.model'), 'it is a model of SentencePiece', 'tokenizer.json')
   await names(
     t,

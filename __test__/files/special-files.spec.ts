@@ -63,6 +63,8 @@ function readAll(
 
 const WHOLE = [
   'Tokenizer.fromFile',
+  'Tokenizer.fromGGUF',
+  'loadGGUF',
   'loadWord2Vec',
   'loadSafetensors',
   'verify',

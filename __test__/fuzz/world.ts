@@ -1,8 +1,9 @@
 // The world of a fuzzer's run: live objects of every class, files, and good values for every kind of argument.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as tb from '../../index.js'
+import { root } from '../support/golden.js'
 import { UserError } from './hostile.js'
 import type { Random } from './random.js'
 import type { Slot } from './surface.js'
@@ -35,6 +36,9 @@ export class World {
     const table = this.matrix()
     tb.saveSafetensors(at('safetensors'), { a: table })
     tb.saveNpy(at('npy'), table)
+    tb.saveNpz(at('npz'), { a: table })
+    this.#files.torch = join(root, 'testdata/golden/pretrained/torch/types.pt')
+    this.#files.pretrained = join(root, 'testdata/golden/pretrained/gpt2')
     tb.saveWord2Vec(at('word2vec'), WORDS, table)
     tb.saveModel(at('folder'), { objective: 'test', tensors: { 'token.weight': table }, vocabulary: WORDS })
     const vocab = Object.fromEntries(WORDS.map((word, id) => [word, id]))
@@ -45,6 +49,7 @@ export class World {
     writeFileSync(at('text'), `${TEXTS[2]}\n`.repeat(20))
     await tb.saveTokens(at('tokens'), { texts: TEXTS.map((text) => text.replaceAll('<|endoftext|>', '')) })
     this.#files.checkpoint = this.#files.safetensors
+    copyFileSync(join(root, 'testdata/golden/gguf/tokenizer-llama.gguf'), at('gguf'))
   }
 
   /** Lets go of everything that is kept, and ends all sharing. */
@@ -220,7 +225,10 @@ const MAKERS = new Map<string, (world: World) => object>([
   ],
   [
     'QuantizedTable',
-    (world) => tb.quantize(world.matrix(), world.random.pick(['float16', 'bfloat16', 'int8', 'int4'] as const)),
+    (world) =>
+      world.random.chance(0.2)
+        ? tb.QuantizedTable.fromBytes('q4_0', [ROWS, 32], new Uint8Array(18 * ROWS))
+        : tb.quantize(world.matrix(), world.random.pick(['float16', 'bfloat16', 'int8', 'int4'] as const)),
   ],
   [
     'TokenPositionEmbedding',
@@ -356,7 +364,7 @@ const VALUES: Record<string, (world: World) => unknown> = {
       new Float32Array(DIM).fill(1),
       tb.ones([DIM]),
     ]),
-  'quantized kind': ({ random }) => random.pick(['float16', 'bfloat16', 'int8', 'int4']),
+  'quantized kind': ({ random }) => random.pick(['float16', 'bfloat16', 'int8', 'int4', 'q8_0', 'q4_k']),
   bytes: () => new Uint8Array(ROWS * DIM * 2),
   callback: (world) => () => world.matrix().add(1),
   'text file': (world) => world.file('text'),

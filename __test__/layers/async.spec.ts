@@ -238,7 +238,7 @@ test('wrong use rejects the promise and never throws', async (t) => {
   for (const signal of [5, {}, { aborted: false }, null]) {
     await t.throwsAsync(embedding.forwardAsync([1], { signal: signal as never }), {
       instanceOf: UsageError,
-      message: /signal is an AbortSignal/,
+      message: /signal must be an AbortSignal/,
     })
   }
   await t.throwsAsync(embedding.forwardAsync([1], { out: zeros([1, 4]) } as never), {
@@ -354,11 +354,7 @@ test('the API refuses to change a table while it is read', async (t) => {
     () => layer.loadStateDict({ 'token.weight': zeros([4, 3]), 'position.weight': zeros([2, 3]) }),
   ]
   for (const change of changes)
-    t.throws(
-      change,
-      { instanceOf: UsageError, message: /forwardAsync under way still read this tensor/ },
-      String(change),
-    )
+    t.throws(change, { instanceOf: UsageError, message: /forwardAsync still reads? this tensor/ }, String(change))
   await t.throwsAsync(embedding.forwardAsync([1]), { instanceOf: UsageError, message: /maxNorm/ })
   t.deepEqual(embedding.weight.toArray(), values)
   await Promise.all(pending)

@@ -44,7 +44,7 @@ const BAD: [string, () => unknown, Code, ...string[]][] = [
   ['a tensor in an array', () => [tensor(1, { dtype: 'int32' })], 'USAGE', 'tensor'],
   ['a hole', () => [1, , 2], 'USAGE', '[1]', 'undefined'], // eslint-disable-line no-sparse-arrays
   ['many holes', () => new Array(2 ** 32 - 1), 'USAGE', '[0]', 'undefined'],
-  ['ragged rows', () => [[1, 2], [3]], 'SHAPE', '[1]', 'an array of 1', 'an array of 2'],
+  ['ragged rows', () => [[1, 2], [3]], 'SHAPE', '[1]', 'an array of length 1', 'arrays of length 2'],
   ['a number among rows', () => [[1, 2], 3], 'SHAPE', '[1]'],
   ['a row among numbers', () => [1, [2, 3]], 'SHAPE', '[1]'],
   ['an array that contains itself', itself, 'SHAPE', 'nested'],
@@ -54,18 +54,18 @@ const BAD: [string, () => unknown, Code, ...string[]][] = [
   ['a Float64Array', () => Float64Array.of(1), 'DTYPE', 'Float64Array'],
   ['a DataView', () => new DataView(new ArrayBuffer(8)), 'DTYPE', 'DataView'],
   ['an ArrayBuffer', () => new ArrayBuffer(8), 'USAGE', 'ArrayBuffer'],
-  ['a plain object', () => ({ length: 1, 0: 1 }), 'USAGE', 'ids are'],
+  ['a plain object', () => ({ length: 1, 0: 1 }), 'USAGE', 'ids must be'],
   ['null itself', () => null, 'USAGE', 'null'],
   ['nothing', () => undefined, 'USAGE', 'undefined'],
   ['a number', () => 3, 'USAGE', '3'],
   ['a string itself', () => '123', 'USAGE', "'123'"],
   ['a set', () => new Set([1]), 'USAGE', 'Set'],
-  ['a detached array', () => detached(Int32Array.of(1, 2)), 'USAGE', 'transferred away or shrunk'],
-  ['a detached BigInt64Array', () => detached(BigInt64Array.of(1n)), 'USAGE', 'transferred away or shrunk'],
-  ['an array on a shrunk buffer', () => shrunk(4), 'USAGE', 'transferred away or shrunk'],
-  ['a detached resizable buffer', () => detached(new Int32Array(resizable(8))), 'USAGE', 'transferred away or shrunk'],
+  ['a detached array', () => detached(Int32Array.of(1, 2)), 'USAGE', 'transferred or shrunk'],
+  ['a detached BigInt64Array', () => detached(BigInt64Array.of(1n)), 'USAGE', 'transferred or shrunk'],
+  ['an array on a shrunk buffer', () => shrunk(4), 'USAGE', 'transferred or shrunk'],
+  ['a detached resizable buffer', () => detached(new Int32Array(resizable(8))), 'USAGE', 'transferred or shrunk'],
   ['a disposed tensor', disposed, 'USAGE', 'disposed'],
-  ['a tensor whose buffer was transferred', transferred, 'USAGE', 'transferred away'],
+  ['a tensor whose buffer was transferred', transferred, 'USAGE', 'transferred'],
 ]
 
 function itself(): unknown {

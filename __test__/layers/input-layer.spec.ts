@@ -143,7 +143,12 @@ test('parameters and stateDict name the existing parts in the order in which the
   other.loadStateDict(state)
   t.is(digest(other.segment!.weight), digest(layer.segment!.weight))
   t.true(other.forward([1, 2]).requiresGrad)
-  refuses(t, () => plain.loadStateDict(state), 'USAGE', 'unknown: segment.weight, layerNorm.weight, layerNorm.bias')
+  refuses(
+    t,
+    () => plain.loadStateDict(state),
+    'USAGE',
+    'unknown tensors: segment.weight, layerNorm.weight, layerNorm.bias',
+  )
 })
 
 test('requires a gradient if any of its parts does', (t) => {
@@ -198,7 +203,12 @@ test('rejects segments that do not fit', (t) => {
     [1, 2, 3],
     [4, 5, 6],
   ]
-  refuses(t, () => layer.forward(ids, { segments: [0, 1] }), 'SHAPE', 'segments are [2] where ids are [2, 3]')
+  refuses(
+    t,
+    () => layer.forward(ids, { segments: [0, 1] }),
+    'SHAPE',
+    'segments of shape [2] do not match ids of shape [2, 3]',
+  )
   refuses(t, () => layer.forward(ids, { segments: [[0, 1, 1]] }), 'SHAPE', '[1, 3]')
   const error = refuses(
     t,
@@ -220,7 +230,7 @@ test('rejects segments that do not fit', (t) => {
     t,
     () => new TokenPositionEmbedding(SIZES).forward(ids, { segments: [0, 0, 0] }),
     'USAGE',
-    'the layer has none',
+    'the layer has no segment table',
   )
 })
 

@@ -94,9 +94,13 @@ test('loadStateDict changes nothing if any entry is wrong', (t) => {
   const gone = zeros([2, 3])
   gone.dispose()
   const bad: [Record<string, Tensor>, 'USAGE' | 'SHAPE', string][] = [
-    [{ 'token.weight': good['token.weight'] }, 'USAGE', 'missing: position.weight'],
-    [{ ...good, more: zeros([1]) }, 'USAGE', 'unknown: more'],
-    [{ ...good, 'position.weight': zeros([3, 3]) }, 'SHAPE', '"position.weight" is [3, 3] where [2, 3]'],
+    [{ 'token.weight': good['token.weight'] }, 'USAGE', 'missing tensors: position.weight'],
+    [{ ...good, more: zeros([1]) }, 'USAGE', 'unknown tensors: more'],
+    [
+      { ...good, 'position.weight': zeros([3, 3]) },
+      'SHAPE',
+      '"position.weight" must have the shape [2, 3], not [3, 3]',
+    ],
     [{ ...good, 'position.weight': gone }, 'USAGE', 'disposed'],
     [{ ...good, 'position.weight': [1] as never }, 'USAGE', '"position.weight"'],
     [null as never, 'USAGE', 'null'],

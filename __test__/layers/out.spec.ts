@@ -76,8 +76,13 @@ for (const [name, make] of LAYERS) {
     const before = digest(weight)
     const gone = zeros([2, 4])
     gone.dispose()
-    refuses(t, () => forward([1, 2], zeros([3, 4])), 'SHAPE', 'out is [3, 4], and the result [2, 4]')
-    refuses(t, () => forward([1, 2], zeros([8])), 'SHAPE', 'out is [8]')
+    refuses(
+      t,
+      () => forward([1, 2], zeros([3, 4])),
+      'SHAPE',
+      'out must have the shape of the result, [2, 4], not [3, 4]',
+    )
+    refuses(t, () => forward([1, 2], zeros([8])), 'SHAPE', 'not [8]')
     refuses(t, () => forward([1, 2], zeros([2, 4], { dtype: 'float64' })), 'DTYPE', 'float64')
     refuses(t, () => forward([1, 2], zeros([2, 4], { dtype: 'int32' })), 'DTYPE', 'int32')
     refuses(t, () => forward([1, 2], gone), 'USAGE', 'disposed')

@@ -189,8 +189,13 @@ test('a mask makes positions count only tokens', (t) => {
       }),
     ),
   )
-  refuses(t, () => layer.forward(ids, { mask: [[1, 1, 1, 1]] }), 'SHAPE', 'mask is [1, 4]', '[2, 4]')
-  refuses(t, () => layer.forward(ids, { mask: [1, 1, 1, 1] }), 'SHAPE', 'mask is [4]')
+  refuses(
+    t,
+    () => layer.forward(ids, { mask: [[1, 1, 1, 1]] }),
+    'SHAPE',
+    'mask must have the shape of the ids, [2, 4], not [1, 4]',
+  )
+  refuses(t, () => layer.forward(ids, { mask: [1, 1, 1, 1] }), 'SHAPE', 'mask', 'not [4]')
   refuses(t, () => layer.forward(ids, { mask, positions: [0, 1, 2, 3] }), 'USAGE', 'not both')
   refuses(t, () => layer.forward(ids, { mask: zeros([2, 4]) }), 'DTYPE', 'mask')
 })
@@ -217,8 +222,8 @@ test('ragged rows give the results of each row alone', async (t) => {
   refuses(t, () => layer.forward({ ...ragged, offsets: [0, 3, 2, 3] }), 'SHAPE', 'offset 2 is 2')
   refuses(t, () => layer.forward({ ...ragged, offsets: [1, 3] }), 'SHAPE', 'offset 0 is 1')
   refuses(t, () => layer.forward({ ...ragged, offsets: [] }), 'SHAPE', 'offsets')
-  refuses(t, () => layer.forward(ragged, { mask: [1, 1, 1] }), 'USAGE', 'no mask')
-  refuses(t, () => layer.forward(ragged, { shape: [3] }), 'USAGE', 'no other')
+  refuses(t, () => layer.forward(ragged, { mask: [1, 1, 1] }), 'USAGE', 'leave mask out')
+  refuses(t, () => layer.forward(ragged, { shape: [3] }), 'USAGE', 'leave shape out')
   const long = { values: Array(20).fill(1), offsets: [0, 5, 18, 20] }
   refuses(t, () => layer.forward(long), 'TOKEN_INDEX', 'position 12', '12 rows')
 })
@@ -288,8 +293,8 @@ test('rejects bad input', (t) => {
   refuses(t, preset('llama', { ...SIZES, positions: 3 }), 'USAGE', '"positions"')
   refuses(t, preset('llama', null as never), 'USAGE', 'object')
   const llama = TokenPositionEmbedding.preset('llama', SIZES)
-  refuses(t, () => llama.forward([1, 2], { positions: [0, 1] }), 'USAGE', 'tokens alone')
-  refuses(t, () => llama.forward([1, 2], { mask: [0, 1] }), 'USAGE', 'tokens alone')
+  refuses(t, () => llama.forward([1, 2], { positions: [0, 1] }), 'USAGE', 'without a position table')
+  refuses(t, () => llama.forward([1, 2], { mask: [0, 1] }), 'USAGE', 'without a position table')
   refuses(t, () => llama.forward(Array(13).fill(1)), 'SHAPE', '13 ids', '12 positions')
   t.notThrows(() => TokenPositionEmbedding.preset('llama', { vocabSize: 3, dim: 4 }).forward(Array(100).fill(1)))
 })

@@ -110,7 +110,12 @@ test('rejects positions that do not fit', (t) => {
     [1, 2, 3],
     [4, 5, 6],
   ]
-  refuses(t, () => layer.forward(ids, { positions: [0, 1] }), 'SHAPE', 'positions are [2] where ids are [2, 3]')
+  refuses(
+    t,
+    () => layer.forward(ids, { positions: [0, 1] }),
+    'SHAPE',
+    'positions of shape [2] do not match ids of shape [2, 3]',
+  )
   refuses(t, () => layer.forward(ids, { positions: [[0, 1, 2]] }), 'SHAPE', '[1, 3]')
   refuses(
     t,

@@ -11,11 +11,13 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import * as api from '../../index.js'
+import { root } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 const { Embedding, EmbeddingBag, Generator, Tensor, Tokenizer, Trainer } = api
 const folder = temporaryFolder()
 const file = (name: string) => join(folder, name)
+const golden = join(root, 'testdata/golden/pretrained')
 /** Ids below `rows` without a pattern. */
 const ids = (count: number, rows: number) => Int32Array.from({ length: count }, (_, i) => (i * 7919 + (i >> 3)) % rows)
 const drawn = (...shape: number[]) => api.randn(shape, { generator: new Generator(shape.length + shape[0]) })
@@ -387,6 +389,22 @@ const scenarios: Record<string, () => unknown> = {
     const { path } = await corpus()
     return train({ ...PAIRS, dim: 4, objective: 'skip-gram' }, () => ({ folder: path }))
   },
+  gguf: () => {
+    const { metadata, tensors } = api.loadGGUF(join(__dirname, '../../../testdata/golden/gguf/kinds.gguf'))
+    const results: unknown[] = [metadata.get('general.architecture')]
+    for (const kind of ['q8_0', 'q4_1', 'q3_k', 'q6_k']) {
+      const table = tensors.get(kind) as api.QuantizedTable
+      const bag = api.EmbeddingBag.fromPretrained(table, { mode: 'sum' })
+      results.push(
+        table.dequantize(),
+        Embedding.fromPretrained(table).forward(ids(2000, 3)),
+        bag.forward(ids(8, 3), Int32Array.of(0, 4)),
+      )
+    }
+    return results
+  },
+  ggufTokenizer: () =>
+    Tokenizer.fromGGUF(join(__dirname, '../../../testdata/golden/gguf/tokenizer-llama.gguf')).encode(TEXT),
   npy: () => {
     api.saveNpy(file('a.npy'), drawn(300, 16))
     const [mapped, read] = [api.loadNpy(file('a.npy'), { map: true }), api.loadNpy(file('a.npy'))]
@@ -398,6 +416,22 @@ const scenarios: Record<string, () => unknown> = {
     mapped.dispose()
     return [copy, read, first]
   },
+  archives: () => {
+    api.saveNpz(file('a.npz'), { a: drawn(300, 16), b: drawn(40, 3) })
+    const torch = join(golden, 'torch')
+    return [
+      api.loadNpz(file('a.npz')),
+      api.loadNpz(join(golden, 'npz/compressed.npz'), { map: true }),
+      api.loadTorch(join(torch, 'checkpoint.pt')),
+      api.loadTorch(join(torch, 'views.pt'), { map: true }),
+      api.loadTorch(join(torch, 'deflated.pt')),
+    ]
+  },
+  pretrained: () =>
+    ['gpt2-shards', 'gpt2-bin', 'bert'].map((name) => {
+      const model = api.loadPretrained(join(golden, name))
+      return [model.token, model.position, model.layer().forward([[3, 4, 5]])]
+    }),
   safetensors: () => {
     api.saveSafetensors(file('a.safetensors'), { a: drawn(300, 16), b: drawn(40, 3) })
     return [api.loadSafetensors(file('a.safetensors')), api.inspectSafetensors(file('a.safetensors'))]

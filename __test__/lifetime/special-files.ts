@@ -3,6 +3,7 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
+  loadGGUF,
   loadModel,
   loadNpy,
   loadSafetensors,
@@ -72,6 +73,8 @@ function saved(): unknown {
 
 const whole: Record<string, () => unknown> = {
   'Tokenizer.fromFile': () => Tokenizer.fromFile(path),
+  'Tokenizer.fromGGUF': () => Tokenizer.fromGGUF(path),
+  loadGGUF: () => loadGGUF(path),
   loadWord2Vec: () => loadWord2Vec(path),
   loadSafetensors: () => loadSafetensors(path),
   verify: () => loadSafetensors(path, { verify: true }),

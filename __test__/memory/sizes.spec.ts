@@ -124,7 +124,7 @@ test.serial('a checkpoint whose config or place exceeds all bounds is malformed'
   // The checkpoint has fewer windows than its place says.
   const resumed = async (path: string) => (await Trainer.resume(path, ids)).run({ steps: 1 })
   const wide = await changed((options) => (options.stride = 400))
-  await t.throwsAsync(resumed(wide), { instanceOf: FormatError, message: /no place in the corpus/ })
+  await t.throwsAsync(resumed(wide), { instanceOf: FormatError, message: /not a place in the corpus/ })
   for (const [at, value] of [
     [2, 2n ** 40n],
     [3, 2n ** 40n],

@@ -111,13 +111,13 @@ test('rejects values that are not handles', (t) => {
   const table = randn([4, 2])
   const handle = table.share()
   const bad: [unknown, string][] = [
-    [undefined, 'what share() gave'],
-    [null, 'what share() gave'],
-    [5, 'what share() gave'],
-    [structuredClone({ shape: table.shape, dtype: table.dtype }), 'what share() gave'],
-    [table, 'what share() gave'],
-    [{ ...handle, id: -1 }, 'what share() gave'],
-    [{ ...handle, shape: [4, 0.5] }, 'what share() gave'],
+    [undefined, 'a result of share()'],
+    [null, 'a result of share()'],
+    [5, 'a result of share()'],
+    [structuredClone({ shape: table.shape, dtype: table.dtype }), 'a result of share()'],
+    [table, 'a result of share()'],
+    [{ ...handle, id: -1 }, 'a result of share()'],
+    [{ ...handle, shape: [4, 0.5] }, 'a result of share()'],
     [{ ...handle, process: 'x' }, 'another process'],
     [{ ...handle, id: 2 ** 40 }, 'no longer shared'],
     [{ ...handle, shape: [5, 2] }, 'post handles unchanged'],

@@ -168,14 +168,14 @@ test('all forms of examples give the same classifier', async (t) => {
   says({ examples: [{ text: ['a'], label: 'b' }] }, /text of example 0 must be a string/)
   says({ examples: ['__label__a b'] }, /example 0 must be \{ text, label \}, not '__label__a b'/)
   says({ examples: [['a', 'b']] }, /example 0 must be \{ text, label \}/)
-  says({ examples: '__label__a b' }, /examples are \{ text, label \}, in an array or an iterable/)
+  says({ examples: '__label__a b' }, /examples must be \{ text, label \}, in an array or an iterable/)
   says([{ text: 'a', label: 'b' }, , { text: 'a', label: 'b' }], /example 1/) // eslint-disable-line no-sparse-arrays
   await t.throwsAsync(learned({ examples: [{ text: 'a', label: 'b' }].values() }), {
     instanceOf: UsageError,
-    message: 'a classifier needs two classes, and there is 1',
+    message: 'a classifier needs at least two classes, but the corpus has 1',
   })
   await t.throwsAsync(learned({ examples: [] }), { instanceOf: UsageError, message: /empty/ })
-  await t.throwsAsync(learned({ examples: [] }, gpt2), { instanceOf: UsageError, message: /there are none/ })
+  await t.throwsAsync(learned({ examples: [] }, gpt2), { instanceOf: UsageError, message: /the corpus has none/ })
   await t.throwsAsync(
     learned([
       { text: ' ', label: 'a' },
@@ -233,10 +233,10 @@ test('lines of a file may name their classes at any place, as in fastText', asyn
   t.deepEqual(several.labels, ['b', 'a', 'c'])
   await t.throwsAsync(learned({ files: [file('none.txt', 'a\nb\n')] }), {
     instanceOf: UsageError,
-    message: /there are none: in a file, a word that begins with __label__ names the class/,
+    message: /the corpus has none: in a file, a word that begins with __label__ names the class/,
   })
   await t.throwsAsync(learned({ files: [file('one.txt', '__label__x a\n')] }, gpt2), {
     instanceOf: UsageError,
-    message: /there is 1: in a file/,
+    message: /the corpus has 1: in a file/,
   })
 })

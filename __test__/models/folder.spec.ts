@@ -153,7 +153,7 @@ test('refuses to save a tokenizer.json that was deleted or changed', (t) => {
   const vocabulary = Tokenizer.fromFile(path)
   writeFileSync(path, JSON.stringify({ ...FILE, added_tokens: [] }, null, 1))
   const parts = { objective: 'x', tensors: { 'token.weight': table(3) }, vocabulary }
-  refuses(t, () => saveModel(fresh(), parts), 'USAGE', 'was changed')
+  refuses(t, () => saveModel(fresh(), parts), 'USAGE', 'has changed')
   rmSync(path)
   refuses(t, () => saveModel(fresh(), parts), 'FILE', path)
 })
@@ -189,7 +189,7 @@ test('a failed save leaves the old model', (t) => {
   refuses(t, say({ tensors: { 'token.weight': [[1]] } }), 'USAGE', 'token.weight')
   refuses(t, say({ tensors: { 'token.weight': table(12), 'token.counts': table(12) } }), 'USAGE', 'token.counts')
   refuses(t, say({ tensors: table(12) }), 'USAGE', 'by name')
-  refuses(t, say({ counts: [1, 2] }), 'SHAPE', '2 counts for 12')
+  refuses(t, say({ counts: [1, 2] }), 'SHAPE', 'one element for each of 12 tokens, not 2')
   refuses(t, say({ counts: WORDS.map(() => 0.5) }), 'USAGE', 'counts[0]', '0.5')
   refuses(t, say({ vocabulary: [...WORDS.slice(1), 'whale'] }), 'USAGE', "'whale'", 'row 0', 'row 11')
   refuses(t, say({ vocabulary: [...WORDS.slice(1), ''] }), 'USAGE', 'word 11')
@@ -201,7 +201,7 @@ test('a failed save leaves the old model', (t) => {
   refuses(t, say({ training: { when: new Date(0) } }), 'USAGE', 'training.when')
   const circle: Record<string, unknown> = {}
   circle.self = circle
-  refuses(t, say({ training: circle }), 'USAGE', 'holds itself')
+  refuses(t, say({ training: circle }), 'USAGE', 'contains itself')
   refuses(t, say({ labels: ['a', 'a'] }), 'USAGE', 'labels')
   refuses(t, say({ label: ['a'] }), 'USAGE', '"label"')
   refuses(t, () => saveModel(join(folder, 'vocab.txt'), words()), 'FILE', 'vocab.txt')
@@ -236,7 +236,7 @@ test('incomplete folders are errors', (t) => {
     t.true(error.path.endsWith(name))
   }
   const cut = broken((at) => writeFileSync(at('model.json'), readFileSync(at('model.json'), 'utf8').slice(0, 40)))
-  t.true(refuses(t, cut, 'FORMAT', 'model.json', 'no JSON').offset > 0)
+  t.true(refuses(t, cut, 'FORMAT', 'model.json', 'not JSON').offset > 0)
   refuses(
     t,
     broken((at) => writeFileSync(at('model.json'), '[]')),

@@ -306,7 +306,12 @@ test('rejects invalid schedules', (t) => {
   const make = (options: any) => () => new LRSchedule(optimizer, options)
   refuses(t, make({ type: 'step' }), 'USAGE', 'type')
   refuses(t, make({ type: 'linear' }), 'USAGE', 'totalSteps')
-  refuses(t, make({ type: 'linear', totalSteps: 5, warmupSteps: 5 }), 'USAGE', 'warm-up')
+  refuses(
+    t,
+    make({ type: 'linear', totalSteps: 5, warmupSteps: 5 }),
+    'USAGE',
+    'warmupSteps 5 must be less than totalSteps 5',
+  )
   refuses(t, make({ type: 'constant', totalSteps: 5 }), 'USAGE', 'constant')
   refuses(t, make({ type: 'cosine', totalSteps: 5, minLr: 0.2 }), 'USAGE', 'minLr')
   refuses(t, () => new LRSchedule({} as any, { type: 'constant' }), 'USAGE', 'optimizer')
@@ -382,7 +387,7 @@ test('loading a state that does not fit changes nothing', (t) => {
     t,
     load((s) => delete s.groups[0].eps),
     'USAGE',
-    'missing: eps',
+    'missing options: eps',
   )
   refuses(
     t,
@@ -421,7 +426,7 @@ test('loading a state that does not fit changes nothing', (t) => {
     'expAvg',
   )
   refuses(t, () => optimizer.loadStateDict(make([3, 4]).stateDict()), 'SHAPE', 'expAvg')
-  refuses(t, () => optimizer.loadStateDict(null as any), 'USAGE', 'options are an object')
+  refuses(t, () => optimizer.loadStateDict(null as any), 'USAGE', 'options must be an object')
   t.is(digest(optimizer.stateDict().state['0'].expAvg as Tensor), before)
   t.is(optimizer.lr, 1e-3)
 })

@@ -127,7 +127,7 @@ test('lines become documents, without line ends and without empty lines', async 
   for (const source of [{ texts: ['a'] }, { ids: [1] }])
     await t.throwsAsync(saveTokens(corpus(), source, { lines: true }), {
       instanceOf: UsageError,
-      message: /lines are of/,
+      message: /the option lines works only with/,
     })
 })
 
@@ -140,7 +140,7 @@ test('a separator ends every document', async (t) => {
   t.deepEqual(info.separator, { token: '<|endoftext|>', id: EOT })
   await t.throwsAsync(saveTokens(corpus(), { texts: TEXTS }, { separator: '<|end|>' }), {
     instanceOf: UsageError,
-    message: /no special token of gpt2; it has: <\|endoftext\|>/,
+    message: /not a special token of gpt2; it has: <\|endoftext\|>/,
   })
 })
 
@@ -230,7 +230,7 @@ test('openTokens finds documents and ranges by number', async (t) => {
     t.throws(run, { instanceOf: UsageError })
   t.throws(() => new (TokenFolder as never as new (...args: unknown[]) => unknown)(info, {}), {
     instanceOf: UsageError,
-    message: /is made by openTokens/,
+    message: /comes from openTokens/,
   })
   t.throws(() => structuredClone(folder), { any: true })
   // An opened folder stays readable if it is replaced.
@@ -281,7 +281,7 @@ test('an existing folder stays unless replace is set', async (t) => {
   const first = await saveTokens(path, { texts: ['first text'] })
   await t.throwsAsync(saveTokens(path, { texts: ['second'] }), {
     instanceOf: UsageError,
-    message: /is a folder of token ids already.*force: true/,
+    message: /is already a folder of token ids.*force: true/,
   })
   await t.throwsAsync(saveTokens(path, { files: [join(path, 'none.txt')] }, { force: true }), {
     instanceOf: FileError,
@@ -342,7 +342,7 @@ test('a failure leaves nothing behind, not even the folder', async (t) => {
     { instanceOf: UsageError, message: /text 1 must be a string/ },
   )
   add('a string', 'text', { instanceOf: UsageError, message: /could be a text or a path/ })
-  add('a folder', { folder: 'x' }, { instanceOf: UsageError, message: /token ids are written already/ })
+  add('a folder', { folder: 'x' }, { instanceOf: UsageError, message: /a folder holds token ids already/ })
   add('an option that is none', { texts: ['a'] }, { instanceOf: UsageError, message: /no option "seperator"/ }, {
     seperator: 'x',
   } as never)
@@ -378,8 +378,8 @@ const MISTAKES: [
   instanceOf: typeof FileError | typeof FormatError,
   message: RegExp,
 ][] = [
-  ['another version', (_, it) => (it.version = 2), FormatError, /of version 2, and this tokenbed reads version 1/],
-  ['another format', (_, it) => (it.format = 'tokenbed.shards'), FormatError, /is no manifest of token ids/],
+  ['another version', (_, it) => (it.version = 2), FormatError, /it has version 2, but this tokenbed reads version 1/],
+  ['another format', (_, it) => (it.format = 'tokenbed.shards'), FormatError, /it is not a manifest of token ids/],
   ['another type', (_, it) => (it.dtype = '>u2'), FormatError, /"dtype" is '>u2'/],
   ["a type of Object's", (_, it) => (it.dtype = 'constructor'), FormatError, /"dtype"/],
   ['other ids', (_, it) => (it.ids = 1), FormatError, /files\.ids\.bytes/],
@@ -441,7 +441,7 @@ test('a damaged folder is an error that describes the damage', async (t) => {
   t.throws(() => inspectTokens(none), { instanceOf: FileError, message: /has no manifest\.json/ })
   t.throws(() => inspectTokens(join(none, 'x')), { instanceOf: FileError, message: /there is no folder/ })
   writeFileSync(join(none, 'manifest.json'), '{"format": ')
-  t.throws(() => inspectTokens(none), { instanceOf: FormatError, message: /is no JSON/ })
+  t.throws(() => inspectTokens(none), { instanceOf: FormatError, message: /it is not JSON/ })
   const missing = await saveTokens(corpus(), { texts: TEXTS })
   mkdirSync(join(missing.path, 'sub'))
   writeFileSync(join(missing.path, 'sub', 'manifest.json'), readFileSync(join(missing.path, 'manifest.json')))
@@ -462,13 +462,13 @@ test('verify finds a changed byte, and damage that digests do not show', async (
   t.is(inspectTokens(info.path).ids, info.ids)
   t.throws(() => inspectTokens(info.path, { verify: true }), {
     instanceOf: FormatError,
-    message: /its bytes are others than were written/,
+    message: /its bytes differ from those that were written/,
   })
   const manifest = join(info.path, 'manifest.json')
   writeFileSync(manifest, readFileSync(manifest, 'utf8').replace(info.files.ids.sha256, digest))
   const error = t.throws(() => inspectTokens(info.path, { verify: true }), {
     instanceOf: FormatError,
-    message: /50257 is no id of its vocabulary/,
+    message: /50257 at position \d+ is not an id of its vocabulary/,
   })
   t.is(error.offset, 4)
 })

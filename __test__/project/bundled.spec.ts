@@ -67,7 +67,7 @@ for (const [name, options, end] of BUNDLES) {
     t.is(said.code, 'BINARY')
     t.is(said.reason, 'bundled')
     for (const part of [
-      'a bundle',
+      'tokenbed was bundled',
       "external: ['tokenbed']",
       "externals: { tokenbed: 'commonjs tokenbed' }",
       'npm install tokenbed where',

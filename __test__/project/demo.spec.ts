@@ -43,7 +43,7 @@ test('prints one line about a missing or too short book', (t) => {
   writeFileSync(empty, '')
   const short = demo(empty)
   t.is(short.status, 1)
-  t.regex(short.stderr, /^the text has 0 ids, and a window of 4 with its targets needs 5\n$/)
+  t.regex(short.stderr, /^the text has 0 ids, but a window of 4 with its targets needs 5\n$/)
   const few = join(missing.folder, 'few.txt')
   writeFileSync(few, 'Only a few words stand here.')
   const unfilled = demo(few)

@@ -3,7 +3,7 @@
 
 import test from 'ava'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import * as tokenbed from '../../index.js'
@@ -110,6 +110,11 @@ function fixtures(): void {
     tokenbed.full(part.shape as number[], name.length),
   ])
   tokenbed.saveSafetensors(join(folder, 'bert-base-uncased/model.safetensors'), Object.fromEntries(tensors))
+  const pretrained = join(root, 'testdata/golden/pretrained')
+  cpSync(join(pretrained, 'gpt2'), join(folder, 'models/gpt2'), { recursive: true })
+  cpSync(join(root, 'testdata/golden/gguf/model-q8_0.gguf'), join(folder, 'models/llama-q8_0.gguf'))
+  cpSync(join(pretrained, 'torch/hostile.pt'), join(folder, 'hostile.pt'))
+  cpSync(join(pretrained, 'npz/ours.npz'), join(folder, 'arrays.npz'))
 }
 
 function run(args: string[], timeout = 100_000) {

@@ -59,7 +59,7 @@ export function seeded(seed: bigint, own: boolean): Source {
     return { generator, options: { generator } }
   }
   manualSeed(seed)
-  return { generator: defaultGenerator, options: {} }
+  return { generator: defaultGenerator(), options: {} }
 }
 
 /** Runs a step, and asserts that it draws the same numbers as PyTorch. */

@@ -94,6 +94,12 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
         'if (after.tables.token.numEmbeddings !== after.tables.head.shape[0] || optimizer2.lr !== optimizer.lr) throw new Error(String(after.tables.head))',
     },
   ],
+  'docs/tables.md': [
+    { after: 'if (String(x.shape) !== "1,3,16") throw new Error(String(x))' },
+    { after: 'if (metadata.get("general.name") !== "small" || tensors.size !== 1) throw new Error(String(ids))' },
+    {},
+    { after: "if (loadNpz('copy.npz').size !== arrays.size) throw new Error(String(arrays.size))" },
+  ],
   'docs/command-line.md': [],
   'docs/errors.md': [],
   'docs/features.md': [],

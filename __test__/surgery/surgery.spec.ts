@@ -498,7 +498,7 @@ test('wrong use changes nothing', (t) => {
   const counts = [4, 3, 2, 1]
   const refused = (plan: unknown, code: 'USAGE' | 'SHAPE' | 'DTYPE', ...parts: string[]) =>
     refuses(t, () => resizeVocabulary({ tables: { token }, words, counts }, plan as VocabularyPlan), code, ...parts)
-  refused({ keep: [0, 0] }, 'USAGE', 'keep[1]', 'id 0 is named twice')
+  refused({ keep: [0, 0] }, 'USAGE', 'keep[1]', 'id 0 appears twice')
   refused({ keep: [4] }, 'USAGE', 'keep[0] is 4', '4 rows')
   refused({ remove: [-1] }, 'USAGE', 'remove[0] is -1')
   refused({ remove: [1.5] }, 'USAGE', 'remove[0] is 1.5')
@@ -509,17 +509,17 @@ test('wrong use changes nothing', (t) => {
   refused({ kep: [1] }, 'USAGE', '"kep"')
   refused({ add: -1 }, 'USAGE', 'add')
   refused({ add: 1 }, 'USAGE', 'add[0]', 'word is missing')
-  refused({ add: [{ word: 'a' }] }, 'USAGE', "'a' is there already")
+  refused({ add: [{ word: 'a' }] }, 'USAGE', "'a' is already in the vocabulary")
   refused({ add: [{ word: 'x' }, { word: 'x' }] }, 'USAGE', 'add[1]', "'x'")
   refused({ add: [{ word: '' }] }, 'USAGE', 'empty')
   refused({ add: [{ word: 'x', count: 1.5 }] }, 'USAGE', 'count')
   refused({ add: [{ word: 'x', from: 'ones' }] }, 'USAGE', "'ones'")
-  refused({ add: [{ word: 'x', from: { pieces: [] } }] }, 'USAGE', 'names no row')
+  refused({ add: [{ word: 'x', from: { pieces: [] } }] }, 'USAGE', 'must name at least one row')
   refused({ add: [{ word: 'x', from: { pieces: [4] } }] }, 'USAGE', 'pieces[0] is 4')
   refused({ add: [{ word: 'x', from: { normal: { std: -1 } } }] }, 'USAGE', 'std')
   refused({ add: [{ word: 'x', from: { normal: {}, pieces: [1] } }] }, 'USAGE', 'either')
   refused({ add: [{ word: 'x', form: 'mean' }] }, 'USAGE', '"form"')
-  refused({ remove: [0, 1, 2, 3], add: [{ word: 'x' }] }, 'USAGE', 'of which there are none')
+  refused({ remove: [0, 1, 2, 3], add: [{ word: 'x' }] }, 'USAGE', 'no rows stay')
   refused({ generator: 5 }, 'USAGE', 'generator')
   // Words that were removed may be added again.
   t.deepEqual(resizeVocabulary({ tables: { token }, words }, { remove: [0], add: [{ word: 'a' }] }).words, [
@@ -529,8 +529,18 @@ test('wrong use changes nothing', (t) => {
     'a',
   ])
   refuses(t, () => resizeVocabulary({ tables: { token } }, { minCount: 1 }), 'USAGE', 'needs counts')
-  refuses(t, () => resizeVocabulary({ tables: { token } }, { add: [{ word: 'x' }] }), 'USAGE', 'no words are given')
-  refuses(t, () => resizeVocabulary({ tables: { token } }, { add: [{ count: 1 }] }), 'USAGE', 'no counts are given')
+  refuses(
+    t,
+    () => resizeVocabulary({ tables: { token } }, { add: [{ word: 'x' }] }),
+    'USAGE',
+    'the vocabulary has no words',
+  )
+  refuses(
+    t,
+    () => resizeVocabulary({ tables: { token } }, { add: [{ count: 1 }] }),
+    'USAGE',
+    'the vocabulary has no counts',
+  )
   refuses(
     t,
     () => resizeVocabulary({ tables: { token, head: zeros([3, 2]) } }, {}),
@@ -540,7 +550,7 @@ test('wrong use changes nothing', (t) => {
   )
   refuses(t, () => resizeVocabulary({ tables: { token }, words: ['a'] }, {}), 'SHAPE', '1 words')
   refuses(t, () => resizeVocabulary({ tables: { token }, counts: [1] }, {}), 'SHAPE', '1 counts')
-  refuses(t, () => resizeVocabulary({ tables: {} }, {}), 'USAGE', 'no tables')
+  refuses(t, () => resizeVocabulary({ tables: {} }, {}), 'USAGE', 'at least one table')
   refuses(t, () => resizeVocabulary({ tables: { a: zeros([4], { dtype: 'int32' }) } }, {}), 'DTYPE', 'int32')
   refuses(t, () => resizeVocabulary({ tables: { a: tensor(1) } }, {}), 'SHAPE', 'no rows')
   refuses(
@@ -556,7 +566,13 @@ test('wrong use changes nothing', (t) => {
     [NaN, 3],
     [4, 5],
   ])
-  refuses(t, () => resizeVocabulary({ tables: { nan } }, { add: 1 }), 'USAGE', '"nan"', 'row 1 is not finite')
+  refuses(
+    t,
+    () => resizeVocabulary({ tables: { nan } }, { add: 1 }),
+    'USAGE',
+    '"nan"',
+    'row 1 has elements that are not finite',
+  )
   refuses(t, () => resizeVocabulary({ tables: { nan } }, { add: [{ from: { pieces: [1, 2] } }] }), 'USAGE', 'row 1')
   t.deepEqual(resizeVocabulary({ tables: { nan } }, { remove: [1], add: 1 }).tables.nan.toArray(), [
     [1, 2],

@@ -68,13 +68,13 @@ test('manualSeed reseeds only the default generator', (t) => {
 
 test('functions with an explicit generator do not use the default one', (t) => {
   manualSeed(1)
-  const before = defaultGenerator.getState()
+  const before = defaultGenerator().getState()
   const generator = new Generator(2)
   randn([20], { generator })
   rand([20], { generator })
   randperm(20, { generator })
   new Embedding(5, 5, { generator })
-  t.deepEqual(defaultGenerator.getState(), before)
+  t.deepEqual(defaultGenerator().getState(), before)
   t.notDeepEqual(generator.getState(), new Generator(2).getState())
 })
 

@@ -128,7 +128,7 @@ test('elements that are not numbers are errors with their place', (t) => {
 })
 
 test('ragged nesting is an error with its place', (t) => {
-  refuses(t, () => tensor([[1, 2], [3]]), 'SHAPE', '[1]', 'an array of 1', 'an array of 2')
+  refuses(t, () => tensor([[1, 2], [3]]), 'SHAPE', '[1]', 'an array of length 1', 'arrays of length 2')
   refuses(t, () => tensor([[1, 2], 3]), 'SHAPE', '[1]')
   refuses(t, () => tensor([1, [2]]), 'SHAPE', '[1]')
   const itself: never[] = []
@@ -154,7 +154,7 @@ test('sizes must be integers that fit in memory, and are checked before allocati
   for (const shape of [[-1], [1.5], [NaN], ['2'], [2n], new Array(2), [Infinity]]) {
     refuses(t, () => zeros(shape as number[]), 'USAGE', 'size 0')
   }
-  refuses(t, () => zeros(4 as never), 'USAGE', 'a shape is an array')
+  refuses(t, () => zeros(4 as never), 'USAGE', 'a shape must be an array')
   const before = process.memoryUsage().rss
   refuses(t, () => zeros([1e12, 1e6]), 'USAGE', '[1000000000000, 1000000]', 'GiB')
   refuses(t, () => full([1e12, 1e6], 1), 'USAGE', 'GiB')
@@ -291,7 +291,7 @@ test('narrow works along every dimension', (t) => {
     [[14], [18], [22]],
   ])
   t.deepEqual(x.narrow(0, 2, 0).shape, [0, 3, 4])
-  refuses(t, () => x.narrow(0, 1, 2), 'SHAPE', '2 from 1')
+  refuses(t, () => x.narrow(0, 1, 2), 'SHAPE', 'start 1 and length 2')
   refuses(t, () => x.narrow(3, 0, 1), 'SHAPE', 'dimension 3')
   refuses(t, () => x.narrow(0, 0.5, 1), 'USAGE', '0.5')
   refuses(t, () => x.narrow(0, 0, -1), 'USAGE', '-1')
@@ -333,7 +333,7 @@ test('concat works along every dimension, in the common type of the parts', (t) 
 
 test('rejects shapes that do not fit together', (t) => {
   refuses(t, () => zeros([2, 3]).add(zeros([2])), 'SHAPE', '[2, 3]', '[2]')
-  refuses(t, () => zeros([2, 3]).matmul(zeros([2, 3])), 'SHAPE', '3 columns against 2 rows')
+  refuses(t, () => zeros([2, 3]).matmul(zeros([2, 3])), 'SHAPE', 'the first has 3 columns, the second 2 rows')
   refuses(t, () => zeros([2]).matmul(tensor(1)), 'SHAPE')
   refuses(t, () => zeros([2]).sum(1), 'SHAPE', 'dimension 1')
   refuses(t, () => zeros([2]).softmax(2), 'SHAPE', 'dimension 2')

@@ -75,9 +75,9 @@ for (const [name, { size, special, unused }] of Object.entries(ENCODINGS)) {
       t.is(tokenizer.token(id), token)
     }
     for (const id of unused) {
-      const error = refuses(t, () => tokenizer.decode([0, id]), 'TOKEN_INDEX', `id ${id} at [1] is no token`)
+      const error = refuses(t, () => tokenizer.decode([0, id]), 'TOKEN_INDEX', `id ${id} at [1] is not a token`)
       t.deepEqual([error.position, error.value, error.size, error.count], [[1], id, size, 1])
-      refuses(t, () => tokenizer.token(id), 'TOKEN_INDEX', `id ${id} at [0] is no token`)
+      refuses(t, () => tokenizer.token(id), 'TOKEN_INDEX', `id ${id} at [0] is not a token`)
     }
     refuses(t, () => tokenizer.decode([size]), 'TOKEN_INDEX', `id ${size} at [0] is out of range`)
   })

@@ -39,11 +39,11 @@ function interrupted(kind: Kind, epochs: number, batches: number): { state: obje
   const iterator = loader[Symbol.iterator]()
   for (let i = 0; i < batches; i++) iterator.next()
   const state = loader.state()
-  const generator = defaultGenerator.getState()
+  const generator = defaultGenerator().getState()
   const rest: number[][] = []
   for (let next = iterator.next(); !next.done; next = iterator.next()) rest.push(firsts(next.value))
   const later = orders(loader, 2)
-  if (!kind.own) defaultGenerator.setState(generator)
+  if (!kind.own) defaultGenerator().setState(generator)
   return { state, rest: [rest, ...later] }
 }
 
@@ -120,15 +120,15 @@ test('rejects states of other loaders without changes', (t) => {
     [5, '5'],
     [[], '[]'],
     [{}, '{}'],
-    [{ ...state, version: 2 }, 'not a state'],
+    [{ ...state, version: 2 }, 'expected a state'],
     [{ ...state, windows: 5 }, '5 windows'],
     [{ ...state, windows: undefined }, 'undefined windows'],
     [{ ...state, batch: -1 }, '-1'],
     [{ ...state, batch: 1.5 }, '1.5'],
     [{ ...state, batch: 1000 }, '1000'],
     [{ ...state, batch: '1' }, "'1'"],
-    [{ ...state, epoch: 5 }, 'not a state'],
-    [{ ...state, epoch: null, now: null }, 'not a state'],
+    [{ ...state, epoch: 5 }, 'expected a state'],
+    [{ ...state, epoch: null, now: null }, 'expected a state'],
     [{ ...state, epoch: 'AAAA' }, '5056 bytes'],
     [{ ...state, epoch: 'no base64!' }, 'bytes'],
     [{ ...state, now: 'AAAA' }, '5056 bytes'],

@@ -131,10 +131,10 @@ test('a shuffled epoch yields every window once, each time in another order', (t
 
 test('an explicit generator and the default one do not affect each other', (t) => {
   manualSeed(1)
-  const before = defaultGenerator.getState()
+  const before = defaultGenerator().getState()
   const generator = new Generator(4)
   void [...createDataLoader(numbers(50), { ...small, generator })]
-  t.deepEqual(defaultGenerator.getState(), before)
+  t.deepEqual(defaultGenerator().getState(), before)
   const own = generator.getState()
   void [...createDataLoader(numbers(50), small)]
   t.deepEqual(generator.getState(), own)

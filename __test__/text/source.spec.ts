@@ -299,7 +299,7 @@ test('createDataLoader reads whole files synchronously', async (t) => {
   refuses(t, () => load(paths, { maxRatio: 0 }), 'USAGE', 'maxRatio')
   refuses(t, () => load([]), 'USAGE', '0 ids')
   for (const later of [{ texts: late(['a']) }, { pieces: late(['a']) }, createReadStream(paths[0], 'utf8')]) {
-    refuses(t, () => createDataLoader(later as never), 'USAGE', 'nothing is waited for', 'streamBatches')
+    refuses(t, () => createDataLoader(later as never), 'USAGE', 'from an async iterable', 'streamBatches')
   }
   if (process.platform !== 'win32') {
     const { stdout } = await runScript('lifetime/loader-pipe.js', [join(folder, 'pipe')])
@@ -361,16 +361,16 @@ test('pre-split words stay as they are', async (t) => {
   says('the cat', "not 'the cat'", '{ tokens: [[...], ...] }')
   says(['the cat sat'], "sentence 0 must be an array of words, not 'the cat sat'")
   says([['a'], ['b', 5]], 'word 1 of sentence 1 must be a string')
-  says([['a'], ['b', '']], 'word 1 of sentence 1 is empty')
+  says([['a'], ['b', '']], 'word 1 of sentence 1 must not be empty')
   says([['a', , 'b']], 'word 1 of sentence 0') // eslint-disable-line no-sparse-arrays
   refuses(t, () => new Trainer([['the', 'cat']] as never, PAIRS), 'USAGE', '{ tokens: [[...], ...] }')
-  refuses(t, () => new Trainer({ tokens }, { ...PAIRS, tokenizer: gpt2 }), 'USAGE', 'cut already', 'tokenizer')
+  refuses(t, () => new Trainer({ tokens }, { ...PAIRS, tokenizer: gpt2 }), 'USAGE', 'words already', 'tokenizer')
   await t.throwsAsync(learned({ tokens: some([['a'], 'b']) }), {
     instanceOf: UsageError,
     message: /sentence 1 must be an array of words/,
   })
-  refuses(t, () => streamIds({ tokens } as never), 'USAGE', 'no ids yet', '{ texts: [...] }')
-  refuses(t, () => createDataLoader({ tokens } as never), 'USAGE', 'no ids yet')
+  refuses(t, () => streamIds({ tokens } as never), 'USAGE', 'have no ids', '{ texts: [...] }')
+  refuses(t, () => createDataLoader({ tokens } as never), 'USAGE', 'have no ids')
 })
 
 test('sequences of ids in a corpus are separate and are checked', async (t) => {
@@ -407,7 +407,7 @@ test('sources that an objective cannot learn from are rejected at once', async (
     t,
     classify({ texts: ['a'] }),
     'USAGE',
-    'texts name no classes',
+    'texts have no classes',
     '{ examples: [{ text, label }, ...] }',
     '__label__yes',
   )

@@ -63,13 +63,13 @@ for (const [name, stream] of [
     use('file 0', { files: [''] })
     use('file 0', { files: ['a\0b'] })
     use('file 1', { files: [none, , none] }) // eslint-disable-line no-sparse-arrays
-    use('options are an object', { files: [none] }, 5)
+    use('options must be an object', { files: [none] }, 5)
     use('no option "shuffle"', { files: [none] }, { shuffle: false })
     use('tokenizer must be', { files: [none] }, { tokenizer: 'gpt2' })
     use('allowedSpecial', { files: [none] }, { allowedSpecial: ['<|endoftext|>'] })
     use('disallowedSpecial', { files: [none] }, { disallowedSpecial: 'none' })
     use('invalidUtf8', { files: [none] }, { invalidUtf8: 'ignore' })
-    use('signal is an AbortSignal', { files: [none] }, { signal: { aborted: false } })
+    use('signal must be an AbortSignal', { files: [none] }, { signal: { aborted: false } })
   })
 }
 

@@ -146,7 +146,7 @@ test('ids that are not tokens are errors', (t) => {
   }
   const gaps = Tokenizer.fromFile(written('gaps.json', sparse))
   t.is(gaps.vocabSize, 8)
-  refuses(t, () => gaps.decode([0, 3]), 'TOKEN_INDEX', 'id 3 at [1] is no token')
+  refuses(t, () => gaps.decode([0, 3]), 'TOKEN_INDEX', 'id 3 at [1] is not a token')
 })
 
 test('dropout of the file, which is for training, does not change ids', (t) => {

@@ -164,7 +164,7 @@ test('each tokenizer is loaded once by name', (t) => {
   refuses(t, () => Tokenizer.load('__proto__' as never), 'USAGE', 'unknown')
   refuses(t, () => Tokenizer.load(5 as never), 'USAGE', '5')
   refuses(t, () => new (Tokenizer as never as new () => Tokenizer)(), 'USAGE', "Tokenizer.load('gpt2')")
-  refuses(t, () => new (Tokenizer as never as new (name: string) => Tokenizer)('gpt2'), 'USAGE', 'not by new')
+  refuses(t, () => new (Tokenizer as never as new (name: string) => Tokenizer)('gpt2'), 'USAGE', 'not from new')
   t.throws(() => (Tokenizer as never as () => void)(), { instanceOf: TypeError })
 })
 

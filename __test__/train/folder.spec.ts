@@ -78,7 +78,7 @@ test('a folder that does not fit the options is an error that says what to do', 
   const run = (options: TrainerOptions) => new Trainer({ folder }, options).run()
   await t.throwsAsync(run({ ...NEXT, vocabSize: 100 }), {
     instanceOf: UsageError,
-    message: /are below 50257, and vocabSize is 100: make it that large, or leave it out/,
+    message: /vocabSize 100 is less than the 50257 tokens of .*: give at least that, or leave it out/,
   })
   await t.throwsAsync(run({ ...NEXT, tokenizer: Tokenizer.load('r50k_base') }), {
     instanceOf: UsageError,
@@ -86,7 +86,7 @@ test('a folder that does not fit the options is an error that says what to do', 
   })
   t.throws(() => new Trainer({ folder }, { objective: 'classify' }), {
     instanceOf: UsageError,
-    message: /token ids name no classes/,
+    message: /token ids have no classes/,
   })
   await t.throwsAsync(run({ ...NEXT, contextLength: 5000 }), { instanceOf: UsageError, message: /has no window/ })
   t.is((await run({ ...NEXT, vocabSize: 60000 })).embedding.weight.shape[0], 60000)

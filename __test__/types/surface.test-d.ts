@@ -189,7 +189,13 @@ bag.forward([1], [0], { perSampleWeights: x, out: x, dtype: 'float16' } satisfie
 bag.forward([[1]], undefined, { out: x })
 EmbeddingBag.fromPretrained(x, { ...bagging, freeze: false })
 const packed = tokenbed.quantize(x, 'int4')
-holds<Same<tokenbed.QuantizedTable['kind'], 'float16' | 'bfloat16' | 'int8' | 'int4'>>()
+type Blocks = 'q8_0' | 'q4_0' | 'q4_1' | 'q5_0' | 'q5_1' | 'q2_k' | 'q3_k' | 'q4_k' | 'q5_k' | 'q6_k'
+holds<Same<tokenbed.QuantizedTable['kind'], 'float16' | 'bfloat16' | 'int8' | 'int4' | Blocks>>()
+holds<Same<Parameters<typeof tokenbed.quantize>[1], 'float16' | 'bfloat16' | 'int8' | 'int4'>>()
+const opened = tokenbed.loadGGUF('') satisfies tokenbed.LoadedGGUF
+opened.metadata satisfies ReadonlyMap<string, tokenbed.Json>
+opened.tensors satisfies ReadonlyMap<string, tokenbed.Tensor | tokenbed.QuantizedTable>
+tokenbed.Tokenizer.fromGGUF('', { limits: {} }) satisfies tokenbed.Tokenizer
 packed.shape satisfies readonly number[]
 packed.bytes satisfies Uint8Array
 packed.error(x) satisfies QuantizationError satisfies { max: number; mean: number; rms: number; worstRow: number }
@@ -275,6 +281,19 @@ tokenbed.saveSafetensors('x', new Map([['a', x]]))
 tokenbed.saveSafetensors('x', {}, { metadata: { b: 1 } })
 tokenbed.saveNpy('x', x) satisfies void
 tokenbed.loadNpy('x') satisfies tokenbed.Tensor
+tokenbed.saveNpz('x', { x }) satisfies void
+tokenbed.loadNpz('x', { map: true, maxRatio: 500 }) satisfies Map<string, tokenbed.Tensor>
+tokenbed.loadTorch('x', { map: false }) satisfies Map<string, tokenbed.Tensor>
+const model: tokenbed.Pretrained = tokenbed.loadPretrained('x', { dtype: 'float32' })
+model.token satisfies tokenbed.Tensor | tokenbed.QuantizedTable
+model.position satisfies tokenbed.Tensor | null
+model.layerNorm satisfies tokenbed.PretrainedNorm | null
+model.tokenizer satisfies tokenbed.Tokenizer | null
+model.config satisfies tokenbed.Json
+model.notRun satisfies readonly string[]
+model.layer({ freeze: false }).forward([[1]]) satisfies tokenbed.Tensor
+// @ts-expect-error there is no such option
+model.layer({ frozen: true })
 const rows: RowSpec = { dtype: 'int8', shape: [] }
 const writer = new tokenbed.TensorWriter('x.npy', { x: rows }, { metadata: {} } satisfies TensorWriterOptions)
 writer.write('x', x).write('x', new Int8Array(2)).close() satisfies void

@@ -151,7 +151,7 @@ test.serial('the report has the bits of plain loops, for any float type and any 
 test('rejects wrong use', (t) => {
   refuses(t, () => tableHealth(zeros([3])), 'SHAPE', '[3]')
   refuses(t, () => tableHealth(zeros([3, 2], { dtype: 'int8' })), 'DTYPE', 'int8')
-  refuses(t, () => tableHealth(zeros([3, 2]), { counts: [1] }), 'SHAPE', '1 counts for 3')
+  refuses(t, () => tableHealth(zeros([3, 2]), { counts: [1] }), 'SHAPE', 'one element for each of 3 rows, not 1')
   refuses(t, () => tableHealth(zeros([3, 2]), { initial: zeros([2, 2]) }), 'SHAPE', '[2, 2]')
   refuses(t, () => tableHealth([[1]] as never), 'USAGE', 'tensor')
 })

@@ -35,11 +35,15 @@ export function gradOf(result: Elements, given: Elements | undefined, where: str
   const { dtype, shape, size } = result
   if (given === undefined) {
     if (size === 1) return convert({ dtype: 'float64', shape, size, operand: () => Float64Array.of(1) }, dtype, where)
-    throw new UsageError(`${where}: of ${shown(shape)} elements it needs the gradient of each: give it, or sum() first`)
+    throw new UsageError(
+      `${where}: a tensor of shape ${shown(shape)} has more than one element: give gradOutput, or reduce the tensor with sum() first`,
+    )
   }
   if (!sameShape(given.shape, shape)) {
-    throw new ShapeError(`${where}: a gradient of ${shown(given.shape)} for a tensor of ${shown(shape)}`)
+    throw new ShapeError(
+      `${where}: gradOutput has shape ${shown(given.shape)}, but the tensor has shape ${shown(shape)}`,
+    )
   }
-  if (given.dtype !== dtype) throw new DTypeError(`${where}: a gradient of ${given.dtype} for a tensor of ${dtype}`)
+  if (given.dtype !== dtype) throw new DTypeError(`${where}: gradOutput is ${given.dtype}, but the tensor is ${dtype}`)
   return given.alias()
 }

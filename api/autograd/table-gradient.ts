@@ -154,7 +154,7 @@ export class TableGradient implements RowsGradient {
     if (this.#shown instanceof Elements) return null
     if (this.#shown !== null) return summedOperand(this.#shown.ids, cast(this.#shown.rows, 'float32'), this.dtype)
     const rows = this.#rows
-    if (rows === null) throw new UsageError('use of a gradient that was let go')
+    if (rows === null) throw new UsageError('use of a disposed gradient')
     if (rows.summed) return summedOperand(rows.ids, rows.rows, this.dtype)
     const { block, room, count, coefficients } = rows.order
     return {

@@ -133,19 +133,19 @@ export class GradNode {
   check(): void {
     if (this.#backward === null) {
       throw new UsageError(
-        `backward: the graph was freed at ${this.name}: run forward again, or give the first backward { retainGraph: true }`,
+        `backward: an earlier backward freed the graph at ${this.name}: run forward again, or pass { retainGraph: true } to the first backward`,
       )
     }
     for (const { elements, version } of this.#saved) {
       if (elements.version === version) continue
       throw new UsageError(
-        `backward: a tensor of shape [${elements.shape}] that ${this.name} needs was changed in place after forward: clone() it before it is changed, or run backward first`,
+        `backward: a tensor of shape [${elements.shape}] that ${this.name} needs was changed in place after forward: clone() it before you change it, or run backward first`,
       )
     }
     for (const target of this.targets) {
       if (target !== null && !(target instanceof GradNode) && target.disposed) {
         throw new UsageError(
-          `backward: an input of ${this.name} that learns was disposed: keep it until backward is done`,
+          `backward: an input of ${this.name} that requires a gradient was disposed: keep it until backward is done`,
         )
       }
     }

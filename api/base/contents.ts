@@ -40,7 +40,7 @@ export class Contents<T extends object> {
   constructor(kind: string, facts: Facts<T>) {
     this.#kind = kind
     this.#facts = facts
-    this.uncloneable = Symbol(`${kind} is neither cloned nor posted: ${facts.instead}`)
+    this.uncloneable = Symbol(`${kind} cannot be cloned or posted: ${facts.instead}`)
   }
 
   /** Each class calls this with itself and with a function that tests for a private field. */
@@ -55,7 +55,7 @@ export class Contents<T extends object> {
       writable: true,
       value: function toJSON(this: T): never {
         throw isOwn(this)
-          ? contents.#refusal(this, 'toJSON', 'there is no JSON of one')
+          ? contents.#refusal(this, 'toJSON', 'it has no JSON form')
           : stranger(this, kind.name, 'toJSON')
       },
     })
@@ -64,7 +64,7 @@ export class Contents<T extends object> {
       define('length', {
         get(this: T): never {
           throw isOwn(this)
-            ? contents.#refusal(this, 'length', 'there is none, nor are there elements by number')
+            ? contents.#refusal(this, 'length', 'it has neither a length nor elements by index')
             : stranger(this, kind.name, 'length')
         },
         set(this: T, value: unknown): void {

@@ -26,11 +26,13 @@ export class TokenIndexError extends TokenbedError {
     // Some encodings leave ids between their tokens unused.
     const isBetween = Number(value) >= 0 && Number(value) < size
     const why = isBetween
-      ? `is no token: the encoding does not use it`
+      ? `is not a token: the encoding leaves this id unused`
       : `is out of range for ${what === 'target' ? `${size} classes` : `a table of ${size} rows`}`
     // Positions out of range lie beyond the context, so say what makes it longer.
     const longer =
-      what === 'position' && Number(value) >= size ? `; interpolatePositions() makes a table for a longer context` : ''
+      what === 'position' && Number(value) >= size
+        ? `; to extend the context, resize the table with interpolatePositions()`
+        : ''
     super('TOKEN_INDEX', `${what} ${value} at [${position.join(', ')}] ${why}${more}${longer}`)
     this.position = position
     this.value = Number(value)

@@ -58,7 +58,8 @@ export function checkPresent(options: unknown, fields: Fields, where: string): v
       options === undefined ||
       options === null ||
       (isObject(options) && (options as Record<string, unknown>)[name] === undefined)
-    if (isMissing) throw new UsageError(`${where}: ${name} is missing: give ${field.missing}, as { ${name}: 0.1 }`)
+    if (isMissing)
+      throw new UsageError(`${where}: ${name} is missing: give ${field.missing}, for example { ${name}: 0.1 }`)
   }
 }
 

@@ -45,7 +45,9 @@ function checkKind(found: Stats): void {
   if (found.isFile()) return
   if (found.isDirectory()) throw Object.assign(new Error('EISDIR: it is a folder'), { code: 'EISDIR' })
   const kind = found.isFIFO() ? 'a pipe' : found.isSocket() ? 'a socket' : 'a device'
-  throw new Error(`it is ${kind}, and not a regular file: name one, or read it yourself and pass on what you read`)
+  throw new Error(
+    `it is ${kind}, and not a regular file: give the path of one, or read it yourself and pass its contents`,
+  )
 }
 
 function readAll(file: number, size: number): Buffer {
@@ -53,14 +55,14 @@ function readAll(file: number, size: number): Buffer {
   let done = 0
   while (done < size) {
     const read = readPart(file, bytes, done, Math.min(size - done, STEP))
-    if (read === 0) throw new Error(`it was cut short while it was read: ${done} bytes of ${size}`)
+    if (read === 0) throw new Error(`it was cut short while it was read: ${done} of ${size} bytes are left`)
     done += read
   }
   if (readPart(file, Buffer.alloc(1), 0, 1) !== 0) {
     const why =
       size === 0
-        ? 'the system does not say how large it is (as of files in /proc): copy it, and name the copy'
-        : `it grew while it was read, from ${size} bytes`
+        ? 'the system does not report its size (as for files in /proc): copy it, and give the path of the copy'
+        : `it grew beyond its ${size} bytes while it was read`
     throw new Error(why)
   }
   return bytes

@@ -24,6 +24,18 @@ export const bufferOf = ownAnswer<ArrayBufferLike>('buffer')
 export const offsetOf = ownAnswer<number>('byteOffset')
 export const lengthOf = ownAnswer<number>('length')
 
+// Lookups ask the next two each time. `instanceof` of this realm's classes stays in compiled code, which neither
+// `Object.getPrototypeOf` nor the host's tests do, so it comes first.
+
+/** Whether the array is of the class Int32Array or Uint32Array of this realm, and of no subclass. */
+export const isPlainInts = (array: ArrayBufferView): boolean =>
+  (array instanceof Int32Array && array.constructor === Int32Array) ||
+  (array instanceof Uint32Array && array.constructor === Uint32Array)
+
+/** Whether the buffer is an ArrayBuffer, of any realm, and so not shared with other threads. */
+export const isArrayBuffer = (buffer: ArrayBufferLike): buffer is ArrayBuffer =>
+  buffer instanceof ArrayBuffer || types.isArrayBuffer(buffer)
+
 /** Whether it is a plain object, of any realm: written `{}`, or without a prototype. */
 export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)

@@ -55,7 +55,8 @@ function guarded(method: Method, kind: Class, key: PropertyKey, isOwn: Test): Me
 
 /** The error for a call on a receiver that is not an object of the class. */
 export function stranger(value: unknown, kind: string, key: PropertyKey): UsageError {
-  const what = typeof value === 'object' && value !== null ? 'an object that its constructor did not make' : show(value)
+  const what =
+    typeof value === 'object' && value !== null ? 'an object that no constructor of this class made' : show(value)
   return new UsageError(
     `${kind}.${typeof key === 'symbol' ? `[${key.description}]` : String(key)} was called on ${what}, not on a ${kind}`,
   )

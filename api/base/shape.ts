@@ -40,7 +40,7 @@ export function broadcast(a: readonly number[], b: readonly number[]): number[] 
     const q = b[dim - rank + b.length] ?? 1
     if (p !== q && p !== 1 && q !== 1) {
       throw new ShapeError(
-        `shapes ${shown(a)} and ${shown(b)} do not go together: ${p} against ${q} in dimension ${dim}`,
+        `shapes ${shown(a)} and ${shown(b)} cannot be broadcast: dimension ${dim} has sizes ${p} and ${q}`,
       )
     }
     shape[dim] = p === 1 ? q : p
@@ -58,7 +58,7 @@ export function broadcastStrides(from: readonly number[], to: readonly number[])
 /** Checks a dimension and returns it counted from the front. */
 export function checkDim(dim: unknown, rank: number, where: string): number {
   if (typeof dim === 'number' && Number.isInteger(dim) && dim >= -rank && dim < rank) return dim < 0 ? dim + rank : dim
-  throw new ShapeError(`${where}: dimension ${show(dim)} of a tensor with ${rank} dimensions`)
+  throw new ShapeError(`${where}: dimension ${show(dim)} is out of range for a tensor with ${rank} dimensions`)
 }
 
 /** Number of elements before (`outer`), along (`n`) and after (`inner`) a dimension. */
@@ -84,7 +84,8 @@ export function inferredShape(shape: readonly number[], size: number): number[] 
   const sizes = shape.map((n, dim) => (dim === unknown ? 1 : checkSize(n, `reshape: size ${dim}`)))
   if (unknown >= 0) {
     const known = sizeOf(sizes)
-    if (known === 0 || size % known !== 0) throw new ShapeError(`reshape: ${size} elements do not fill ${shown(shape)}`)
+    if (known === 0 || size % known !== 0)
+      throw new ShapeError(`reshape: ${size} elements do not fill shape ${shown(shape)}`)
     sizes[unknown] = size / known
   }
   return sizes

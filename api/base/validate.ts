@@ -75,7 +75,7 @@ export function checkOptions<T extends object>(
 ): Partial<T> {
   if (options === undefined) return {}
   if (!isObject(options) || isArray(options)) {
-    throw new UsageError(`${where}: options are an object, not ${show(options)}`)
+    throw new UsageError(`${where}: options must be an object, not ${show(options)}`)
   }
   // `in` instead of Object.keys makes no array; layers check options at every call.
   let isEmpty = true
@@ -85,7 +85,7 @@ export function checkOptions<T extends object>(
   }
   // A Map or a promise has no options by name, so its contents would be ignored.
   if (isEmpty && !isPlain(options))
-    throw new UsageError(`${where}: options are an object with a name for each, not ${show(options)}`)
+    throw new UsageError(`${where}: options must be a plain object, not ${show(options)}`)
   return options
 }
 
@@ -150,19 +150,19 @@ export function checkText(value: unknown, where: string): string {
 export function checkWellFormed(text: string, where: string): void {
   if (!/\p{Surrogate}/u.test(text)) return
   throw new UsageError(
-    `${where} has a surrogate that stands alone, which no file of UTF-8 can hold: it would come back as another, and two tensors could become one`,
+    `${where} has a lone surrogate, which UTF-8 cannot encode: it would change when it is written, and two tensors could get one name`,
   )
 }
 
 /** Checks a path of a file. */
 export function checkPath(value: unknown, where: string): string {
   if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value
-  throw new UsageError(`${where}: a path is a string that is not empty and has no NUL in it, not ${show(value)}`)
+  throw new UsageError(`${where}: a path must be a non-empty string without NUL characters, not ${show(value)}`)
 }
 
 /** Checks a shape whose elements, of `bytes` each, must fit in this machine's memory. */
 export function checkShape(shape: unknown, bytes: number, where: string): number[] {
-  if (!isArray(shape)) throw new UsageError(`${where}: a shape is an array of sizes, not ${show(shape)}`)
+  if (!isArray(shape)) throw new UsageError(`${where}: a shape must be an array of sizes, not ${show(shape)}`)
   if (shape.length > MOST_DIMENSIONS)
     throw new UsageError(`${where}: a shape has at most ${MOST_DIMENSIONS} sizes, not ${shape.length}`)
   // `map` would skip the holes of an array.
@@ -180,7 +180,9 @@ export function checkShape(shape: unknown, bytes: number, where: string): number
 export function checkElements(size: number, bytes: number, where: string, shape: readonly number[]): void {
   if (size <= constants.MAX_LENGTH && size * bytes <= MEMORY) return
   checkBytes(size * bytes, where, `[${shape.join(', ')}]`)
-  throw new UsageError(`${where}: [${shape.join(', ')}] has more elements than the ${constants.MAX_LENGTH} of an array`)
+  throw new UsageError(
+    `${where}: [${shape.join(', ')}] has more than ${constants.MAX_LENGTH} elements, the most that an array holds`,
+  )
 }
 
 /**
@@ -192,7 +194,7 @@ export function checkAttached(array: { keys(): unknown }, where: string): void {
     // Every method of a typed array throws if the array is detached or out of bounds.
     KEYS.call(array as Uint8Array)
   } catch (cause) {
-    throw new UsageError(`${where}: the buffer of the array was transferred away or shrunk`, { cause })
+    throw new UsageError(`${where}: the buffer of the array was transferred or shrunk`, { cause })
   }
 }
 
@@ -219,6 +221,6 @@ export function checkFunction(value: unknown, where: string): void {
 /** Throws for a promise, as the work must be done when the function returns. */
 export function checkNoPromise(result: unknown, where: string): void {
   if (isObject(result) && typeof (result as PromiseLike<unknown>).then === 'function') {
-    throw new UsageError(`${where} takes a function that is done when it returns, not an async one`)
+    throw new UsageError(`${where} takes a synchronous function, not one that returns a promise`)
   }
 }

@@ -27,7 +27,7 @@ export function digestOfTensors(tensors: ReadonlyMap<string, Tensor>): string {
 export function verifyTensors(tensors: ReadonlyMap<string, Tensor>, digest: string, path: string): void {
   if (digestOfTensors(tensors) === digest) return
   throw new FormatError(
-    `${path}: its tensors are not the ones that were saved, by their digest: the file is damaged`,
+    `${path}: the digest of its tensors is not the one that was saved: the file is damaged`,
     path,
     0,
   )

@@ -66,7 +66,7 @@ export class LoadedTensorMap extends Map<string, Tensor> implements LoadedTensor
     const skipped = this.skipped.get(name)
     if (skipped === undefined) return undefined
     throw new DTypeError(
-      `${this.#path}: tensor "${name}" has elements of type ${skipped.stored}, which no Tensor has: the other tensors of the file can be had`,
+      `${this.#path}: tensor "${name}" has elements of type ${skipped.stored}, which a Tensor cannot have; the other tensors of the file are available`,
     )
   }
 
@@ -85,6 +85,6 @@ export function checkWhole(tensors: object, where: string): void {
   const [[name, { stored }]] = tensors.skipped
   const more = tensors.skipped.size > 1 ? ` and ${tensors.skipped.size - 1} more` : ''
   throw new UsageError(
-    `${where}: tensor "${name}" (${stored})${more} could not be loaded and would be missing: pass new Map(tensors) to leave out what was skipped`,
+    `${where}: tensor "${name}" (${stored})${more} could not be loaded and would be missing: pass new Map(tensors) to save without what was skipped`,
   )
 }

@@ -52,7 +52,7 @@ export function loadSafetensors(path: string, options?: { map?: boolean; verify?
   const { mark, tensors: loaded, metadata } = call(native.loadMarked(file, DIGEST, undefined, map))
   if (!mark)
     throw new FormatError(
-      `${file}: no digest is in it that its bytes could be compared with: only files of saveModel and checkpoints have one`,
+      `${file}: it has no digest to verify: only files of saveModel and checkpoints have one`,
       file,
       0,
     )
@@ -81,13 +81,15 @@ export function inspectSafetensors(path: string): SafetensorsInfo {
   return { metadata: parseMetadata(metadata), tensors: storedTensors(tensors) }
 }
 
-function checkMap(map: unknown, where: string): void {
+/** Checks an option that may be left out. @internal */
+export function checkMap(map: unknown, where: string): void {
   if (map !== undefined) checkBoolean(map, `${where}: map`)
 }
 
 type Loaded = NonNullable<ReturnType<typeof native.loadSafetensors>>['tensors']
 
-const byName = (loaded: Loaded) => new Map(loaded.map((one) => [one.name, tensorOf(one)]))
+/** @internal */
+export const byName = (loaded: Loaded) => new Map(loaded.map((one) => [one.name, tensorOf(one)]))
 
 /**
  * Reads the file's own digest, and its tensors if the digest is the wanted one. Both come from one opened file, even if
@@ -98,7 +100,8 @@ export function loadMarked(path: string, wanted: string): { digest: string; valu
   return { digest: mark ?? '', value: tensors ? byName(tensors) : null }
 }
 
-function tensorOf({
+/** @internal */
+export function tensorOf({
   dtype,
   shape,
   handle,
@@ -146,21 +149,12 @@ export function saveSafetensors(
   const where = 'saveSafetensors'
   const { metadata = {} } = checkOptions(options, ['metadata'], where)
   const entries = namedTensors(tensors, where)
-  for (const [name, tensor] of entries) {
-    if (typeof name !== 'string') throw new UsageError(`${where}: names are strings, not ${show(name)}`)
-    checkWellFormed(name, `${where}: the name ${show(name)}`)
-    if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(tensor)}, not a tensor`)
-  }
+  checkNamed(entries, where)
   const texts = checkMetadata(metadata, where)
   check(
     native.saveSafetensors(
       resolve(checkPath(path, where)),
-      entries.map(([name, tensor]) => ({
-        name,
-        dtype: tensor.dtype,
-        shape: [...tensor.shape],
-        data: tensor.operand(),
-      })),
+      entries.map(operandOf),
       texts.map(([key, text]) => ({ key, text })),
     ),
   )
@@ -172,17 +166,39 @@ export function saveSafetensors(
  */
 export function namedTensors(tensors: unknown, where: string): [name: string, tensor: Tensor][] {
   const entries = isObject(tensors) && !(tensors instanceof Tensor) ? entriesOf(tensors) : null
-  if (entries === null) throw new UsageError(`${where}: tensors by name, as an object or a Map, not ${show(tensors)}`)
+  if (entries === null)
+    throw new UsageError(`${where}: expected an object or a Map of tensors by name, not ${show(tensors)}`)
   checkWhole(tensors as object, where)
   return entries as [string, Tensor][]
 }
 
+/** Checks names and values of tensors that are to be saved. @internal */
+export function checkNamed(
+  entries: readonly [unknown, unknown][],
+  where: string,
+): asserts entries is [string, Tensor][] {
+  for (const [name, tensor] of entries) {
+    if (typeof name !== 'string') throw new UsageError(`${where}: names are strings, not ${show(name)}`)
+    checkWellFormed(name, `${where}: the name ${show(name)}`)
+    if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(tensor)}, not a tensor`)
+  }
+}
+
+/** A tensor and its name, as the native side takes them. @internal */
+export const operandOf = ([name, tensor]: readonly [string, Tensor]) => ({
+  name,
+  dtype: tensor.dtype,
+  shape: [...tensor.shape],
+  data: tensor.operand(),
+})
+
 /** Reads and checks strings by name, once. @internal */
 export function checkMetadata(metadata: unknown, where: string): [key: string, text: string][] {
   const texts = isObject(metadata) ? entriesOf(metadata) : null
-  if (texts === null) throw new UsageError(`${where}: metadata are strings by name, not ${show(metadata)}`)
+  if (texts === null)
+    throw new UsageError(`${where}: metadata must be an object of strings by name, not ${show(metadata)}`)
   for (const [key, value] of texts) {
-    if (typeof key !== 'string') throw new UsageError(`${where}: names of metadata are strings, not ${show(key)}`)
+    if (typeof key !== 'string') throw new UsageError(`${where}: names of metadata must be strings, not ${show(key)}`)
     if (typeof value !== 'string') throw new UsageError(`${where}: metadata "${key}" is ${show(value)}, not a string`)
     for (const text of [key, value]) checkWellFormed(text, `${where}: metadata ${show(key)}`)
   }
@@ -199,6 +215,6 @@ export function checkMetadata(metadata: unknown, where: string): [key: string, t
 export function saveNpy(path: string, tensor: Tensor): void {
   const where = 'saveNpy'
   const target = resolve(checkPath(path, where))
-  if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: a tensor, not ${show(tensor)}`)
+  if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: expected a tensor, not ${show(tensor)}`)
   check(native.saveNpy(target, tensor.dtype, [...tensor.shape], tensor.operand()))
 }

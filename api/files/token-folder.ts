@@ -109,14 +109,14 @@ function readManifest(folder: string): string {
   try {
     const { size } = statSync(path)
     if (size > MOST_BYTES)
-      throw new FormatError(`${path}: ${size} bytes, and a manifest has ${MOST_BYTES} at most`, path, MOST_BYTES)
+      throw new FormatError(`${path}: it has ${size} bytes, but a manifest has at most ${MOST_BYTES}`, path, MOST_BYTES)
     return readWhole(path).toString()
   } catch (error) {
     if (error instanceof FormatError) throw error
     const cause = error instanceof FileError ? error.cause : error
     if (!isMissing({ cause })) throw new FileError(`cannot read ${path}: ${(cause as Error).message}`, path, cause)
     const why = existsSync(folder)
-      ? `${folder} has no ${MANIFEST}: it is no folder of token ids, or it was not written to its end; saveTokens and "tokenbed tokenize" write one`
+      ? `${folder} has no ${MANIFEST}: it is not a folder of token ids, or was not completed; saveTokens and "tokenbed tokenize" write one`
       : `there is no folder ${folder}`
     throw new FileError(why, path, cause)
   }
@@ -130,9 +130,9 @@ function parseManifest(text: string, folder: string): TokensInfo {
   try {
     said = JSON.parse(text)
   } catch (cause) {
-    throw wrong(`is no JSON: ${(cause as Error).message}`)
+    throw wrong(`it is not JSON: ${(cause as Error).message}`)
   }
-  if (!isObject(said) || isArray(said)) throw wrong('is no manifest of token ids')
+  if (!isObject(said) || isArray(said)) throw wrong('it is not a manifest of token ids')
   const {
     format,
     version,
@@ -146,10 +146,11 @@ function parseManifest(text: string, folder: string): TokensInfo {
     files,
     sources,
   } = said as Record<string, unknown>
-  if (format !== FORMAT) throw wrong(`is no manifest of token ids: its format is ${show(format)}, not "${FORMAT}"`)
+  if (format !== FORMAT)
+    throw wrong(`it is not a manifest of token ids: its format is ${show(format)}, not "${FORMAT}"`)
   if (version !== VERSION)
     throw wrong(
-      `of version ${show(version)}, and this tokenbed reads version ${VERSION}: write the folder again, or use the tokenbed that wrote it`,
+      `it has version ${show(version)}, but this tokenbed reads version ${VERSION}: write the folder again, or use the tokenbed that wrote it`,
     )
   const dtype = STORED[stored as keyof typeof STORED]
   if (!Object.hasOwn(STORED, stored as string)) throw wrong(`"dtype" is ${show(stored)}, not "<u2" or "<u4"`)
@@ -171,7 +172,7 @@ function parseManifest(text: string, folder: string): TokensInfo {
     const isName = typeof name === 'string' && DATA.test(name) && name.startsWith(`${what}.`)
     if (!isName) throw wrong(`"files.${what}.name" is ${show(name)}, not a name such as ${what}.0123456789abcdef.bin`)
     if (size(bytes, `files.${what}.bytes`) !== wanted)
-      throw wrong(`"files.${what}.bytes" is ${bytes}, and its elements have ${wanted}`)
+      throw wrong(`"files.${what}.bytes" is ${bytes}, but its elements take ${wanted}`)
     return { name, bytes: wanted, sha256: digest(sha256, `files.${what}.sha256`) }
   }
   const [count, ends] = [size(ids, 'ids'), size(documents, 'documents')]
@@ -182,7 +183,7 @@ function parseManifest(text: string, folder: string): TokensInfo {
   if (!isArray(sources)) throw wrong(`"sources" is ${show(sources)}, not an array`)
   const range = (value: unknown, what: string, most: number): [number, number] => {
     const isRange = isArray(value) && value.length === 2 && size(value[0], what, most) <= size(value[1], what, most)
-    if (!isRange) throw wrong(`"${what}" is ${show(value)}, not where something begins and ends`)
+    if (!isRange) throw wrong(`"${what}" is ${show(value)}, not [start, end]`)
     return [value[0], value[1]]
   }
   const part = (value: unknown, i: number): TokensPart => {
@@ -218,7 +219,7 @@ function parseManifest(text: string, folder: string): TokensInfo {
 type Handle = ReturnType<typeof native.tokensOpen> & object
 
 const CONTENTS = new Contents<TokenFolder>('TokenFolder', {
-  instead: 'openTokens opens its folder anew, on any thread',
+  instead: 'open its folder again with openTokens, on any thread',
 })
 
 /** An open folder of token ids; `openTokens` makes one. Ids are read from the mapped file when they are requested. */
@@ -230,7 +231,7 @@ export class TokenFolder {
   readonly structuredClone = CONTENTS.uncloneable
 
   private constructor(info: TokensInfo, handle: Handle, key: typeof PRIVATE) {
-    if (key !== PRIVATE) throw new UsageError('a TokenFolder is made by openTokens(folder), not by new')
+    if (key !== PRIVATE) throw new UsageError('a TokenFolder comes from openTokens(folder), not from new')
     this.info = info
     this.#handle = handle
   }

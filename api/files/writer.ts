@@ -55,7 +55,7 @@ function enter(writer: WeakRef<TensorWriter>): void {
 }
 
 const CONTENTS = new Contents<TensorWriter>('TensorWriter', {
-  instead: 'it belongs to the thread that made it, and to its file',
+  instead: 'it belongs to its file, and to the thread that made it',
 })
 
 /**
@@ -98,7 +98,7 @@ export class TensorWriter {
     const { metadata = {} } = checkOptions(options, ['metadata'], where)
     const texts = checkMetadata(metadata, where)
     if (!isObject(tensors) || isArray(tensors) || tensors instanceof Tensor) {
-      throw new UsageError(`${where}: tensors as { name: { dtype, shape } }, not ${show(tensors)}`)
+      throw new UsageError(`${where}: tensors must be { name: { dtype, shape } }, not ${show(tensors)}`)
     }
     for (const [name, spec] of Object.entries(tensors)) {
       checkWellFormed(name, `${where}: the name ${show(name)}`)
@@ -169,7 +169,7 @@ export class TensorWriter {
 }
 
 function columnOf(spec: unknown, index: number, where: string): Column {
-  if (!isObject(spec)) throw new UsageError(`${where} is { dtype, shape }, not ${show(spec)}`)
+  if (!isObject(spec)) throw new UsageError(`${where} must be { dtype, shape }, not ${show(spec)}`)
   const { dtype, shape } = checkOptions(spec as Partial<RowSpec>, ['dtype', 'shape'], where)
   const type = checkDType(dtype, where)
   const sizes = checkShape(shape, facts(type).bytes, where)
@@ -178,10 +178,10 @@ function columnOf(spec: unknown, index: number, where: string): Column {
 
 function ofTensor(rows: Tensor, { dtype, shape }: Column, where: string): [number, Operand] {
   if (rows.dtype !== dtype)
-    throw new DTypeError(`${where}: rows of ${dtype}, not ${rows.dtype}: write rows.to('${dtype}')`)
+    throw new DTypeError(`${where}: rows must be ${dtype}, not ${rows.dtype}: write rows.to('${dtype}')`)
   if (rows.shape.length === 0 || !sameShape(rows.shape.slice(1), shape)) {
     throw new ShapeError(
-      `${where}: rows are a tensor of shape ${shown(['n', ...shape] as never)}, not ${shown(rows.shape)}`,
+      `${where}: rows must have the shape ${shown(['n', ...shape] as never)}, not ${shown(rows.shape)}`,
     )
   }
   return [rows.shape[0], rows.operand()]
@@ -189,15 +189,18 @@ function ofTensor(rows: Tensor, { dtype, shape }: Column, where: string): [numbe
 
 function ofArray(rows: TypedArray, { dtype, shape, size }: Column, where: string): [number, Operand] {
   const { array } = facts(dtype)
-  if (!ArrayBuffer.isView(rows)) throw new UsageError(`${where}: rows are a tensor or a typed array, not ${show(rows)}`)
+  if (!ArrayBuffer.isView(rows))
+    throw new UsageError(`${where}: rows must be a tensor or a typed array, not ${show(rows)}`)
   // Types are compared by name, because arrays of other realms are accepted too.
   if (kindName(rows) !== array.name) {
     const found = kindName(rows) ?? 'DataView'
-    throw new DTypeError(`${where}: rows of ${dtype} are a ${array.name}, not a ${found}`)
+    throw new DTypeError(`${where}: rows of ${dtype} must be a ${array.name}, not a ${found}`)
   }
   if (rows.length === 0) checkAttached(rows, where)
   if (size === 0)
-    throw new ShapeError(`${where}: rows of shape ${shown(shape)} have no elements to count them by: give a tensor`)
+    throw new ShapeError(
+      `${where}: rows of shape ${shown(shape)} have no elements, so an array does not tell their number: give a tensor`,
+    )
   if (rows.length % size !== 0)
     throw new ShapeError(`${where}: ${rows.length} elements are not whole rows of shape ${shown(shape)}`)
   // Memory that another thread may write to meanwhile is copied first.

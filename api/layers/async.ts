@@ -92,7 +92,7 @@ export function checkSignal(signal: unknown, where: string): AbortSignal | undef
   if (signal === undefined) return undefined
   const { aborted, addEventListener } = (isObject(signal) ? signal : {}) as Partial<AbortSignal>
   if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return signal as AbortSignal
-  throw new UsageError(`${where}: signal is an AbortSignal, not ${show(signal)}`)
+  throw new UsageError(`${where}: signal must be an AbortSignal, not ${show(signal)}`)
 }
 
 /** Runs work on tables, and marks them as being read until it has ended. */

@@ -54,7 +54,7 @@ const FORWARD_ASYNC_OPTIONS = ['perSampleWeights', 'dtype', 'signal']
 const NAME = 'EmbeddingBagBackward'
 
 const CONTENTS = new Contents<EmbeddingBag>('EmbeddingBag', {
-  instead: 'stateDict() has its table, weight.share() lends it to other threads, saveSafetensors writes it',
+  instead: 'use stateDict() for its table, weight.share() for other threads, saveSafetensors for files',
 })
 
 /**
@@ -92,7 +92,7 @@ export class EmbeddingBag implements Layer {
       isObject(table) && table instanceof Table ? table : Table.drawn(numEmbeddings, embeddingDim, checked, where)
     if (this.mode === 'max' && this.#table.byFrequency) {
       throw new UsageError(
-        `${where}: scaleGradByFreq goes with mode 'sum' and 'mean', not with 'max', whose gradient is one occurrence's`,
+        `${where}: scaleGradByFreq works with mode 'sum' and 'mean', not with 'max', whose gradient goes to one occurrence only`,
       )
     }
     this.#table.pool(this.mode)
@@ -114,7 +114,7 @@ export class EmbeddingBag implements Layer {
 
   /**
    * The table, (numEmbeddings, embeddingDim). You can assign another tensor of the same shape and type (tied weights).
-   * For a QuantizedTable of int8 or int4 it is the bytes of the rows, as uint8.
+   * For a QuantizedTable of integers or blocks it is the bytes of the rows, as uint8.
    */
   get weight(): Tensor {
     return this.#table.weight
@@ -206,19 +206,21 @@ export class EmbeddingBag implements Layer {
 
   #read(ids: Ids | Ragged, offsets: Ids | undefined, where: string): ReadBags {
     if (isRagged(ids)) {
-      if (offsets !== undefined) throw new UsageError(`${where}: a Ragged brings its offsets: give no others`)
+      if (offsets !== undefined) throw new UsageError(`${where}: a Ragged has its own offsets: leave offsets out`)
       return divided(readIds(ids.values, undefined, where), ids.offsets, true, where)
     }
     const read = readIds(ids, undefined, where)
     const rank = read.shape.length
     if (rank === 1) {
       if (offsets === undefined)
-        throw new UsageError(`${where}: 1-D ids need offsets, where each bag begins: [0] for one bag`)
+        throw new UsageError(`${where}: 1-D ids need offsets, the index at which each bag begins: [0] for one bag`)
       return divided(read, offsets, this.includeLastOffset, where)
     }
     if (rank !== 2)
-      throw new ShapeError(`${where}: ids are (bags, length), or 1-D with offsets, not ${shown(read.shape)}`)
-    if (offsets !== undefined) throw new UsageError(`${where}: the rows of 2-D ids are the bags: give no offsets`)
+      throw new ShapeError(
+        `${where}: ids must have the shape (bags, length), or be 1-D with offsets, not ${shown(read.shape)}`,
+      )
+    if (offsets !== undefined) throw new UsageError(`${where}: the rows of 2-D ids are the bags: leave offsets out`)
     return { ids: read, offsets: null, withEnd: false, bags: read.shape[0], length: read.shape[1] }
   }
 
@@ -226,11 +228,11 @@ export class EmbeddingBag implements Layer {
     const name = `${where}: perSampleWeights`
     if (!(weights instanceof Tensor)) throw new UsageError(`${name} must be a tensor, not ${show(weights)}`)
     if (this.mode !== 'sum')
-      throw new UsageError(`${name} go with mode 'sum' alone, and this layer's is '${this.mode}'`)
+      throw new UsageError(`${name} work only with mode 'sum', not with this layer's mode '${this.mode}'`)
     if (weights.dtype !== 'float32')
-      throw new DTypeError(`${name} are float32, not ${weights.dtype}: write weights.to('float32')`)
+      throw new DTypeError(`${name} must be float32, not ${weights.dtype}: write weights.to('float32')`)
     if (!sameShape(weights.shape, ids.shape))
-      throw new ShapeError(`${name} are ${shown(weights.shape)} where ids are ${shown(ids.shape)}`)
+      throw new ShapeError(`${name} must have the shape of the ids, ${shown(ids.shape)}, not ${shown(weights.shape)}`)
     return weights
   }
 
@@ -274,9 +276,10 @@ export function isRagged(ids: Ids | Ragged): ids is Ragged {
 function divided(ids: ReadIds, offsets: Ids, withEnd: boolean, where: string): ReadBags {
   const name = `${where}: offsets`
   const read = readIds(offsets, undefined, name)
-  if (ids.shape.length !== 1) throw new ShapeError(`${where}: ids with offsets are 1-D, not ${shown(ids.shape)}`)
-  if (read.shape.length !== 1) throw new ShapeError(`${name} are 1-D, not ${shown(read.shape)}`)
+  if (ids.shape.length !== 1) throw new ShapeError(`${where}: ids with offsets must be 1-D, not ${shown(ids.shape)}`)
+  if (read.shape.length !== 1) throw new ShapeError(`${name} must be 1-D, not ${shown(read.shape)}`)
   const count = read.shape[0]
-  if (withEnd && count === 0) throw new ShapeError(`${name} have one more element than there are bags: at least one, 0`)
+  if (withEnd && count === 0)
+    throw new ShapeError(`${name} must have one more element than there are bags, so at least the element 0`)
   return { ids, offsets: read, withEnd, bags: withEnd ? count - 1 : count, length: 0 }
 }

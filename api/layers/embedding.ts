@@ -35,7 +35,7 @@ const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, 'dtype']
 const FORWARD_OPTIONS = ['out', 'shape', 'dtype']
 
 const CONTENTS = new Contents<Embedding>('Embedding', {
-  instead: 'stateDict() has its table, weight.share() lends it to other threads, saveSafetensors writes it',
+  instead: 'use stateDict() for its table, weight.share() for other threads, saveSafetensors for files',
 })
 
 /**
@@ -84,7 +84,7 @@ export class Embedding implements Layer {
 
   /**
    * The table, (numEmbeddings, embeddingDim). You can assign another tensor of the same shape and type (tied weights).
-   * For a QuantizedTable of int8 or int4 it is the bytes of the rows, as uint8.
+   * For a QuantizedTable of integers or blocks it is the bytes of the rows, as uint8.
    */
   get weight(): Tensor {
     return this.#table.weight

@@ -12,9 +12,9 @@ import { Tensor } from '../tensor/tensor.js'
 import { checkInteger, checkNumber, checkOptions, checkWord, show } from '../base/validate.js'
 
 function checkFloats(x: unknown, where: string): Tensor {
-  if (!(x instanceof Tensor)) throw new UsageError(`${where}: of a tensor, not ${show(x)}`)
+  if (!(x instanceof Tensor)) throw new UsageError(`${where}: expected a tensor, not ${show(x)}`)
   if (!isFloat(x.dtype))
-    throw new DTypeError(`${where}: of floats only, not of ${x.dtype}; convert with to('float32') first`)
+    throw new DTypeError(`${where}: the tensor must be of floats, not ${x.dtype}; convert it with to('float32') first`)
   return x
 }
 
@@ -45,13 +45,13 @@ export function crossEntropy(logits: Tensor, targets: Ids, options?: CrossEntrop
   checkInteger(ignoreIndex, `${where}: ignoreIndex`)
   checkWord(reduction, REDUCTIONS, `${where}: reduction`)
   const { shape } = logits
-  if (shape.length === 0) throw new ShapeError(`${where}: logits need a dimension of classes`)
+  if (shape.length === 0) throw new ShapeError(`${where}: logits must have a dimension of classes`)
   const dim = shape.length === 1 ? 0 : 1
   const ids = readIds(targets, undefined, where)
   const wanted = shape.filter((_, d) => d !== dim)
   if (!sameShape(ids.shape, wanted)) {
     throw new ShapeError(
-      `${where}: targets of ${shown(ids.shape)} for logits of ${shown(shape)}: ${shown(wanted)} is needed`,
+      `${where}: targets for logits of shape ${shown(shape)} must have the shape ${shown(wanted)}, not ${shown(ids.shape)}`,
     )
   }
   const rows = asRows(logits, dim)
@@ -151,12 +151,12 @@ export function layerNorm(x: Tensor, weight?: Tensor, bias?: Tensor, eps = 1e-5)
   const parameters = [weight, bias]
     .filter((parameter) => parameter !== undefined)
     .map((parameter) => checkFloats(parameter, where))
-  if (x.shape.length === 0) throw new ShapeError(`${where}: of a tensor with at least one dimension`)
+  if (x.shape.length === 0) throw new ShapeError(`${where}: the tensor must have at least one dimension`)
   const row = parameters[0]?.shape ?? x.shape.slice(-1)
   for (const { shape } of [...parameters, { shape: x.shape.slice(-row.length) }]) {
     if (row.length === 0 || !sameShape(shape, row)) {
       throw new ShapeError(
-        `${where}: weight and bias of ${parameters.map((one) => shown(one.shape)).join(' and ')} for rows of ${shown(x.shape)}`,
+        `${where}: weight and bias must have the shape of a row of ${shown(x.shape)}, not ${parameters.map((one) => shown(one.shape)).join(' and ')}`,
       )
     }
   }

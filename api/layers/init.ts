@@ -30,15 +30,17 @@ const FORMS = "{ std }, { uniform } or 'zeros'"
 export function checkInit(init: unknown, where: string, otherwise = STANDARD): Fill {
   if (init === undefined) return otherwise
   if (init === 'zeros') return () => {}
-  if (!isObject(init) || isArray(init)) throw new UsageError(`${where} is ${FORMS}, not ${show(init)}`)
+  if (!isObject(init) || isArray(init)) throw new UsageError(`${where} must be ${FORMS}, not ${show(init)}`)
   const { std, mean, uniform } = checkOptions(
     init as { std?: unknown; mean?: unknown; uniform?: unknown },
     ['std', 'mean', 'uniform'],
     where,
   )
-  if ((std === undefined) === (uniform === undefined)) throw new UsageError(`${where} is ${FORMS}, not ${show(init)}`)
+  if ((std === undefined) === (uniform === undefined))
+    throw new UsageError(`${where} must be ${FORMS}, not ${show(init)}`)
   if (uniform !== undefined) {
-    if (mean !== undefined) throw new UsageError(`${where}: mean goes with std; of { uniform } write [low, high]`)
+    if (mean !== undefined)
+      throw new UsageError(`${where}: mean works only with std: for { uniform } write [low, high]`)
     const [low, high] = bounds(uniform, `${where}.uniform`)
     return (generator, out) => generator.uniform(out, low, high)
   }
@@ -52,14 +54,14 @@ function bounds(uniform: unknown, where: string): [low: number, high: number] {
   if (!isArray(uniform)) {
     const bound = float(uniform, where)
     if (bound < 0)
-      throw new UsageError(`${where} must not be negative, not ${bound}: it is the bound on both sides of 0`)
+      throw new UsageError(`${where} must not be negative, not ${bound}: values are drawn from -bound to bound`)
     return [-bound, bound]
   }
-  if (uniform.length !== 2) throw new UsageError(`${where} is a bound or [low, high], not ${show(uniform)}`)
+  if (uniform.length !== 2) throw new UsageError(`${where} must be a number or [low, high], not ${show(uniform)}`)
   const [low, high] = [float(uniform[0], `${where}[0]`), float(uniform[1], `${where}[1]`)]
-  if (low > high) throw new UsageError(`${where}: [low, high] with low first, not [${low}, ${high}]`)
+  if (low > high) throw new UsageError(`${where}: in [low, high], low must not exceed high: [${low}, ${high}]`)
   if (!Number.isFinite(Math.fround(high - low)))
-    throw new UsageError(`${where}: from ${low} to ${high} is more than a float32 holds`)
+    throw new UsageError(`${where}: the range from ${low} to ${high} does not fit in a float32`)
   return [low, high]
 }
 
@@ -67,5 +69,5 @@ function bounds(uniform: unknown, where: string): [low: number, high: number] {
 function float(value: unknown, where: string): number {
   const number = checkNumber(value, where)
   if (Number.isFinite(Math.fround(number))) return number
-  throw new UsageError(`${where}: ${number} is more than a float32 holds`)
+  throw new UsageError(`${where}: ${number} does not fit in a float32`)
 }

@@ -17,14 +17,14 @@ export interface Layer {
 
 /** Copies the tensors of `state` into those of `into`. Everything is checked before anything is written. */
 export function loadInto(into: Record<string, Tensor>, state: Record<string, Tensor>, where: string): void {
-  if (!isObject(state)) throw new UsageError(`${where}: tensors by name, not ${show(state)}`)
+  if (!isObject(state)) throw new UsageError(`${where}: expected an object of tensors by name, not ${show(state)}`)
   const [names, given] = [Object.keys(into), Object.keys(state)]
   const missing = names.filter((name) => !given.includes(name))
   const unknown = given.filter((name) => !names.includes(name))
   if (missing.length > 0 || unknown.length > 0) {
     const parts = [
-      missing.length > 0 && `missing: ${missing.join(', ')}`,
-      unknown.length > 0 && `unknown: ${unknown.join(', ')}`,
+      missing.length > 0 && `missing tensors: ${missing.join(', ')}`,
+      unknown.length > 0 && `unknown tensors: ${unknown.join(', ')}`,
     ]
     throw new UsageError(`${where}: ${parts.filter(Boolean).join('; ')}`)
   }
@@ -32,7 +32,9 @@ export function loadInto(into: Record<string, Tensor>, state: Record<string, Ten
     const value = state[name]
     if (!(value instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(value)}, not a tensor`)
     if (!sameShape(value.shape, into[name].shape)) {
-      throw new ShapeError(`${where}: "${name}" is ${shown(value.shape)} where ${shown(into[name].shape)} is needed`)
+      throw new ShapeError(
+        `${where}: "${name}" must have the shape ${shown(into[name].shape)}, not ${shown(value.shape)}`,
+      )
     }
     // These calls throw before the first write if a tensor was disposed or is being read.
     value.operand()

@@ -23,12 +23,16 @@ export interface Placing {
   readonly learned: boolean
   /** Whether positions skip padding and start behind the padding id, as fairseq's do. */
   readonly skipsPadding: boolean
+  /** The row of the first position, as OPT's and BART's tables begin with two rows that no token has. */
+  readonly first: number
 }
 
 /** The placing of a layer that is made by `new`. */
-export const LEARNED: Placing = { learned: true, skipsPadding: false }
-const SKIPPING: Placing = { learned: true, skipsPadding: true }
-const NONE: Placing = { learned: false, skipsPadding: false }
+export const LEARNED: Placing = { learned: true, skipsPadding: false, first: 0 }
+/** The placing of RoBERTa, whose first row follows from the padding id. */
+export const SKIPPING: Placing = { learned: true, skipsPadding: true, first: 0 }
+/** The placing of a layer without positions. */
+export const NONE: Placing = { learned: false, skipsPadding: false, first: 0 }
 
 /** The settings of the published models, used where the caller gives none. */
 const PRESETS: Record<
@@ -52,7 +56,7 @@ export function presetOf(
   if (typeof name !== 'string' || !Object.hasOwn(PRESETS, name)) {
     throw new UsageError(`${where}: no preset is called ${show(name)}; known: ${Object.keys(PRESETS).join(', ')}`)
   }
-  if (!isObject(options)) throw new UsageError(`${where}: options are an object, not ${show(options)}`)
+  if (!isObject(options)) throw new UsageError(`${where}: options must be an object, not ${show(options)}`)
   const { placing, defaults } = PRESETS[name as PositionedPreset]
   const dim = checkSize((options as { dim?: unknown }).dim, `${where}: dim`, 1)
   // An option that is given as undefined counts as not given.

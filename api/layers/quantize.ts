@@ -1,4 +1,5 @@
-// Tables of small elements: 16-bit floats, and integers of 8 or 4 bits with a scale and a bias for each row.
+// Tables of small elements: 16-bit floats, integers of 8 or 4 bits with a scale and a bias for each row, and the blocks
+// of GGUF.
 
 import { types } from 'node:util'
 import { Contents } from '../base/contents.js'
@@ -28,19 +29,51 @@ export interface QuantizationError {
 const KINDS = ['float16', 'bfloat16', 'int8', 'int4'] as const
 type Kind = (typeof KINDS)[number]
 
+/** The kinds of GGUF's blocks, and the number of elements in a block of each. */
+const BLOCKS = {
+  q8_0: 32,
+  q4_0: 32,
+  q4_1: 32,
+  q5_0: 32,
+  q5_1: 32,
+  q2_k: 256,
+  q3_k: 256,
+  q4_k: 256,
+  q5_k: 256,
+  q6_k: 256,
+} as const
+type BlockKind = keyof typeof BLOCKS
+
+const isBlock = (kind: unknown): kind is BlockKind => typeof kind === 'string' && Object.hasOwn(BLOCKS, kind)
+const ALL_KINDS: readonly (Kind | BlockKind)[] = [...KINDS, ...(Object.keys(BLOCKS) as BlockKind[])]
+
+/** The kind of the blocks that GGUF calls by this name, such as `Q4_K`. @internal */
+export function blockKind(stored: string): BlockKind | undefined {
+  const kind = stored.toLowerCase()
+  return isBlock(kind) ? kind : undefined
+}
+
 /** Makes the constructor private at run time too. */
 const PRIVATE = Symbol('by quantize')
 
 /** Checks a shape [rows, dim] with at least one column. */
 function checkTableShape(shape: unknown, where: string): [number, number] {
   const sizes = checkShape(shape, 0, where)
-  if (sizes.length !== 2) throw new ShapeError(`${where}: a table has the shape [rows, dim], not ${shown(sizes)}`)
-  if (sizes[1] === 0) throw new UsageError(`${where}: a table needs at least one column`)
+  if (sizes.length !== 2) throw new ShapeError(`${where}: a table must have the shape [rows, dim], not ${shown(sizes)}`)
+  if (sizes[1] === 0) throw new UsageError(`${where}: a table must have at least one column`)
   return sizes as [number, number]
 }
 
-/** A new tensor for a table's rows: of the 16-bit type itself, or uint8 for the bytes of integer rows. */
-function emptyRows(kind: Kind, [rows, dim]: readonly [number, number], rowBytes: number): Tensor {
+/** The number of bytes in a row. @throws ShapeError for a row that is no whole number of blocks. */
+function bytesOfRow(kind: Kind | BlockKind, dim: number, where: string): number {
+  if (isBlock(kind) && dim % BLOCKS[kind] !== 0) {
+    throw new ShapeError(`${where}: rows of ${dim} are no whole number of blocks: ${kind} has ${BLOCKS[kind]} in each`)
+  }
+  return call(native.rowBytes(kind, dim))
+}
+
+/** A new tensor for a table's rows: of the 16-bit type itself, or uint8 for the bytes of integers and blocks. */
+function emptyRows(kind: Kind | BlockKind, [rows, dim]: readonly [number, number], rowBytes: number): Tensor {
   return kind === 'float16' || kind === 'bfloat16' ? zeroTable(kind, [rows, dim]) : zeroTable('uint8', [rows, rowBytes])
 }
 
@@ -48,22 +81,26 @@ function emptyRows(kind: Kind, [rows, dim]: readonly [number, number], rowBytes:
 let rowsOf: (table: QuantizedTable) => Tensor
 
 const CONTENTS = new Contents<QuantizedTable>('QuantizedTable', {
-  instead: 'toTensor() has its bytes as a tensor, which share() lends to other threads and saveSafetensors writes',
+  instead: 'use toTensor() for its bytes, then share() for other threads or saveSafetensors for files',
   equal: (it) => TENSOR.equal(rowsOf(it)),
 })
 
 /**
- * A table in float16, bfloat16, int8 or int4, for `Embedding.fromPretrained` and `EmbeddingBag.fromPretrained`. It
- * takes half, a quarter or an eighth of float32's memory. `quantize` and `QuantizedTable.fromBytes` make one.
+ * A table in float16, bfloat16, int8, int4 or GGUF's blocks, for `Embedding.fromPretrained` and
+ * `EmbeddingBag.fromPretrained`. It takes half, a quarter or an eighth of float32's memory. `quantize` makes one of the
+ * first four kinds, `QuantizedTable.fromBytes` of all, and `loadGGUF` has those of a file.
  *
  * Rows of integers have the layout of FBGEMM's fused rows, so bytes can be exchanged both ways: int8 is `[dim x uint8]
  * [float32 scale][float32 bias]`, int4 is `[ceil(dim / 2) bytes, even columns in the low nibbles][float16
  * scale][float16 bias]`. A stored q means `q * scale + bias`.
  *
+ * Rows of blocks (`q8_0`, `q4_0`, `q4_1`, `q5_0`, `q5_1` of 32 elements, `q2_k` to `q6_k` of 256) are GGUF's, and mean
+ * the numbers that its Python package makes of them, to the bit. Lookups decode the rows that they need.
+ *
  * To save a table, save `toTensor()`; to load it, give that tensor to `QuantizedTable.fromBytes`.
  */
 export class QuantizedTable {
-  readonly kind: Kind
+  readonly kind: Kind | BlockKind
   /** (rows, dim) of the table as floats, without scales and biases; frozen. */
   readonly shape: readonly number[]
   readonly #rows: Tensor
@@ -71,9 +108,9 @@ export class QuantizedTable {
   readonly structuredClone = CONTENTS.uncloneable
 
   /** @internal */
-  constructor(key: symbol, kind: Kind, shape: readonly [number, number], rows: Tensor) {
+  constructor(key: symbol, kind: Kind | BlockKind, shape: readonly [number, number], rows: Tensor) {
     if (key !== PRIVATE)
-      throw new UsageError('a QuantizedTable is made by quantize() or QuantizedTable.fromBytes(), not by new')
+      throw new UsageError('a QuantizedTable comes from quantize() or QuantizedTable.fromBytes(), not from new')
     this.kind = kind
     this.shape = Object.freeze([...shape])
     this.#rows = rows
@@ -86,13 +123,13 @@ export class QuantizedTable {
    * Makes a table of existing rows: a Uint8Array is copied; a uint8 tensor of `rows * bytes of a row` elements, such as
    * one that `loadSafetensors` maps, shares its memory. 16-bit kinds also take a tensor of their own type.
    *
-   * @throws ShapeError if the number of bytes does not match.
+   * @throws ShapeError if the number of bytes does not match, or the block of a kind of GGUF does not divide `dim`.
    */
   static fromBytes(kind: QuantizedTable['kind'], shape: readonly number[], bytes: Uint8Array | Tensor): QuantizedTable {
     const where = 'QuantizedTable.fromBytes'
-    checkWord(kind, KINDS, `${where}: kind`)
+    checkWord(kind, ALL_KINDS, `${where}: kind`)
     const sizes = checkTableShape(shape, where)
-    const rowBytes = call(native.rowBytes(kind, sizes[1]))
+    const rowBytes = bytesOfRow(kind, sizes[1], where)
     const need = sizes[0] * rowBytes
     checkBytes(need, where, shown(sizes))
     const have =
@@ -101,11 +138,11 @@ export class QuantizedTable {
         : types.isUint8Array(bytes)
           ? bytes.length
           : undefined
-    if (have === undefined) throw new UsageError(`${where}: bytes are a Uint8Array or a tensor, not ${show(bytes)}`)
+    if (have === undefined) throw new UsageError(`${where}: bytes must be a Uint8Array or a tensor, not ${show(bytes)}`)
     if (have === 0 && types.isUint8Array(bytes)) checkAttached(bytes, where)
     if (have !== need) {
       throw new ShapeError(
-        `${where}: ${have} bytes are not ${sizes[0]} rows of ${sizes[1]} ${kind}, which take ${need} (${rowBytes} each)`,
+        `${where}: ${sizes[0]} rows of ${sizes[1]} ${kind} take ${need} bytes (${rowBytes} each), not ${have}`,
       )
     }
     if (bytes instanceof Tensor)
@@ -128,7 +165,7 @@ export class QuantizedTable {
 
   /**
    * The rows as a tensor that shares their memory: (rows, dim) for float16 and bfloat16, uint8 (rows, bytes of a row)
-   * for integers. Use it for saving: `saveSafetensors(path, { weight: table.toTensor() })`.
+   * for integers and blocks. Use it for saving: `saveSafetensors(path, { weight: table.toTensor() })`.
    */
   toTensor(): Tensor {
     return this.#rows.detach()
@@ -150,7 +187,9 @@ export class QuantizedTable {
     const wide = asFloat32(original, where)
     try {
       if (!sameShape(original.shape, this.shape))
-        throw new ShapeError(`${where}: ${shown(original.shape)} where ${shown(this.shape)} is needed`)
+        throw new ShapeError(
+          `${where}: original must have the shape ${shown(this.shape)}, not ${shown(original.shape)}`,
+        )
       const [max, mean, rms, worstRow] = call(
         native.quantizationError(this.kind, this.#rows.operand(), rows, dim, wide.operand()),
       )
@@ -184,11 +223,19 @@ export class QuantizedTable {
 }
 
 /** The rows of a table as a tensor over `bytes`, which shares its memory if it can. */
-function shared(kind: Kind, sizes: readonly [number, number], rowBytes: number, bytes: Tensor, where: string): Tensor {
+function shared(
+  kind: Kind | BlockKind,
+  sizes: readonly [number, number],
+  rowBytes: number,
+  bytes: Tensor,
+  where: string,
+): Tensor {
   const half = kind === 'float16' || kind === 'bfloat16'
   if (half && bytes.dtype === kind) return bytes.detach().reshape(...sizes)
   if (bytes.dtype !== 'uint8')
-    throw new DTypeError(`${where}: the rows of ${kind} are uint8${half ? ` or ${kind}` : ''}, not ${bytes.dtype}`)
+    throw new DTypeError(
+      `${where}: a tensor of ${kind} rows must be uint8${half ? ` or ${kind}` : ''}, not ${bytes.dtype}`,
+    )
   if (!half) return bytes.detach().reshape(sizes[0], rowBytes)
   // Rows of 16 bits are read as such and must be aligned, which these bytes may not be, so they are copied.
   const rows = emptyRows(kind, sizes, rowBytes)
@@ -200,8 +247,9 @@ function shared(kind: Kind, sizes: readonly [number, number], rowBytes: number, 
 
 /** A float tensor as float32. The caller always disposes the result. */
 function asFloat32(tensor: unknown, where: string): Tensor {
-  if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: of a tensor, not ${show(tensor)}`)
-  if (facts(tensor.dtype).kind !== 'float') throw new DTypeError(`${where}: of floats, not ${tensor.dtype}`)
+  if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: expected a tensor, not ${show(tensor)}`)
+  if (facts(tensor.dtype).kind !== 'float')
+    throw new DTypeError(`${where}: the tensor must be of floats, not ${tensor.dtype}`)
   return tensor.to('float32')
 }
 
@@ -211,10 +259,12 @@ function asFloat32(tensor: unknown, where: string): Tensor {
  * loss.
  *
  * @throws UsageError, which names the element, for NaN and infinities in int8 and int4, and for values beyond float16's
- * range in int4.
+ * range in int4; also for the kinds of GGUF's blocks, which are read and not made.
  */
-export function quantize(weight: Tensor, kind: QuantizedTable['kind']): QuantizedTable {
+export function quantize(weight: Tensor, kind: Kind): QuantizedTable {
   const where = 'quantize'
+  if (isBlock(kind))
+    throw new UsageError(`${where}: ${kind} is a kind of GGUF's blocks, which are read and not made: take int8 or int4`)
   checkWord(kind, KINDS, `${where}: kind`)
   const wide = asFloat32(weight, where)
   let rows: Tensor | undefined

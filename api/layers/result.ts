@@ -18,7 +18,7 @@ export function resultType(
 ): ResultType {
   if (dtype !== undefined) {
     if (isResultType(dtype)) return dtype
-    throw new DTypeError(`${where}: results are ${RESULT_TYPES.join(', ')}, not ${show(dtype)}`)
+    throw new DTypeError(`${where}: the dtype of results must be one of ${RESULT_TYPES.join(', ')}, not ${show(dtype)}`)
   }
   // `resultFor` checks whether `out` is a tensor at all.
   return isObject(out) && isResultType(out.dtype) ? out.dtype : own
@@ -47,7 +47,9 @@ export function resultFor(
   if (!Tensor.is(out)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
   if (out.dtype !== dtype) throw new DTypeError(`${where}: out must be ${dtype}, not ${out.dtype}`)
   if (!isOfVectors(out.shape, ids, dim)) {
-    throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown([...ids, dim])}`)
+    throw new ShapeError(
+      `${where}: out must have the shape of the result, ${shown([...ids, dim])}, not ${shown(out.shape)}`,
+    )
   }
   out.beginWrite(where)
   return out

@@ -99,7 +99,7 @@ function checkSettings(options: Partial<EmbeddingOptions>, rows: number, where: 
     padding = checkInteger(paddingIdx, `${where}: paddingIdx`)
     if (padding < -rows || padding >= rows)
       throw new UsageError(
-        `${where}: paddingIdx ${padding} names none of ${rows} rows; negative ones count from the end`,
+        `${where}: paddingIdx ${padding} is out of range for ${rows} rows; negative values count from the end`,
       )
     if (padding < 0) padding += rows
   }
@@ -155,23 +155,23 @@ function rounded(drawn: Tensor, dtype: ResultType): Tensor {
 /** Checks that a value is a tensor that can serve as a table. */
 export function checkTable(weight: unknown, where: string): Tensor {
   if (!(weight instanceof Tensor))
-    throw new UsageError(`${where}: a table is a tensor or a QuantizedTable, not ${show(weight)}`)
+    throw new UsageError(`${where}: a table must be a tensor or a QuantizedTable, not ${show(weight)}`)
   if (!isResultType(weight.dtype)) {
     throw new DTypeError(
-      `${where}: tables are float32, float16 or bfloat16, not ${weight.dtype}: write weight.to('float32')`,
+      `${where}: a table must be float32, float16 or bfloat16, not ${weight.dtype}: write weight.to('float32')`,
     )
   }
   if (weight.shape.length !== 2)
-    throw new ShapeError(`${where}: a table has the shape [rows, dim], not ${shown(weight.shape)}`)
-  if (weight.shape[1] === 0) throw new UsageError(`${where}: a table needs at least one column`)
+    throw new ShapeError(`${where}: a table must have the shape [rows, dim], not ${shown(weight.shape)}`)
+  if (weight.shape[1] === 0) throw new UsageError(`${where}: a table must have at least one column`)
   if (weight.shape[0] > MAX_ROWS)
-    throw new UsageError(`${where}: a table has at most ${MAX_ROWS} rows, not ${weight.shape[0]}`)
+    throw new UsageError(`${where}: a table must have at most ${MAX_ROWS} rows, not ${weight.shape[0]}`)
   return weight
 }
 
 function checkType(dtype: unknown, where: string): ResultType {
   if (isResultType(dtype)) return dtype
-  throw new DTypeError(`${where}: dtype is float32, float16 or bfloat16, not ${show(dtype)}`)
+  throw new DTypeError(`${where}: dtype must be float32, float16 or bfloat16, not ${show(dtype)}`)
 }
 
 /** The rows of a layer with their settings. */
@@ -197,7 +197,7 @@ export class Table {
     where: string,
   ) {
     if (settings.maxNorm !== undefined && format !== 'float32') {
-      throw new UsageError(`${where}: maxNorm rescales rows in place, which float32 tables allow, not ${format} ones`)
+      throw new UsageError(`${where}: maxNorm rescales rows in place, which only float32 tables allow, not ${format}`)
     }
     this.#weight = weight
     this.#weights = [weight]
@@ -207,7 +207,7 @@ export class Table {
   static drawn(rows: number, dim: number, options: Partial<EmbeddingOptions>, where: string): Table {
     checkSize(rows, `${where}: numEmbeddings`)
     checkSize(dim, `${where}: embeddingDim`, 1)
-    if (rows > MAX_ROWS) throw new UsageError(`${where}: a table has at most ${MAX_ROWS} rows, not ${rows}`)
+    if (rows > MAX_ROWS) throw new UsageError(`${where}: a table must have at most ${MAX_ROWS} rows, not ${rows}`)
     const settings = checkSettings(options, rows, where)
     const dtype = checkType(options.dtype ?? 'float32', where)
     const weight = draw(rows, dim, dtype, options, settings.paddingIdx, where)
@@ -220,7 +220,7 @@ export class Table {
     const dtype = tensor.dtype as ResultType
     if (options.dtype !== undefined && checkType(options.dtype, where) !== dtype) {
       throw new DTypeError(
-        `${where}: the table is ${dtype}, not ${options.dtype}: write weight.to('${options.dtype}'), or ask forward for this dtype`,
+        `${where}: the table is ${dtype}, not ${options.dtype}: write weight.to('${options.dtype}'), or give forward this dtype`,
       )
     }
     const settings = checkSettings(options, rows, where)
@@ -301,12 +301,14 @@ export class Table {
   /** Replaces the weight by another of the same shape and type. */
   replace(weight: unknown, where: string): void {
     if (this.#weight.dtype === 'uint8')
-      throw new UsageError(`${where}: the rows of a QuantizedTable stay: make another layer`)
+      throw new UsageError(`${where}: the rows of a QuantizedTable cannot be replaced: make another layer`)
     const table = checkTable(weight, where)
     if (table.dtype !== this.#weight.dtype)
-      throw new DTypeError(`${where}: ${table.dtype} where ${this.#weight.dtype} was`)
+      throw new DTypeError(`${where}: the new table must be ${this.#weight.dtype}, as before, not ${table.dtype}`)
     if (!sameShape(table.shape, this.#weight.shape)) {
-      throw new ShapeError(`${where}: ${shown(table.shape)} where ${shown(this.#weight.shape)} was`)
+      throw new ShapeError(
+        `${where}: the new table must have the shape ${shown(this.#weight.shape)}, as before, not ${shown(table.shape)}`,
+      )
     }
     this.#weight = table
     this.#weights = [table]
@@ -326,7 +328,7 @@ export class Table {
     this.#weight.beginWrite(`${where} with maxNorm`)
     // The lookup would refuse this too, but only after the rows were rescaled.
     if (out?.overlaps(this.#weight))
-      throw new UsageError(`${where}: out shares memory with the weight: give it its own`)
+      throw new UsageError(`${where}: out shares memory with the weight: give it memory of its own`)
     return native.embeddingRenormalize(this.lookup(), ids, maxNorm, normType, this.crossing)
   }
 }
@@ -357,8 +359,9 @@ export function given<O extends EmbeddingOptions>(
   }
   if (rest.generator !== undefined) checkGenerator(rest.generator, where)
   if (rest.init !== undefined)
-    throw new UsageError(`${where}: init is for new tables; this one is there: leave it out, or write to its weight`)
-  if (quantized && learns) throw new UsageError(`${where}: a QuantizedTable cannot learn: dequantize() it first`)
+    throw new UsageError(`${where}: init is only for new tables: leave it out, or write to the weight`)
+  if (quantized && learns)
+    throw new UsageError(`${where}: a QuantizedTable cannot require gradients: dequantize() it first`)
   const table = quantized ? Table.quantized(weight, rest, where) : Table.over(weight, learns, rest, where)
   return { table, rest: rest as Partial<O> }
 }

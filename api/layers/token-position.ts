@@ -10,6 +10,7 @@ import { readIds, type Ids, type ReadIds } from '../tensor/ids.js'
 import { checkInit, type Init } from './init.js'
 import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
+import { LayerNormParameters } from './layer-norm-parameters.js'
 import { inputsOf, inputWay, type ReadInputs } from './backward.js'
 import { call, check, isHandle, native, type InputLayer } from '../native/native.js'
 import { dropout } from './functional.js'
@@ -28,10 +29,8 @@ import { checkGenerator, type Generator } from '../tensor/random.js'
 import { guardReceivers, isInstance, stranger } from '../base/receivers.js'
 import { resultFor, settled } from './result.js'
 import { sameShape, shown } from '../base/shape.js'
-import { zeroTable } from '../tensor/allocate.js'
 import { type Tensor } from '../tensor/tensor.js'
 import { checkBoolean, checkNumber, checkOptions, checkSize, isObject, show } from '../base/validate.js'
-import { zeroed } from '../memory/arrays.js'
 
 /** What can be given along with ids, besides their shape. */
 export interface PlaceOptions {
@@ -69,27 +68,8 @@ const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, ...PLACE_OPTIONS]
 /** The default of torch.nn.LayerNorm. */
 const DEFAULT_EPS = 1e-5
 
-/** The learned part of a layer normalization: `y = (x - mean) / sqrt(variance + eps) * weight + bias`. */
-export class LayerNormParameters {
-  /** A factor for each column, (dim); ones at first. */
-  readonly weight: Tensor
-  /** A term for each column, (dim); zeros at first. */
-  readonly bias: Tensor
-  /** The number added to the variance. */
-  readonly eps: number
-
-  /** @internal */
-  constructor(dim: number, eps: number) {
-    const make = () => zeroTable('float32', [dim])
-    this.weight = make().set(zeroed(Float32Array, dim).fill(1))
-    this.bias = make()
-    this.eps = eps
-    this.weight.requiresGrad = this.bias.requiresGrad = true
-  }
-}
-
-/** Tables that exist already. */
-interface Parts {
+/** Tables that exist already. @internal */
+export interface Parts {
   readonly token: Embedding
   readonly position: Embedding | null
   readonly segment: Embedding | null
@@ -104,8 +84,11 @@ interface Bound {
   readonly others: readonly Tensor[]
 }
 
+/** Whether the constructor made the value; unlike `instanceof`, it asks nothing of subclasses, and takes less time. */
+let isOwn: (value: unknown) => boolean
+
 const CONTENTS = new Contents<TokenPositionEmbedding<any>>('TokenPositionEmbedding', {
-  instead: 'stateDict() has its tensors, which share() lends to other threads and saveSafetensors writes',
+  instead: 'use the tensors of stateDict(), with share() for other threads or saveSafetensors for files',
 })
 
 /**
@@ -174,7 +157,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const eps = checkEps(layerNorm, where)
     const inits = partsOf(init, { token: true, position: learned, segment: kinds > 0 }, `${where}: init`)
     this.scale = Math.fround(checkNumber(scale, `${where}: scale`))
-    if (!Number.isFinite(this.scale)) throw new UsageError(`${where}: scale ${scale} is more than a float32 holds`)
+    if (!Number.isFinite(this.scale)) throw new UsageError(`${where}: scale ${scale} does not fit in a float32`)
     if (checkNumber(dropout, `${where}: dropout`) < 0 || dropout > 1) {
       throw new UsageError(`${where}: dropout must be a probability from 0 to 1, not ${dropout}`)
     }
@@ -186,7 +169,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     // If padding has a position of its own, that row of the position table is padding too.
     if (skipsPadding && this.#padding >= context!) {
       throw new UsageError(
-        `${where}: positions begin behind paddingIdx ${this.#padding}, which a contextLength of ${context} leaves no room for`,
+        `${where}: positions begin after paddingIdx ${this.#padding}: contextLength must be more than that, not ${context}`,
       )
     }
     this.position = (
@@ -207,7 +190,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       : kinds === 0
         ? null
         : new Embedding(kinds, columns, { init: inits.segment, generator })
-    this.layerNorm = parts ? parts.layerNorm : eps === null ? null : new LayerNormParameters(columns, eps)
+    this.layerNorm = parts ? parts.layerNorm : eps === null ? null : LayerNormParameters.made(columns, eps)
   }
 
   /**
@@ -257,8 +240,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
    * context; UsageError for segments if the layer has none.
    */
   forward(ids: Ids | Ragged, options?: ForwardOptions & PlaceOptions): Tensor {
-    if (!((this as unknown) instanceof TokenPositionEmbedding))
-      throw stranger(this, 'TokenPositionEmbedding', 'forward')
+    if (!isOwn(this)) throw stranger(this, 'TokenPositionEmbedding', 'forward')
     const where = 'TokenPositionEmbedding.forward'
     const given = checkOptions(options, FORWARD_OPTIONS, where)
     const { read, offset, length, at, kinds } = this.#read(ids, given, where)
@@ -306,7 +288,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const { signal, ...rest } = checkOptions(options, FORWARD_ASYNC_OPTIONS, where)
     if (this.training && this.dropout > 0) {
       throw new UsageError(
-        `${where}: with dropout ${this.dropout} in training results are forward's alone: call eval() first, or forward`,
+        `${where}: a layer that trains with dropout ${this.dropout} has no asynchronous lookup: call eval() first, or use forward`,
       )
     }
     const inputs = this.#read(ids, rest, where)
@@ -348,14 +330,15 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     where: string,
   ): ReadInputs {
     const ragged = isRagged(ids) ? ids : null
-    if (ragged !== null && shape !== undefined) throw new UsageError(`${where}: a Ragged has a shape: give no other`)
+    if (ragged !== null && shape !== undefined)
+      throw new UsageError(`${where}: a Ragged has its own shape: leave shape out`)
     const read = readIds(ragged === null ? (ids as Ids) : ragged.values, shape, where)
     const rank = read.shape.length
     if (rank !== 1 && rank !== 2) {
-      throw new ShapeError(`${where}: ids are (batch, length) or (length), not ${shown(read.shape)}`)
+      throw new ShapeError(`${where}: ids must have the shape (batch, length) or (length), not ${shown(read.shape)}`)
     }
     if (positions !== undefined && positionOffset !== undefined) {
-      throw new UsageError(`${where}: either positions or positionOffset, not both`)
+      throw new UsageError(`${where}: give either positions or positionOffset, not both`)
     }
     const offset = positionOffset === undefined ? 0 : checkSize(positionOffset, `${where}: positionOffset`)
     // Without ids there is no sequence, whatever length the shape claims.
@@ -363,52 +346,55 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     let at = positions === undefined ? undefined : spread(positions, read.shape, 'positions', 'ids', where)
     if ((at ?? mask) !== undefined && this.position === null) {
       throw new UsageError(
-        `${where}: positions or a mask, but the layer is of tokens alone: its model places them in attention`,
+        `${where}: a layer without a position table takes neither positions nor a mask: its model uses positions in attention`,
       )
     }
-    const { skipsPadding } = this.#placing
-    const first = skipsPadding ? this.#padding + 1 : 0
+    const { skipsPadding, first: begins } = this.#placing
+    const first = skipsPadding ? this.#padding + 1 : begins
     if (ragged !== null) {
-      if (mask !== undefined) throw new UsageError(`${where}: a Ragged has no padding: give no mask`)
+      if (mask !== undefined) throw new UsageError(`${where}: a Ragged has no padding: leave mask out`)
       const rows = raggedPositions(ragged, offset + first, where)
       length = rows.longest
       at ??= rows.positions
     } else if (mask !== undefined) {
       if (positions !== undefined)
-        throw new UsageError(`${where}: either positions or a mask, from which they are counted, not both`)
+        throw new UsageError(`${where}: give either positions or a mask, from which positions are counted, not both`)
       const tokens = readMask(mask, where)
       if (!sameShape(tokens.shape, read.shape))
-        throw new ShapeError(`${where}: mask is ${shown(tokens.shape)} where ids are ${shown(read.shape)}`)
-      at = skipping(tokens.array, undefined, read.shape, offset + first, skipsPadding ? this.#padding : 0, where)
+        throw new ShapeError(
+          `${where}: mask must have the shape of the ids, ${shown(read.shape)}, not ${shown(tokens.shape)}`,
+        )
+      at = skipping(tokens.array, undefined, read.shape, offset + first, Math.max(first - 1, 0), where)
     } else if (at === undefined && skipsPadding) {
       at = skipping(read.array, this.#padding, read.shape, offset + first, this.#padding, where)
     }
     if (this.position === null) at = undefined
     if (segments !== undefined && this.segment === null) {
-      throw new UsageError(`${where}: segments, but the layer has none: make it with the option segments`)
+      throw new UsageError(`${where}: the layer has no segment table for segments: make it with the option segments`)
     }
     const kinds = segments === undefined ? undefined : spread(segments, read.shape, 'segments', 'ids', where)
     const context = this.position === null ? this.#longest : this.position.numEmbeddings
-    if (context !== null && at === undefined && offset + length > context) {
+    const start = offset + begins
+    if (context !== null && at === undefined && start + length > context) {
       const longer =
         this.position === null
           ? ''
-          : '. A layer with a larger contextLength takes them, with the position.weight that interpolatePositions(position.weight, contextLength) makes'
+          : ': make a layer with a larger contextLength, and give it the result of interpolatePositions(position.weight, contextLength) as position.weight'
       throw new ShapeError(
-        `${where}: ${length} ids from position ${offset} on reach past the ${context} positions of contextLength${longer}`,
+        `${where}: ${length} ids from position ${start} on exceed the ${context} positions of contextLength${longer}`,
       )
     }
     this.#catchUp(read)
-    return { read, offset, length, at, kinds }
+    return { read, offset: start, length, at, kinds }
   }
 
   /** Brings rows up to date that an optimizer left behind: the rows of the ids, and all positions and segments. */
   #catchUp({ array, shape }: ReadIds): void {
     const { token, position, segment } = this
-    const { lag } = token.weight
+    const { lag } = token.table.weight
     if (lag !== null) check(lag.catchUp(array, token.table.badIds), shape)
-    position?.weight.lag?.settle()
-    segment?.weight.lag?.settle()
+    position?.table.weight.lag?.settle()
+    segment?.table.weight.lag?.settle()
   }
 
   /** The native layer, made again if a table was replaced. */
@@ -419,9 +405,12 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   }
 
   #isCurrent(parts: readonly Tensor[]): boolean {
+    // Every lookup comes through here, so no array of the three tables is made.
+    const { token, position, segment } = this
     let next = 0
-    for (const table of [this.token, this.position, this.segment])
-      if (table !== null && parts[next++] !== table.table.weight) return false
+    if (parts[next++] !== token.table.weight) return false
+    if (position !== null && parts[next++] !== position.table.weight) return false
+    if (segment !== null && parts[next++] !== segment.table.weight) return false
     // Binding again reports a disposed part as an error.
     for (let i = 0; i < parts.length; i++) if (parts[i].disposed) return false
     return true
@@ -449,6 +438,17 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       eps: layerNorm?.eps,
     })
     return { parts, native: call(made), others: parts.filter((part) => !isHandle(operands.get(part)!)) }
+  }
+
+  /** A layer over tables that exist. @internal */
+  static over(
+    parts: Parts,
+    placing: Placing,
+    settings: { scale: number; paddingIdx?: number },
+  ): TokenPositionEmbedding<Embedding | null> {
+    const { numEmbeddings: vocabSize, embeddingDim: dim } = parts.token
+    const contextLength = parts.position?.numEmbeddings as number
+    return new TokenPositionEmbedding<Embedding | null>({ vocabSize, contextLength, dim, ...settings }, placing, parts)
   }
 
   /** The same layer over another token table; it shares all other parts. @internal */
@@ -517,7 +517,8 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   }
 
   static {
-    guardReceivers(this, (value) => #generator in value, ['forward'])
+    isOwn = (value) => typeof value === 'object' && value !== null && #generator in value
+    guardReceivers(this, isOwn, ['forward'])
     CONTENTS.guard(this, (value) => #generator in value)
   }
 }
@@ -547,7 +548,7 @@ function checkEps(layerNorm: unknown, where: string): number | null {
   if (layerNorm === undefined || layerNorm === false) return null
   if (layerNorm === true) return DEFAULT_EPS
   if (!isObject(layerNorm)) {
-    throw new UsageError(`${where}: layerNorm is true, false or { eps }, not ${show(layerNorm)}`)
+    throw new UsageError(`${where}: layerNorm must be true, false or { eps }, not ${show(layerNorm)}`)
   }
   const { eps } = checkOptions(layerNorm as { eps: number }, ['eps'], `${where}: layerNorm`)
   if (checkNumber(eps, `${where}: layerNorm.eps`) < 0)

@@ -14,15 +14,28 @@ export function allocating<T>(bytes: number, make: () => T): T {
   try {
     return make()
   } catch (cause) {
-    if (isRangeError(cause))
-      throw new MemoryError(`cannot allocate ${bytes} bytes: dispose() of tensors that are no longer needed`, bytes, {
-        cause,
-      })
-    throw cause
+    throw refused(bytes, cause)
   }
 }
 
-/** A typed array of `length` zeros, or an ArrayBuffer of `length` bytes. */
+/** What to throw if an allocation of `bytes` bytes threw `cause`: a MemoryError if V8 had no memory. */
+function refused(bytes: number, cause: unknown): unknown {
+  if (!isRangeError(cause)) return cause
+  return new MemoryError(`cannot allocate ${bytes} bytes: dispose() tensors that you no longer need`, bytes, {
+    cause,
+  })
+}
+
+/** A buffer of `bytes` zeros. Every result of an op is made here, so no function is passed on. */
+export function zeroedBuffer(bytes: number): ArrayBuffer {
+  try {
+    return new ArrayBuffer(bytes)
+  } catch (cause) {
+    throw refused(bytes, cause)
+  }
+}
+
+/** A typed array of `length` zeros. */
 export function zeroed<A>(kind: Kind<A>, length: number): A {
   return allocating(length * (kind.BYTES_PER_ELEMENT ?? 1), () => new kind(length))
 }

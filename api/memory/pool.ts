@@ -4,7 +4,7 @@
 // memory do not run then, so that memory would grow without bound. The pool exists because the page faults of a fresh
 // large buffer cost more than the work on it.
 
-import { zeroed } from './arrays.js'
+import { zeroedBuffer } from './arrays.js'
 import { check, native } from '../native/native.js'
 import { structuredClone } from '../base/realm.js'
 
@@ -54,14 +54,10 @@ export function takeZeroed(bytes: number): ArrayBuffer {
 }
 
 function allocate(bytes: number): ArrayBuffer {
-  const buffer = fresh(bytes)
+  const buffer = zeroedBuffer(bytes)
   // Ask before the first write: the system zeroes such a large buffer page by page when it is written.
   if (bytes >= HUGE_FROM) check(native.adviseHugePages(buffer))
   return buffer
-}
-
-function fresh(bytes: number): ArrayBuffer {
-  return zeroed(ArrayBuffer, bytes)
 }
 
 /**

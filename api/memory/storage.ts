@@ -7,7 +7,7 @@ import { UsageError } from '../base/errors.js'
 import { binary, call, check, liveBuffer, native, type Handle, type OnBadId } from '../native/native.js'
 import { Parts } from './parts.js'
 import { giveBack, take, takeZeroed } from './pool.js'
-import { zeroed } from './arrays.js'
+import { zeroedBuffer } from './arrays.js'
 
 /** Rows that an optimizer has yet to update, and the ways to update them before they are read. */
 export interface Lag {
@@ -100,8 +100,9 @@ export abstract class Storage {
   /** @throws UsageError while work off the thread reads the bytes. */
   checkWritable(where: string): void {
     if (this.#readers === 0) return
-    const lookups = this.#readers === 1 ? 'a forwardAsync' : `${this.#readers} forwardAsync`
-    throw new UsageError(`${where}: ${lookups} under way still read this tensor: await them before it is changed`)
+    const lookups =
+      this.#readers === 1 ? 'a forwardAsync still reads' : `${this.#readers} calls of forwardAsync still read`
+    throw new UsageError(`${where}: ${lookups} this tensor: wait for the result before you change it`)
   }
 
   /** Records that a user may keep an array over the bytes. */
@@ -250,7 +251,9 @@ export class PooledStorage extends Storage {
   view(dtype: DType, offset: number, size: number): TypedArray {
     if (this.#moved !== null) return this.#moved.view(dtype, offset, size)
     if (this.#buffer.byteLength === 0 && size > 0) {
-      throw new UsageError('the memory of this tensor was transferred away: clone() it before you transfer its buffer')
+      throw new UsageError(
+        'the memory of this tensor was transferred: clone() the tensor before you transfer its buffer',
+      )
     }
     return new (facts(dtype).array)(this.#buffer, offset, size)
   }
@@ -379,13 +382,15 @@ export class NativeStorage extends Storage {
     const { array, bytes } = facts(dtype)
     if (size * bytes > constants.MAX_LENGTH) {
       throw new UsageError(
-        `an array of ${size} ${dtype} is longer than the ${constants.MAX_LENGTH} bytes that this Node makes: narrow(0, start, length) shows a part`,
+        `an array of ${size} ${dtype} is longer than the ${constants.MAX_LENGTH} bytes that this Node allows: use narrow(0, start, length) for a part of it`,
       )
     }
     const whole = this.#look()
     if (whole !== null) {
       if (whole.byteLength === 0 && size > 0) {
-        throw new UsageError('the memory of this table was transferred away: clone() it before you transfer its buffer')
+        throw new UsageError(
+          'the memory of this table was transferred: clone() the table before you transfer its buffer',
+        )
       }
       return new array(whole, offset, size)
     }
@@ -395,7 +400,7 @@ export class NativeStorage extends Storage {
 
   override peek(dtype: DType, offset: number, size: number): TypedArray {
     const { array, bytes } = facts(dtype)
-    const copy = new array(zeroed(ArrayBuffer, size * bytes), 0, size)
+    const copy = new array(zeroedBuffer(size * bytes), 0, size)
     check(native.copyRun(bytes, size, this.handle(dtype, offset, size), 0, copy, 0))
     return copy
   }

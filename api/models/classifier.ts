@@ -43,17 +43,17 @@ export function classify(
 ): Prediction[][] {
   const { folder, objective, labels, tensors } = parts
   const { topN } = checkOptions(options, ['topN'], where)
-  if (!isArray(texts)) throw new UsageError(`${where}: a text, or an array of them, not ${show(texts)}`)
+  if (!isArray(texts)) throw new UsageError(`${where}: expected a text or an array of texts, not ${show(texts)}`)
   const token = tensors.get('token.weight')!
   const output = tensors.get('output.weight')
   if (labels === null || output === undefined)
     throw new UsageError(
-      `${where}: ${folder} is a model of ${objective}, which knows no classes: train one with the objective "classify"`,
+      `${where}: the model in ${folder} has the objective ${objective} and no classes: train one with the objective "classify"`,
     )
   const wanted = [labels.length, token.shape[1]]
   if (!sameShape(output.shape, wanted))
     throw new UsageError(
-      `${where}: "output.weight" of ${folder} is ${shown(output.shape)}, not ${shown(wanted)}: a row a class`,
+      `${where}: "output.weight" of ${folder} must have the shape ${shown(wanted)}, a row for each class, not ${shown(output.shape)}`,
     )
   const most = topN === undefined ? labels.length : checkSize(topN, `${where}: topN`)
   const bags = eachOf(texts, (text, i) => idsOf(checkText(text, `${where}: text ${i}`), parts))

@@ -4,8 +4,9 @@ import { constants } from 'node:buffer'
 import { join } from 'node:path'
 import type { DType } from '../base/dtype.js'
 import { FormatError, UsageError } from '../base/errors.js'
-import type { Json } from './json.js'
-import { DESCRIPTION, digestOfBytes, type Digests } from './parts.js'
+import type { Json } from '../base/json.js'
+import { DESCRIPTION, type Digests } from './parts.js'
+import { sha256 } from '../base/late.js'
 import { isRangeError } from '../base/realm.js'
 import { show } from '../base/validate.js'
 
@@ -65,7 +66,7 @@ export function sealed(description: Omit<ModelDescription, 'digest'>): string {
   // JSON strings never contain line breaks, so every line break is layout.
   const indented = asJson({ ...description, digest: NONE })
   const text = `${indented.replace(/\[\n\s*([^[\]{}"]*?)\n\s*\]/g, (_, list: string) => `[${list.replace(/,\n\s*/g, ', ')}]`)}\n`
-  return withDigest(text, digestOfBytes(Buffer.from(text)))
+  return withDigest(text, sha256(Buffer.from(text)))
 }
 
 /** @throws UsageError for more text than one string can hold, which nobody could read back. */
@@ -77,7 +78,7 @@ function asJson(description: ModelDescription): string {
     if (!isRangeError(error)) throw error
   }
   throw new UsageError(
-    `saveModel: objective, labels, names of tensors and training would make a ${DESCRIPTION} of more than ${constants.MAX_STRING_LENGTH} bytes, which nobody can read: shorten them`,
+    `saveModel: with objective, labels, names of tensors and training, ${DESCRIPTION} would have more than ${constants.MAX_STRING_LENGTH} bytes and could not be read: shorten them`,
   )
 }
 
@@ -86,13 +87,9 @@ const withDigest = (text: string, digest: string) => text.replace(SEAL, `"digest
 /** Checks that a model.json is as it was saved. @throws FormatError if it is not. */
 export function checkSeal(text: string, folder: string): void {
   const [, digest] = SEAL.exec(text) ?? []
-  if (digest !== undefined && digest === digestOfBytes(Buffer.from(withDigest(text, NONE)))) return
+  if (digest !== undefined && digest === sha256(Buffer.from(withDigest(text, NONE)))) return
   const path = join(folder, DESCRIPTION)
-  throw new FormatError(
-    `${path}: its text is not the one that was saved, by its digest: it is damaged or was edited`,
-    path,
-    0,
-  )
+  throw new FormatError(`${path}: its digest does not match its text: it is damaged or was edited`, path, 0)
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -110,14 +107,17 @@ export function parseDescription(text: string, folder: string): ModelDescription
     it = JSON.parse(text)
   } catch (error) {
     const [, at] = /position (\d+)/.exec((error as Error).message) ?? []
-    throw wrong(`no JSON: ${(error as Error).message}`, at === undefined ? text.length : Number(at))
+    throw wrong(`it is not JSON: ${(error as Error).message}`, at === undefined ? text.length : Number(at))
   }
-  if (!isObject(it) || it.format !== FORMAT) throw wrong(`not the description of a model: "format" must be "${FORMAT}"`)
+  if (!isObject(it) || it.format !== FORMAT)
+    throw wrong(`it is not the description of a model: "format" must be "${FORMAT}"`)
   const { version } = it
   if (!isSize(version) || (version as number) < 1)
-    throw wrong(`"version" must be a number from 1 on, not ${show(version)}`)
+    throw wrong(`"version" must be a whole number of at least 1, not ${show(version)}`)
   if ((version as number) > VERSION)
-    throw wrong(`version ${version} of the format, and this tokenbed reads up to ${VERSION}: install a later one`)
+    throw wrong(
+      `it has version ${version} of the format, but this tokenbed reads versions up to ${VERSION}: install a later one`,
+    )
   const expect = (holds: boolean, name: string, what: string) => {
     if (!holds) throw wrong(`"${name}" must be ${what}, not ${show(it[name])}`)
   }
@@ -137,7 +137,8 @@ export function parseDescription(text: string, folder: string): ModelDescription
     'model.safetensors',
     ...(isObject(it.vocabulary) && isText(it.vocabulary.file) ? [it.vocabulary.file] : []),
   ]
-  for (const name of needed) expect(isText((it.files as Digests)[name]), 'files', `digests by name, of ${name} too`)
+  for (const name of needed)
+    expect(isText((it.files as Digests)[name]), 'files', `digests by name, including that of ${name}`)
   return it as unknown as ModelDescription
 }
 

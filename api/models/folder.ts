@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path'
 import { facts } from '../base/dtype.js'
 import { FileError, FormatError, ShapeError, UsageError } from '../base/errors.js'
 import { loadMarked, namedTensors, saveSafetensors } from '../files/tensors.js'
-import { checkJson } from './json.js'
+import { checkJson } from '../base/json.js'
 import { Model } from './model.js'
 import {
   alone,
@@ -39,12 +39,11 @@ import {
 } from './description.js'
 import { TokenizerNames, WordNames, type Names } from '../vectors/names.js'
 import { binary } from '../native/native.js'
-import { readWhole } from '../base/read-file.js'
 import { sameShape, shown } from '../base/shape.js'
 import { tensor as makeTensor } from '../tensor/create.js'
 import { Tensor } from '../tensor/tensor.js'
 import { DIGEST, digestOfTensors, verifyTensors } from '../files/digest.js'
-import { Tokenizer } from '../text/tokenizer.js'
+import { Tokenizer, type TokenizerFile } from '../text/tokenizer.js'
 import {
   checkBoolean,
   checkOptions,
@@ -93,7 +92,7 @@ export function saveModel(folder: string, model: ModelParts): void {
   const target = resolve(checkPath(folder, where))
   const { tensors, vocabulary, counts, labels, training = {}, ...rest } = checkOptions(model, PARTS, where)
   const objective = checkText(rest.objective, `${where}: objective`)
-  if (objective === '') throw new UsageError(`${where}: objective is empty`)
+  if (objective === '') throw new UsageError(`${where}: objective must not be empty`)
   const byName = checkTensors(tensors, where)
   const names = namesOf(vocabulary, where)
   checkRows(byName.get(TOKENS)!, names, (why) => new ShapeError(`${where}: ${why}`))
@@ -141,14 +140,15 @@ function saved(folder: string): Digests {
 function checkTensors(tensors: unknown, where: string): Map<string, Tensor> {
   const byName = new Map(namedTensors(tensors, where))
   for (const [name, tensor] of byName) {
-    if (typeof name !== 'string') throw new UsageError(`${where}: names of tensors are strings, not ${show(name)}`)
+    if (typeof name !== 'string') throw new UsageError(`${where}: names of tensors must be strings, not ${show(name)}`)
     checkWellFormed(name, `${where}: the name ${show(name)}`)
-    if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: tensor "${name}" is ${show(tensor)}`)
-    if (name === COUNTS) throw new UsageError(`${where}: "${COUNTS}" is where counts are kept: give them as counts`)
+    if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: "${name}" must be a tensor, not ${show(tensor)}`)
+    if (name === COUNTS)
+      throw new UsageError(`${where}: the name "${COUNTS}" is reserved for counts: give them as counts`)
   }
   if (!byName.has(TOKENS))
     throw new UsageError(
-      `${where}: the vectors of tokens must be there, as "${TOKENS}"; given: ${[...byName.keys()].join(', ') || 'none'}`,
+      `${where}: the vectors of tokens are missing: tensors must have "${TOKENS}"; given: ${[...byName.keys()].join(', ') || 'none'}`,
     )
   return byName
 }
@@ -156,7 +156,7 @@ function checkTensors(tensors: unknown, where: string): Map<string, Tensor> {
 function namesOf(vocabulary: unknown, where: string): Names {
   if (vocabulary instanceof Tokenizer) return new TokenizerNames(vocabulary)
   if (isArray(vocabulary)) return new WordNames(vocabulary, `${where}: vocabulary`)
-  throw new UsageError(`${where}: vocabulary is an array of words or a Tokenizer, not ${show(vocabulary)}`)
+  throw new UsageError(`${where}: vocabulary must be an array of words or a Tokenizer, not ${show(vocabulary)}`)
 }
 
 /**
@@ -165,22 +165,24 @@ function namesOf(vocabulary: unknown, where: string): Names {
  */
 function checkRows({ shape, dtype }: Tensor, names: Names, error: (why: string) => Error): void {
   const isTable = shape.length === 2 && facts(dtype).kind === 'float'
-  if (!isTable) throw error(`"${TOKENS}" is a table of floats, (tokens, dim), not ${dtype} ${shown(shape)}`)
+  if (!isTable) throw error(`"${TOKENS}" must be a table of floats, (tokens, dim), not ${dtype} ${shown(shape)}`)
   const [rows] = shape
   const fits = names instanceof WordNames ? rows === names.size : rows >= names.size
   if (!fits)
     throw error(
-      `"${TOKENS}" has ${rows} rows and the vocabulary ${names.size} ${names instanceof WordNames ? 'words' : 'tokens'}: every one needs a row of its own`,
+      `"${TOKENS}" has ${rows} rows, but the vocabulary has ${names.size} ${names instanceof WordNames ? 'words' : 'tokens'}: each needs a row of its own`,
     )
 }
 
 function checkCounts(counts: ArrayLike<number>, size: number, where: string): Float64Array {
   const length: unknown = isObject(counts) ? counts.length : undefined
   if (length !== size)
-    throw new ShapeError(`${where}: ${length === undefined ? show(counts) : show(length)} counts for ${size} tokens`)
+    throw new ShapeError(
+      `${where}: counts must have one element for each of ${size} tokens, not ${length === undefined ? show(counts) : show(length)}`,
+    )
   const checked = eachOf(counts, (count, id) => {
     if (typeof count === 'number' && Number.isSafeInteger(count) && count >= 0) return count
-    throw new UsageError(`${where}: counts[${id}] must be a whole number that is not negative, not ${show(count)}`)
+    throw new UsageError(`${where}: counts[${id}] must be a whole number of at least 0, not ${show(count)}`)
   })
   return Float64Array.from(checked)
 }
@@ -189,7 +191,7 @@ function checkLabels(labels: unknown, where: string): void {
   if (labels === undefined) return
   if (isArray(labels) && allAre(labels, (label) => typeof label === 'string') && new Set(labels).size === labels.length)
     return
-  throw new UsageError(`${where}: labels are an array of strings, all different, not ${show(labels)}`)
+  throw new UsageError(`${where}: labels must be an array of distinct strings, not ${show(labels)}`)
 }
 
 function vocabularyPart(
@@ -203,22 +205,19 @@ function vocabularyPart(
   }
   const { file, name, vocabSize: size } = vocabulary
   if (file === null) return { part: [], description: { kind: 'encoding', name, size } }
-  const part = bytesPart(TOKENIZER, readTokenizer(file.path))
+  const part = bytesPart(TOKENIZER, readTokenizer(file))
   if (part.digest !== file.digest)
-    throw new UsageError(`${where}: ${file.path} was changed since the tokenizer was read from it: read it again`)
+    throw new UsageError(`${where}: ${file.path} has changed since the tokenizer was read from it: read it again`)
   return { part: [part], description: { kind: 'tokenizer', file: TOKENIZER, size } }
 }
 
-function readTokenizer(path: string): Buffer {
+function readTokenizer({ path, read }: TokenizerFile): Buffer {
   try {
-    return readWhole(path)
+    return read()
   } catch (error) {
-    const { cause } = error as FileError
-    throw new FileError(
-      `cannot read ${path}, which the tokenizer was read from: ${(cause as Error).message}`,
-      path,
-      cause,
-    )
+    if (!(error instanceof FileError)) throw error
+    const { cause } = error
+    throw new FileError(`cannot read ${path}, the file of the tokenizer: ${(cause as Error).message}`, path, cause)
   }
 }
 
@@ -258,7 +257,7 @@ export function loadModel(folder: string, options?: { verify?: boolean }): Model
     const found = tensors.get(name)
     if (found?.dtype !== dtype || !sameShape(found.shape, shape)) {
       throw wrong(
-        `"${name}" is ${found ? `${found.dtype} ${shown(found.shape)}` : 'missing'} where model.json says ${dtype} ${shown(shape)}`,
+        `"${name}" is ${found ? `${found.dtype} ${shown(found.shape)}` : 'missing'}, but model.json says ${dtype} ${shown(shape)}`,
       )
     }
   }
@@ -300,7 +299,7 @@ function vocabularyOf(
     const { path, value } = read!
     const { words, counts } = readWordList(value, path)
     if (words.length !== said.size)
-      throw new FormatError(`${path}: ${words.length} words where model.json says ${said.size}`, path, 0)
+      throw new FormatError(`${path}: it has ${words.length} words, but model.json says ${said.size}`, path, 0)
     return { names: new WordNames(words, path), counts }
   }
   const tokenizer =

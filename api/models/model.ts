@@ -14,7 +14,7 @@ import { isObject } from '../base/validate.js'
 import { Vectors } from '../vectors/vectors.js'
 
 const CONTENTS = new Contents<Model>('Model', {
-  instead: 'loadModel reads its folder wherever it is wanted, vectors and weight are in it',
+  instead: 'load its folder again with loadModel, or use its vectors and weight',
 })
 
 /**
@@ -39,7 +39,7 @@ export class Model {
     readonly counts: Float64Array | null,
   ) {
     if (!isObject(names) || !(names instanceof WordNames || names instanceof TokenizerNames))
-      throw new UsageError('a Model is made by loadModel(folder), not by new')
+      throw new UsageError('a Model comes from loadModel(folder), not from new')
     this.#names = names
   }
 

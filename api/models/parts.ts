@@ -6,7 +6,6 @@
 // files, which are read if model.json names their digest. Writers wait for one another; readers wait for nobody. They
 // use a file only if its digest is the one in model.json, and otherwise read model.json again.
 
-import { createHash } from 'node:crypto'
 import {
   closeSync,
   existsSync,
@@ -20,6 +19,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { sha256 } from '../base/late.js'
 import { FileError, FormatError } from '../base/errors.js'
 import { call, check, native } from '../native/native.js'
 import { isMissing, readStart, readWhole } from '../base/read-file.js'
@@ -41,10 +41,8 @@ export type Digests = Readonly<Record<string, string>>
 
 /** A part that consists of these bytes. */
 export function bytesPart(name: string, bytes: Uint8Array): Part {
-  return { name, digest: digestOfBytes(bytes), write: (path) => check(native.writeWhole(path, bytes)) }
+  return { name, digest: sha256(bytes), write: (path) => check(native.writeWhole(path, bytes)) }
 }
-
-export const digestOfBytes = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 /** Where a file of a save is before it is renamed. The path differs from that of any other save. */
 const nextOf = (folder: string, name: string, digest: string) => join(folder, `${name}.${digest.slice(0, 16)}.next`)
@@ -203,7 +201,7 @@ export function readDescription(folder: string): string {
   } catch (error) {
     if (!isMissing(error)) throw error
     const why = existsSync(folder)
-      ? `${folder} has no ${DESCRIPTION}: it is no folder that saveModel wrote`
+      ? `${folder} has no ${DESCRIPTION}: saveModel did not write this folder`
       : `there is no folder ${folder}`
     throw new FileError(why, path, (error as FileError).cause)
   }
@@ -235,7 +233,7 @@ export function ofOneSave<T>(folder: string, read: (text: string) => T): T {
       if (performance.now() > end) {
         const path = join(folder, DESCRIPTION)
         throw new FileError(
-          `${folder} was saved again ${replaced} times while it was read, for ${LONGEST / 1e3} s: load it when it is saved less often`,
+          `${folder} was saved ${replaced} times during the ${LONGEST / 1e3} s in which it was read: load it when it is saved less often`,
           path,
           error,
         )
@@ -296,7 +294,7 @@ export function findFile<T>(
   const other = whatElseAt(path)
   if (other !== null) throw new FormatError(`${path}: ${other} (at byte 0)`, path, 0)
   throw new FormatError(
-    `${path} is not the file that ${DESCRIPTION} was written with: its digest is another (one of the two was replaced or changed)`,
+    `${path} is not the file that ${DESCRIPTION} belongs to: its digest differs (one of the two was replaced or changed)`,
     path,
     0,
   )
@@ -305,5 +303,5 @@ export function findFile<T>(
 /** Reads a small file once, so the bytes that are compared are the bytes that are used. @internal */
 export function readBytes(path: string): Read<Buffer> {
   const value = readWhole(path)
-  return { digest: digestOfBytes(value), value }
+  return { digest: sha256(value), value }
 }

@@ -13,7 +13,7 @@ const UNESCAPES: Record<string, string> = { '\\\\': '\\', '\\t': '\t', '\\n': '\
 export function writeWordList(words: readonly string[], counts: ArrayLike<number> | null, where: string): Buffer {
   const lines = words.map((word, id) => {
     if (/\p{Surrogate}/u.test(word))
-      throw new UsageError(`${where}: word ${id} has a surrogate that stands alone, which no file of UTF-8 can hold`)
+      throw new UsageError(`${where}: word ${id} has a lone surrogate, which UTF-8 cannot encode`)
     const written = word.replace(/[\\\t\n\r]/g, (it) => ESCAPES[it])
     return counts === null ? `${written}\n` : `${written}\t${counts[id]}\n`
   })
@@ -41,29 +41,31 @@ export function readWordList(bytes: Uint8Array, path: string): { words: string[]
   let start = 0
   for (let line = 1; start < bytes.length; line++) {
     const found = bytes.indexOf(10, start)
-    if (found < 0) throw wrong(line, bytes.length, 'it does not end: cut short')
+    if (found < 0) throw wrong(line, bytes.length, 'the line has no end: the file was cut short')
     let text: string
     try {
       text = decoder.decode(bytes.subarray(start, found))
     } catch {
       const other = whatElse(bytes)
-      throw other === null ? wrong(line, start, 'no UTF-8') : new FormatError(`${path}: ${other} (at byte 0)`, path, 0)
+      throw other === null
+        ? wrong(line, start, 'it is not UTF-8')
+        : new FormatError(`${path}: ${other} (at byte 0)`, path, 0)
     }
     const [written, count, more] = text.split('\t', 3)
-    if (more !== undefined) throw wrong(line, start, 'a word, a tab and a count are wanted, and there is a second tab')
+    if (more !== undefined) throw wrong(line, start, 'expected a word, a tab and a count, but there is a second tab')
     const word = written.replace(/\\(.?)/g, (it) => {
-      if (!Object.hasOwn(UNESCAPES, it)) throw wrong(line, start, `no escape is written ${it}`)
+      if (!Object.hasOwn(UNESCAPES, it)) throw wrong(line, start, `${it} is not a known escape`)
       return UNESCAPES[it]
     })
     if (word === '') throw wrong(line, start, 'the word is missing')
-    if (seen.has(word)) throw wrong(line, start, `${JSON.stringify(word)} stands on line ${seen.get(word)} already`)
+    if (seen.has(word)) throw wrong(line, start, `${JSON.stringify(word)} is already on line ${seen.get(word)}`)
     if (count !== undefined) {
       const value = /^\d{1,16}$/.test(count) ? Number(count) : NaN
-      if (!Number.isSafeInteger(value)) throw wrong(line, start, `${JSON.stringify(count)} is no count`)
+      if (!Number.isSafeInteger(value)) throw wrong(line, start, `${JSON.stringify(count)} is not a count`)
       counts.push(value)
     }
     if (counts.length !== 0 && counts.length !== line)
-      throw wrong(line, start, 'lines before have counts and this one does not, or the other way round')
+      throw wrong(line, start, 'either all lines must have counts or none, but this one differs from those before')
     seen.set(word, line)
     words.push(word)
     start = found + 1

@@ -24,7 +24,7 @@ export interface Binary {
 }
 
 const BUILD = 'in a clone: npm run build'
-const OTHER = `let ${BINARY_VARIABLE} name tokenbed's native part for this platform, or unset it`
+const OTHER = `set ${BINARY_VARIABLE} to the path of tokenbed's native part for this platform, or unset it`
 
 const root = join(__dirname, '../../..')
 
@@ -38,10 +38,10 @@ function packageVersion(): string {
   try {
     said = JSON.parse(readFileSync(path, 'utf8'))
   } catch (cause) {
-    throw notWhole(`no ${path} that could be read`, cause)
+    throw notWhole(`${path} is missing or cannot be read`, cause)
   }
   if (said?.name !== 'tokenbed' || typeof said.version !== 'string')
-    throw notWhole(`${path}, which is another package's`)
+    throw notWhole(`${path}, which belongs to another package`)
   return said.version
 }
 
@@ -49,7 +49,7 @@ function packageVersion(): string {
 export function loadBinary(): Binary {
   const named = process.env[BINARY_VARIABLE]
   if (named)
-    return { exports: open(named, `${BINARY_VARIABLE} names ${named}`, OTHER), path: named, source: 'environment' }
+    return { exports: open(named, `${BINARY_VARIABLE} is ${named}`, OTHER), path: named, source: 'environment' }
   const platform = currentPlatform()
   if (platform === null) throw unsupported()
   const built = join(root, `tokenbed.${platform}.node`)
@@ -63,7 +63,7 @@ function ofPackage(platform: Platform): Binary {
   const found = installedVersion(name)
   if (found === null) throw missing(name, wanted)
   if (found !== wanted) {
-    const what = `${name} is version ${found}, and this tokenbed is ${wanted}`
+    const what = `${name} is version ${found}, but this tokenbed is version ${wanted}`
     throw failure(
       'version',
       what,
@@ -102,7 +102,7 @@ export function checkVersion({ path, source }: Binary, version: string): void {
   const mend = source === 'package' ? reinstall(`tokenbed-${currentPlatform()}`) : source === 'build' ? BUILD : OTHER
   throw failure(
     'version',
-    `${path} is version ${version}, and this tokenbed is ${wanted}`,
+    `${path} is version ${version}, but this tokenbed is version ${wanted}`,
     `${path}, version ${version}`,
     `version ${wanted}`,
     mend,
@@ -174,10 +174,13 @@ function missing(name: string, version: string): BinaryError {
   const [there, why] =
     others.length === 0
       ? [
-          'none of its platform packages',
-          'It was installed without optional dependencies (--omit=optional), or from a lock file that lacks them.',
+          'no package of tokenbed for any platform',
+          'tokenbed was installed without optional dependencies (--omit=optional), or from a lock file that lacks them.',
         ]
-      : [others.join(', '), 'node_modules was made for another platform: install where the program runs, or for both.']
+      : [
+          others.join(', '),
+          'node_modules was installed for another platform: install on the platform where the program runs, or for both.',
+        ]
   let cause: unknown
   try {
     look.resolve(name)
@@ -205,7 +208,7 @@ function refused(path: string, what: string, cause: unknown, mend: string): Bina
       'disabled',
       how,
       `${machine()}; ${what}`,
-      'a Node that may load addons',
+      'a Node that is allowed to load addons',
       'start Node without --no-addons, or with --permission --allow-addons; see NODE_OPTIONS too',
       cause,
     )
@@ -234,10 +237,10 @@ function refused(path: string, what: string, cause: unknown, mend: string): Bina
     return failure('glibc', `${path} needs a newer glibc`, `${machine()}; ${firstLine(message)}`, here, how, cause)
   }
   if (/failed to map segment/.test(message)) {
-    const here = 'a disk that programs may be run from'
+    const here = 'a disk from which programs may be executed'
     return failure(
       'refused',
-      `${path} lies where nothing may be executed`,
+      `${path} is on a disk from which nothing may be executed`,
       `${machine()}; ${firstLine(message)}`,
       here,
       'install it elsewhere, or mount that disk without noexec',
@@ -248,7 +251,7 @@ function refused(path: string, what: string, cause: unknown, mend: string): Bina
     'refused',
     `${path} cannot be loaded`,
     `${machine()}; ${firstLine(message)}`,
-    'a whole file, for this platform, that the system may load',
+    'a complete file for this platform, which the system is allowed to load',
     mend,
     cause,
   )

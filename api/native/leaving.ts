@@ -1,6 +1,6 @@
 // Work that an exiting process does not wait for: see src/node/leaving.rs.
 
-import { isMainThread } from 'node:worker_threads'
+import { isMainThread } from '../base/late.js'
 import { native } from './native.js'
 
 let leaves = false
@@ -10,7 +10,7 @@ let leaves = false
  * is ended. @internal
  */
 export function notAwaitedAtExit(): void {
-  if (leaves || !isMainThread) return
+  if (leaves || !isMainThread()) return
   process.once('exit', () => native.processLeaves())
   leaves = true
 }

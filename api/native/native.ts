@@ -89,7 +89,8 @@ function failure(shape: readonly number[] = []): TokenbedError {
 
 /** The typed error for a report. Work on another thread returns its report with its answer. */
 export function failureOf(it: Native.Report | null | undefined, shape: readonly number[] = []): TokenbedError {
-  if (!it) return new TokenbedError('INTERNAL', 'a native call failed and does not say why: please report this')
+  if (!it)
+    return new TokenbedError('INTERNAL', 'a native call failed without a reason (a bug in tokenbed: please report it)')
   switch (it.code) {
     case 'TOKEN_INDEX': {
       const position = shape.length === 0 && it.flat === 0 ? [] : unravel(it.flat ?? 0, shape)

@@ -8,15 +8,15 @@ const HERE = /^(?:\/|\\\\|[A-Za-z]:[\\/]).*[\\/]dist[\\/]api[\\/]native[\\/]whol
 
 /** The error for a package whose files were separated, most likely by a bundler. */
 export function notWhole(found: string, cause?: unknown): BinaryError {
-  const needed = 'tokenbed as it was installed, with its binary and its vocabularies beside it, outside of any bundle'
+  const needed = 'tokenbed as it was installed, outside any bundle, with its binary and its vocabularies'
   const ways = [
     "esbuild, Rollup, tsup, Bun: external: ['tokenbed']",
     "webpack: externals: { tokenbed: 'commonjs tokenbed' }",
     "Vite: ssr: { external: ['tokenbed'] }",
     "Next.js: serverExternalPackages: ['tokenbed']",
   ]
-  const mend = `keep it external, and npm install tokenbed where the program runs; ${ways.join('; ')}`
-  const what = 'tokenbed was put into a bundle, or copied without its other files, and finds none of them from there'
+  const mend = `mark tokenbed as external in the bundler, and run npm install tokenbed where the program runs; ${ways.join('; ')}`
+  const what = 'tokenbed was bundled, or copied without its other files, and cannot find them'
   const lines = [
     `tokenbed's native part cannot be loaded: ${what}.`,
     `  found:  ${found}`,
@@ -27,4 +27,4 @@ export function notWhole(found: string, cause?: unknown): BinaryError {
 }
 
 const file = typeof __filename === 'string' ? __filename : 'a module without a path'
-if (!HERE.test(file)) throw notWhole(`${file}, in the place of tokenbed's dist/api/native/whole.js`)
+if (!HERE.test(file)) throw notWhole(`${file} instead of tokenbed's dist/api/native/whole.js`)

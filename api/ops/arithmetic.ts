@@ -20,7 +20,7 @@ export function binary(op: Binary, a: Borrowed, b: Borrowed | number): Elements 
   let dtype = typeof b === 'number' ? promote(a.dtype, scalarType(a.dtype, b)) : resultType(a, b)
   if (op === 'div' && !isFloat(dtype)) dtype = 'float32'
   if (op === 'sub' && dtype === 'bool')
-    throw new DTypeError('sub: of bool there is no difference; convert with to() first')
+    throw new DTypeError('sub: bool tensors cannot be subtracted; convert them with to() first')
   const cls = facts(dtype).class
   const other = typeof b === 'number' ? scalar(op, b, dtype) : b
   const shape = broadcast(a.shape, other.shape)
@@ -53,7 +53,7 @@ function scalarType(dtype: DType, value: number): DType {
 function scalar(op: Binary, value: number, dtype: DType): Borrowed {
   const cls = facts(dtype).class
   if (cls === 'int64' && (value < -(2 ** 63) || value >= 2 ** 63)) {
-    throw new DTypeError(`${op}: ${value} is no integer of 64 bits: convert the tensor with to('float32') first`)
+    throw new DTypeError(`${op}: ${value} is not a 64-bit integer: convert the tensor with to('float32') first`)
   }
   const sum = op === 'add' || op === 'sub'
   return sum && isFloat(dtype) && cls !== dtype ? convert(constant(value, 'float64'), dtype, op) : constant(value, cls)
@@ -75,8 +75,8 @@ export type Unary = Parameters<typeof native.unaryElements>[0]
 
 /** `op` of every element. The result for integers is float32, except that relu keeps their type. */
 export function unary(op: Unary, x: Borrowed): Elements {
-  if (op === 'gelu' && !isFloat(x.dtype)) throw new DTypeError(`gelu: of floats only, not of ${x.dtype}`)
-  if (op === 'relu' && x.dtype === 'bool') throw new DTypeError('relu: of numbers only, not of bool')
+  if (op === 'gelu' && !isFloat(x.dtype)) throw new DTypeError(`gelu: the tensor must be of floats, not ${x.dtype}`)
+  if (op === 'relu' && x.dtype === 'bool') throw new DTypeError('relu: the tensor must be of numbers, not bool')
   const dtype = isFloat(x.dtype) || op === 'relu' ? x.dtype : 'float32'
   // float64 holds every integer exactly, except large int64 values.
   const cls = isFloat(dtype) ? facts(dtype).class : 'float64'
@@ -110,7 +110,7 @@ export function reduce(
   dim: number | undefined,
 ): Elements {
   if (op === 'mean' && !isFloat(x.dtype)) {
-    throw new DTypeError(`mean: of floats only, not of ${x.dtype}; convert with to('float32') first`)
+    throw new DTypeError(`mean: the tensor must be of floats, not ${x.dtype}; convert it with to('float32') first`)
   }
   const dtype = isFloat(x.dtype) ? x.dtype : 'int64'
   const { outer, inner } = dim === undefined ? { outer: 1, inner: 1 } : around(x.shape, dim)
@@ -125,7 +125,7 @@ export function reduce(
 /** Softmax along `dim`, or its logarithm. */
 export function softmax(log: boolean, x: Borrowed, dim: number): Elements {
   const where = log ? 'logSoftmax' : 'softmax'
-  if (!isFloat(x.dtype)) throw new DTypeError(`${where}: of floats only, not of ${x.dtype}`)
+  if (!isFloat(x.dtype)) throw new DTypeError(`${where}: the tensor must be of floats, not ${x.dtype}`)
   const { n, inner } = x.shape.length === 0 ? { n: 1, inner: 1 } : around(x.shape, dim)
   return withType(x, facts(x.dtype).class, where, (y) =>
     inClass(x.dtype, x.shape, where, (out, cls) =>

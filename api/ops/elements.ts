@@ -3,7 +3,7 @@
 
 import { facts, isFloat, type DType, type TypedArray } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
-import { guardReceivers } from '../base/receivers.js'
+import { guardReceivers, stranger } from '../base/receivers.js'
 import { sizeOf } from '../base/shape.js'
 import { checkElements } from '../base/validate.js'
 import { track, untrack } from '../memory/scope.js'
@@ -35,6 +35,14 @@ const OFTEN = [
   'watch',
 ]
 
+/** Makes elements of a type and a shape over a new storage. */
+type Make = (storage: Storage, dtype: DType, shape: readonly number[]) => Elements
+/**
+ * Makes the results of ops. The class of tensors puts its own constructor here, so that a result is the very tensor
+ * that the user gets: two objects for each op would take a tenth longer.
+ */
+let make: Make = (storage, dtype, shape) => new Elements(storage, 0, dtype, shape)
+
 /**
  * An array of numbers with a shape, contiguous and row-major. Several may share one storage, whose bytes are freed with
  * the last of them.
@@ -57,7 +65,7 @@ export class Elements {
   /** Elements over a storage, from byte `offset` on. They belong to the innermost scope. @internal */
   constructor(storage: Storage, offset: number, dtype: DType, shape: readonly number[]) {
     if (!Storage.is(storage))
-      throw new UsageError('a Tensor is made by tensor(), zeros(), randn() and the like, not by new')
+      throw new UsageError('a Tensor comes from functions such as tensor(), zeros() and randn(), not from new')
     this.shape = Object.freeze(shape)
     this.dtype = dtype
     this.size = sizeOf(shape)
@@ -71,12 +79,17 @@ export class Elements {
    * against what this machine can hold. @internal
    */
   static uninitialized(dtype: DType, shape: readonly number[], where?: string): Elements {
-    return new Elements(PooledStorage.uninitialized(bytesOf(dtype, shape, where)), 0, dtype, shape)
+    return make(PooledStorage.uninitialized(bytesOf(dtype, shape, where)), dtype, shape)
   }
 
   /** New elements that are all 0. @internal */
   static zeroed(dtype: DType, shape: readonly number[], where?: string): Elements {
-    return new Elements(PooledStorage.zeroed(bytesOf(dtype, shape, where)), 0, dtype, shape)
+    return make(PooledStorage.zeroed(bytesOf(dtype, shape, where)), dtype, shape)
+  }
+
+  /** Lets a class above make the results of ops. @internal */
+  static resultsFrom(above: Make): void {
+    make = above
   }
 
   /** The storage that holds the bytes. @throws UsageError after `dispose`. @internal */
@@ -94,8 +107,9 @@ export class Elements {
     return this.#offset
   }
 
-  /** Whether the elements were disposed. */
+  /** Whether the tensor was disposed. */
   get disposed(): boolean {
+    if (!Elements.made(this)) throw stranger(this, 'Tensor', 'disposed')
     return this.#storage === null
   }
 
@@ -240,14 +254,19 @@ export class Elements {
     return this.#storage?.base === other.#storage?.base && this.#offset < end(other) && other.#offset < end(this)
   }
 
-  /** An object that only inherits the prototype has no elements. @internal */
-  static [Symbol.hasInstance](value: unknown): boolean {
+  /** Whether the constructor made the value; an object that only inherits the prototype has no elements. */
+  private static made(value: unknown): boolean {
     return typeof value === 'object' && value !== null && #storage in value
+  }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return Elements.made(value)
   }
 
   static {
     // Errors say Tensor, the class that users know.
-    guardReceivers({ name: 'Tensor', prototype: this.prototype }, (value) => #storage in value, OFTEN)
+    guardReceivers({ name: 'Tensor', prototype: this.prototype }, Elements.made, OFTEN)
   }
 }
 

@@ -21,13 +21,15 @@ interface Plan {
 
 function plan(a: Borrowed, b: Borrowed): Plan {
   if (a.shape.length === 0 || b.shape.length === 0)
-    throw new ShapeError('matmul: of tensors with at least one dimension')
+    throw new ShapeError('matmul: both tensors must have at least one dimension')
   const p = a.shape.length === 1 ? [1, ...a.shape] : a.shape
   const q = b.shape.length === 1 ? [...b.shape, 1] : b.shape
   const [rows, inner] = p.slice(-2)
   const [height, columns] = q.slice(-2)
   if (inner !== height)
-    throw new ShapeError(`matmul: ${shown(a.shape)} by ${shown(b.shape)}: ${inner} columns against ${height} rows`)
+    throw new ShapeError(
+      `matmul: shapes ${shown(a.shape)} and ${shown(b.shape)} do not fit: the first has ${inner} columns, the second ${height} rows`,
+    )
   const [pBatch, qBatch] = [p.slice(0, -2), q.slice(0, -2)]
   const batch = broadcast(pBatch, qBatch)
   const shape = [...batch, ...(a.shape.length === 1 ? [] : [rows]), ...(b.shape.length === 1 ? [] : [columns])]

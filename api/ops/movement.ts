@@ -73,7 +73,9 @@ export function concat(tensors: readonly Borrowed[], dim: number): Elements {
   const shape = [...first.shape]
   for (const x of rest) {
     if (x.shape.length !== shape.length || x.shape.some((n, d) => d !== dim && n !== shape[d])) {
-      throw new ShapeError(`concat: ${shown(first.shape)} and ${shown(x.shape)} differ in more than dimension ${dim}`)
+      throw new ShapeError(
+        `concat: shapes ${shown(first.shape)} and ${shown(x.shape)} may differ only in dimension ${dim}`,
+      )
     }
     shape[dim] += x.shape[dim]
   }

@@ -44,7 +44,7 @@ export class Catching implements Lag {
   catchUp(ids: IntArray, bad: OnBadId): boolean {
     if (!this.#behind) return true
     const [param, first, second] = this.#elements
-    param.checkWritable('a lookup of rows that have steps to catch up with')
+    param.checkWritable('a lookup of rows that an optimizer has yet to bring up to date')
     return native.lazyCatchUp(this.#rows, param.rawOperand(), first.rawOperand(), second.rawOperand(), ids, bad)
   }
 

@@ -11,16 +11,16 @@ import { changeable, steps } from './rows.js'
 /** The gradients of those tensors that have one. */
 function gradientsOf(params: unknown, where: string): { param: Tensor; grad: Gradient }[] {
   const given = params instanceof Tensor ? [params] : params
-  if (!isArray(given)) throw new UsageError(`${where}: parameters are an array of tensors, not ${show(params)}`)
+  if (!isArray(given)) throw new UsageError(`${where}: parameters must be an array of tensors, not ${show(params)}`)
   const all = eachOf(given, (param) => {
     if (param instanceof Tensor) return param
-    throw new UsageError(`${where}: a parameter is a tensor, not ${show(param)}`)
+    throw new UsageError(`${where}: a parameter must be a tensor, not ${show(param)}`)
   })
   return [...new Set(all)].flatMap((param) => {
     const grad = param.collected
     if (grad === null) return []
     if (grad.dtype !== 'float32' && grad.dtype !== 'float64')
-      throw new DTypeError(`${where}: of float32 and float64 gradients, not ${grad.dtype}`)
+      throw new DTypeError(`${where}: gradients must be float32 or float64, not ${grad.dtype}`)
     return [{ param, grad }]
   })
 }

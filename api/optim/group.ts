@@ -23,7 +23,7 @@ export type ParamGroup<O = { lr: number; weightDecay: number }> = { params: Tens
 export type Check<O> = { check(options: O, where: string): void }['check']
 
 const CONTENTS = new Contents<ParameterGroup<any>>('A group of parameters', {
-  instead: 'params and options are what it holds',
+  instead: 'use its params and options',
 })
 
 /** Parameters that share options. */
@@ -86,10 +86,12 @@ export function groupsOf<O extends Rates>(
   where: string,
 ): ParameterGroup<O>[] {
   if (!isArray(given))
-    throw new UsageError(`${where}: parameters are an array of tensors or of { params, lr, ... }, not ${show(given)}`)
+    throw new UsageError(
+      `${where}: parameters must be an array of tensors or of groups { params, lr, ... }, not ${show(given)}`,
+    )
   const all = eachOf(given, (one, i) => {
     if (isObject(one)) return one
-    throw new UsageError(`${where}: element ${i} is neither a tensor nor a group { params, lr, ... } but ${show(one)}`)
+    throw new UsageError(`${where}: element ${i} must be a tensor or a group { params, lr, ... }, not ${show(one)}`)
   })
   const plain = all.every((one) => one instanceof Tensor)
   const groups = plain ? [{ params: all }] : all
@@ -97,26 +99,31 @@ export function groupsOf<O extends Rates>(
   const made = groups.map((group, i) => {
     const place = plain ? where : `${where}: group ${i}`
     if (group instanceof Tensor) {
-      throw new UsageError(`${place}: either tensors or groups { params, lr, ... }, not both: ${show(group)}`)
+      throw new UsageError(`${place}: give either tensors or groups { params, lr, ... }, not both: ${show(group)}`)
     }
     const { params, ...options } = checkOptions(group as ParamGroup<O>, ['params', ...Object.keys(defaults)], place)
-    if (!isArray(params)) throw new UsageError(`${place}: params are an array of tensors, not ${show(params)}`)
+    if (!isArray(params)) throw new UsageError(`${place}: params must be an array of tensors, not ${show(params)}`)
     const checked = eachOf(params, (param, k) => checkParameter(param, seen, `${place}: parameter ${k}`))
     return new ParameterGroup<O>(checked, { ...defaults, ...options }, check, place)
   })
-  if (seen.size === 0) throw new UsageError(`${where}: no parameters: give it those of a layer, layer.parameters()`)
+  if (seen.size === 0)
+    throw new UsageError(`${where}: there are no parameters: give those of a layer, layer.parameters()`)
   return made
 }
 
 function checkParameter(param: unknown, seen: Set<Tensor>, where: string): Tensor {
-  if (!(param instanceof Tensor)) throw new UsageError(`${where} is no tensor but ${show(param)}`)
-  if (param.disposed) throw new UsageError(`${where} is disposed`)
-  if (seen.has(param)) throw new UsageError(`${where} is there twice: it would be stepped twice`)
+  if (!(param instanceof Tensor)) throw new UsageError(`${where} must be a tensor, not ${show(param)}`)
+  if (param.disposed) throw new UsageError(`${where} was disposed`)
+  if (seen.has(param)) throw new UsageError(`${where} is listed twice: each step would change it twice`)
   if (param.node !== null) {
-    throw new UsageError(`${where} is the result of ${param.gradFn}: only leaves are learned, which no op made`)
+    throw new UsageError(
+      `${where} is the result of ${param.gradFn}: an optimizer takes only leaves, which are not results of ops`,
+    )
   }
   if (!param.requiresGrad) {
-    throw new UsageError(`${where} does not learn: set its requiresGrad, or make its layer with freeze: false`)
+    throw new UsageError(
+      `${where} does not require gradients: set its requiresGrad, or make its layer with freeze: false`,
+    )
   }
   checkType(param, where)
   seen.add(param)
@@ -126,7 +133,7 @@ function checkParameter(param: unknown, seen: Set<Tensor>, where: string): Tenso
 function checkType({ dtype }: Tensor, where: string): void {
   if (dtype === 'float32' || dtype === 'float64') return
   const advice = isFloat(dtype)
-    ? `small steps would round to nothing. Learn in float32 and look up with forward(ids, { dtype: '${dtype}' })`
-    : 'write to(float32)'
-  throw new DTypeError(`${where} is ${dtype}; optimizers step float32 and float64: ${advice}`)
+    ? `small steps would round to 0. Train in float32, and look up with forward(ids, { dtype: '${dtype}' })`
+    : "convert it with to('float32')"
+  throw new DTypeError(`${where} must be float32 or float64, not ${dtype}: ${advice}`)
 }

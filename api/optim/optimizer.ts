@@ -24,13 +24,13 @@ interface Work {
   readonly grad: Gradient
 }
 
-/** The names of all optimizers, listed as in `SGD, Adam and AdamW`. */
+/** The names of all optimizers, listed as in `SGD, Adam or AdamW`. */
 const NAMES = Object.keys(OPTIMIZERS)
   .join(', ')
-  .replace(/, (?=\w+$)/, ' and ')
+  .replace(/, (?=\w+$)/, ' or ')
 
 const CONTENTS = new Contents<Optimizer<any>>('An optimizer', {
-  instead: 'stateDict() has its state, loadStateDict() goes on from it',
+  instead: 'save stateDict() and restore it with loadStateDict()',
 })
 
 /**
@@ -60,7 +60,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
   /** @internal */
   protected constructor(name: OptimizerName, params: unknown, options: Partial<O> | undefined) {
     if (typeof name !== 'string' || !Object.hasOwn(OPTIMIZERS, name))
-      throw new UsageError(`an Optimizer is one of ${NAMES}, not made by new Optimizer`)
+      throw new UsageError(`an Optimizer cannot be made with new Optimizer: use ${NAMES}`)
     const fields = OPTIMIZERS[name]
     checkPresent(options, fields, name)
     const check = (values: O, where: string) => checkRule(name, values, where)
@@ -111,14 +111,16 @@ export abstract class Optimizer<O extends Rates = Rates> {
 
   #checkGrad({ rule, param, grad }: Work, where: string): void {
     if (!sameShape(grad.shape, param.shape))
-      throw new ShapeError(`${where}: a gradient of ${shown(grad.shape)} for a parameter of ${shown(param.shape)}`)
+      throw new ShapeError(
+        `${where}: a parameter of shape ${shown(param.shape)} has a gradient of shape ${shown(grad.shape)}`,
+      )
     if (grad.dtype !== param.dtype)
-      throw new DTypeError(`${where}: a gradient of ${grad.dtype} for a parameter of ${param.dtype}`)
+      throw new DTypeError(`${where}: a parameter of ${param.dtype} has a gradient of ${grad.dtype}`)
     if (isDense(grad) && grad.disposed)
       throw new UsageError(`${where}: the gradient of a parameter was disposed: set grad to null instead`)
     if (rule.rowsAlone && !isSparse(grad)) {
       throw new UsageError(
-        `${where}: the gradient of a parameter of ${shown(param.shape)} is dense, and ${this.#where} steps rows alone: make the layer with sparse: true, or take Adam for this parameter`,
+        `${where}: the gradient of a parameter of shape ${shown(param.shape)} is dense, but ${this.#where} takes only sparse ones: make the layer with sparse: true, or use Adam for this parameter`,
       )
     }
   }

@@ -27,7 +27,7 @@ export interface ScheduleState {
 const TYPES = ['constant', 'linear', 'cosine'] as const
 
 const CONTENTS = new Contents<LRSchedule>('LRSchedule', {
-  instead: 'stateDict() has its state, loadStateDict() goes on from it',
+  instead: 'save stateDict() and restore it with loadStateDict()',
 })
 
 /**
@@ -55,7 +55,8 @@ export class LRSchedule {
   /** Sets the rates of step 0. @throws UsageError for invalid options. */
   constructor(optimizer: Optimizer<any>, options: ScheduleOptions) {
     const where = 'LRSchedule'
-    if (!(optimizer instanceof Optimizer)) throw new UsageError(`${where}: of an optimizer, not of ${show(optimizer)}`)
+    if (!(optimizer instanceof Optimizer))
+      throw new UsageError(`${where}: expected an optimizer, not ${show(optimizer)}`)
     const {
       type,
       warmupSteps = 0,
@@ -65,17 +66,17 @@ export class LRSchedule {
     this.#type = checkWord(type, TYPES, `${where}: type`)
     this.#warmup = checkSize(warmupSteps, `${where}: warmupSteps`)
     if (this.#type === 'constant' && (totalSteps !== undefined || minLr !== 0)) {
-      throw new UsageError(`${where}: constant rates have neither totalSteps nor minLr`)
+      throw new UsageError(`${where}: type "constant" takes neither totalSteps nor minLr`)
     }
     this.#total = this.#type === 'constant' ? Infinity : checkSize(totalSteps, `${where}: totalSteps`, 1)
     if (this.#total <= this.#warmup)
-      throw new UsageError(`${where}: ${this.#warmup} steps of warm-up leave nothing of totalSteps ${this.#total}`)
+      throw new UsageError(`${where}: warmupSteps ${this.#warmup} must be less than totalSteps ${this.#total}`)
     this.#optimizer = optimizer
     this.#base = optimizer.groups.map(({ lr }) => lr)
     this.#minLr = checkNumber(minLr, `${where}: minLr`)
     const least = Math.min(...this.#base)
     if (minLr < 0 || minLr > least)
-      throw new UsageError(`${where}: minLr is from 0 to the least rate of the groups, ${least}, not ${minLr}`)
+      throw new UsageError(`${where}: minLr must be from 0 to the smallest rate of the groups, ${least}, not ${minLr}`)
     this.#set()
   }
 
@@ -126,7 +127,9 @@ export class LRSchedule {
     const { step, baseLrs } = checkOptions(state, ['step', 'baseLrs'], where)
     checkSize(step, `${where}: step`)
     if (!isArray(baseLrs) || baseLrs.length !== this.#base.length) {
-      throw new UsageError(`${where}: baseLrs are the rates of ${this.#base.length} groups, not ${show(baseLrs)}`)
+      throw new UsageError(
+        `${where}: baseLrs must be an array of the rates of ${this.#base.length} groups, not ${show(baseLrs)}`,
+      )
     }
     for (const lr of baseLrs) {
       if (checkNumber(lr, `${where}: baseLrs`) < this.#minLr)

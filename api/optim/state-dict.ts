@@ -52,10 +52,10 @@ export function readState<O extends Rates>(
   where: string,
 ): () => Map<Tensor, State> {
   const { state, groups: numbers } = checkOptions<OptimizerState>(given, ['state', 'groups'], where)
-  if (!isArray(numbers)) throw new UsageError(`${where}: groups are an array, not ${show(numbers)}`)
-  if (!isObject(state)) throw new UsageError(`${where}: state is an object, not ${show(state)}`)
+  if (!isArray(numbers)) throw new UsageError(`${where}: groups must be an array, not ${show(numbers)}`)
+  if (!isObject(state)) throw new UsageError(`${where}: state must be an object, not ${show(state)}`)
   if (numbers.length !== groups.length)
-    throw new UsageError(`${where}: ${numbers.length} groups where the optimizer has ${groups.length}`)
+    throw new UsageError(`${where}: the state has ${numbers.length} groups, but the optimizer has ${groups.length}`)
   const params: { param: Tensor; rule: Rule }[] = []
   const changes = groups.map((group, i) => {
     const place = `${where}: group ${i}`
@@ -64,11 +64,11 @@ export function readState<O extends Rates>(
     const options = rest as Partial<O>
     if (!isArray(its) || its.length !== group.params.length) {
       throw new UsageError(
-        `${place}: ${isArray(its) ? its.length : 'no'} parameters where the optimizer has ${group.params.length}`,
+        `${place}: the state has ${isArray(its) ? its.length : 'no'} parameters, but the optimizer has ${group.params.length}`,
       )
     }
     const missing = known.filter((name) => !(name in options))
-    if (missing.length > 0) throw new UsageError(`${place}: missing: ${missing.join(', ')}`)
+    if (missing.length > 0) throw new UsageError(`${place}: missing options: ${missing.join(', ')}`)
     const checked = group.checked(options)
     const rule = rules.with(checked)
     for (const param of group.params) params.push({ param, rule })
@@ -77,7 +77,7 @@ export function readState<O extends Rates>(
   const read = Object.entries(state).map(([key, of]) => {
     const at = params[Number(key)]
     if (at === undefined || String(Number(key)) !== key)
-      throw new UsageError(`${where}: state of parameter ${show(key)} where there are ${params.length}`)
+      throw new UsageError(`${where}: there is no parameter ${show(key)} among the ${params.length} of the optimizer`)
     return { ...at, of: readOne(of, at.param, at.rule, `${where}: parameter ${key}`) }
   })
   return () => {
@@ -98,12 +98,12 @@ function readOne(given: ParameterState, param: Tensor, rule: Rule, where: string
   const shape = stateShape(param, rule.byRow)
   const sources = names.map((name) => {
     const tensor = of[name]
-    if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: ${name} is a tensor, not ${show(tensor)}`)
+    if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: ${name} must be a tensor, not ${show(tensor)}`)
     if (tensor.disposed) throw new UsageError(`${where}: ${name} was disposed`)
     if (!sameShape(tensor.shape, shape))
-      throw new ShapeError(`${where}: ${name} is ${shown(tensor.shape)} where ${shown(shape)} is needed`)
+      throw new ShapeError(`${where}: ${name} must have the shape ${shown(shape)}, not ${shown(tensor.shape)}`)
     if (tensor.dtype !== param.dtype)
-      throw new DTypeError(`${where}: ${name} is ${tensor.dtype} where ${param.dtype} is needed`)
+      throw new DTypeError(`${where}: ${name} must be ${param.dtype}, not ${tensor.dtype}`)
     return tensor
   })
   return { step, sources }

@@ -154,7 +154,7 @@ export async function saveTokens(
   const sources = sourcesOf(source, where)
   if (plan.lines && sources.some(({ kind }) => kind === 'ids' || kind === 'texts')) {
     throw new UsageError(
-      `${where}: lines are of { files } and { pieces }: texts and lists of ids are documents already`,
+      `${where}: the option lines works only with { files } and { pieces }: each text or list of ids is one document already`,
     )
   }
   checkFree(path, plan.force, where)
@@ -197,7 +197,7 @@ function planOf(options: SaveTokensOptions | undefined, where: string): Plan {
   const fits = tokenizer.vocabSize <= FITS_U16
   if (dtype === 'u16' && !fits)
     throw new UsageError(
-      `${where}: u16 holds ids below 65536, and ${tokenizer.name} has ${tokenizer.vocabSize} tokens: take u32`,
+      `${where}: u16 holds ids below 65536, but ${tokenizer.name} has ${tokenizer.vocabSize} tokens: use u32`,
     )
   const special = { allowedSpecial: given.allowedSpecial, disallowedSpecial: given.disallowedSpecial }
   return {
@@ -224,7 +224,9 @@ function separatorOf(
   const id = specialTokens.get(token)
   if (id !== undefined) return { token, id }
   const known = [...specialTokens.keys()].slice(0, 8).join(' ')
-  throw new UsageError(`${where}: separator ${show(token)} is no special token of ${name}; it has: ${known || 'none'}`)
+  throw new UsageError(
+    `${where}: separator ${show(token)} is not a special token of ${name}; it has: ${known || 'none'}`,
+  )
 }
 
 /** Reads one source or an array of several. In an array each names its kind, and short forms are refused. */
@@ -244,7 +246,7 @@ function checkFree(folder: string, force: boolean, where: string): void {
     )
   if (found === 'tokens' && !force)
     throw new UsageError(
-      `${where}: ${folder} is a folder of token ids already: name another, or replace it with force: true`,
+      `${where}: ${folder} is already a folder of token ids: name another, or replace it with force: true`,
     )
 }
 
@@ -253,7 +255,7 @@ function makeFolder(folder: string): boolean {
   try {
     return mkdirSync(folder, { recursive: true }) !== undefined
   } catch (cause) {
-    throw new FileError(`cannot make ${folder}: ${(cause as Error).message}`, folder, cause)
+    throw new FileError(`cannot make the folder ${folder}: ${(cause as Error).message}`, folder, cause)
   }
 }
 
@@ -296,8 +298,7 @@ async function write(
     const writing = new Writing(file, plan, where)
     for (const source of sources) await writing.add(source)
     const [ids, documents] = call(native.tokensWritten(file))
-    if (ids === 0)
-      throw new UsageError(`${where}: there is no text in it, and so there are no ids: nothing was written`)
+    if (ids === 0) throw new UsageError(`${where}: the source has no text, so there are no ids: nothing was written`)
     throwIfAborted(plan.signal, where)
     const before = namesIn(folder)
     const { names, digests, failure } = await call(native.tokensFinish(file))

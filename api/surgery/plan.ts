@@ -34,9 +34,7 @@ export function readPlan(
   const { keep, remove, minCount, add = [], generator } = checkOptions(plan, PLAN, where)
   const chosen = Object.entries({ keep, remove, minCount }).filter(([, value]) => value !== undefined)
   if (chosen.length > 1)
-    throw new UsageError(
-      `${where}: ${chosen.map(([name]) => name).join(' and ')} say each which rows stay: give one of them`,
-    )
+    throw new UsageError(`${where}: ${chosen.map(([name]) => name).join(' and ')} exclude each other: give one of them`)
   const kept = keep !== undefined ? idsOf(keep, size, `${where}: keep`) : stays(size, remove, minCount, counts, where)
   const added =
     typeof add === 'number'
@@ -50,7 +48,7 @@ export function readPlan(
     ),
   )
   if (kept.length + added.length > 2 ** 31 - 1)
-    throw new UsageError(`${where}: at most 2^31 - 1 rows, not ${kept.length + added.length}`)
+    throw new UsageError(`${where}: there must be at most 2^31 - 1 rows, not ${kept.length + added.length}`)
   if (words !== undefined) checkWords(words, kept, added, where)
   const newIds = zeroed(Int32Array, size).fill(-1)
   const oldIds = zeroed(Int32Array, kept.length + added.length).fill(-1)
@@ -82,10 +80,10 @@ function listOf(add: unknown, where: string): NewToken[] {
   if (isArray(add)) {
     return eachOf(add, (token, i) => {
       if (isObject(token)) return token
-      throw new UsageError(`${where}: add[${i}] is { word, count, from }, not ${show(token)}`)
+      throw new UsageError(`${where}: add[${i}] must be { word, count, from }, not ${show(token)}`)
     })
   }
-  throw new UsageError(`${where}: add is an array of new tokens, or how many, not ${show(add)}`)
+  throw new UsageError(`${where}: add must be an array of new tokens or their number, not ${show(add)}`)
 }
 
 function checkNew(
@@ -95,11 +93,14 @@ function checkNew(
 ): void {
   const { word, count, from = 'mean' } = checkOptions(token, ['word', 'count', 'from'], where)
   if (given.hasWords !== (word !== undefined))
-    throw new UsageError(`${where}: ${given.hasWords ? 'the word is missing' : 'a word, where no words are given'}`)
-  if (count !== undefined && !given.hasCounts) throw new UsageError(`${where}: a count, where no counts are given`)
+    throw new UsageError(
+      `${where}: ${given.hasWords ? 'the word is missing' : 'word is given, but the vocabulary has no words'}`,
+    )
+  if (count !== undefined && !given.hasCounts)
+    throw new UsageError(`${where}: count is given, but the vocabulary has no counts`)
   if (count !== undefined) checkSize(count, `${where}: count`)
   if (from === 'mean' && given.kept === 0)
-    throw new UsageError(`${where}: the mean of the rows that stay, of which there are none: give from`)
+    throw new UsageError(`${where}: no rows stay whose mean the new row could be: give the option from`)
   checkRowSource(from, given.size, `${where}: from`)
 }
 
@@ -107,12 +108,12 @@ function checkWords(words: readonly string[], kept: Int32Array, added: readonly 
   const seen = new Set<string>()
   for (const id of kept) {
     const word = checkText(words[id], `${where}: word ${id}`)
-    if (seen.has(word)) throw new UsageError(`${where}: ${show(word)} is there twice`)
+    if (seen.has(word)) throw new UsageError(`${where}: ${show(word)} appears twice`)
     seen.add(word)
   }
   added.forEach(({ word }, i) => {
     if (checkText(word, `${where}: add[${i}].word`) === '') throw new UsageError(`${where}: add[${i}].word is empty`)
-    if (seen.has(word!)) throw new UsageError(`${where}: add[${i}]: ${show(word)} is there already`)
+    if (seen.has(word!)) throw new UsageError(`${where}: add[${i}]: ${show(word)} is already in the vocabulary`)
     seen.add(word!)
   })
 }

@@ -132,7 +132,7 @@ interface Source {
 
 function sourcesOf(tables: unknown, where: string): Source[] {
   if (!isObject(tables) || isArray(tables) || tables instanceof Tensor)
-    throw new UsageError(`${where}: tables by name, not ${show(tables)}`)
+    throw new UsageError(`${where}: expected an object of tables by name, not ${show(tables)}`)
   const sources = Object.entries(tables as Record<string, VocabularyTable>).map(([name, given]): Source => {
     const layer = given instanceof TokenPositionEmbedding ? given.token : given
     const isLayer = layer instanceof Embedding || layer instanceof EmbeddingBag
@@ -143,14 +143,14 @@ function sourcesOf(tables: unknown, where: string): Source[] {
     const tensor = isLayer ? layer.weight : layer
     if (!isFloat(tensor.dtype))
       throw new DTypeError(
-        `${where}: "${name}" is ${tensor.dtype}; tables of floats are resized${isLayer ? ': dequantize() it first' : ''}`,
+        `${where}: "${name}" must be a table of floats, not ${tensor.dtype}${isLayer ? ': dequantize() it first' : ''}`,
       )
     if (tensor.disposed) throw new UsageError(`${where}: "${name}" was disposed`)
-    if (tensor.shape.length === 0) throw new ShapeError(`${where}: "${name}" is a single number: it has no rows`)
+    if (tensor.shape.length === 0) throw new ShapeError(`${where}: "${name}" is a scalar, which has no rows`)
     const table = isLayer ? layer.table : null
     return { name, given, tensor, table, padding: table?.settings.paddingIdx }
   })
-  if (sources.length === 0) throw new UsageError(`${where}: no tables`)
+  if (sources.length === 0) throw new UsageError(`${where}: there must be at least one table`)
   return sources
 }
 
@@ -167,12 +167,13 @@ function agreedSize(
   for (const [name, list] of Object.entries(lists)) {
     if (list === undefined) continue
     const length = isObject(list) ? list.length : undefined
-    if (typeof length !== 'number') throw new UsageError(`${where}: ${name} are an array, not ${show(list)}`)
+    if (typeof length !== 'number') throw new UsageError(`${where}: ${name} must be an array, not ${show(list)}`)
     others.push({ what: `there are ${length} ${name}`, length })
   }
   const other = others.find(({ length }) => length !== size)
-  if (other) throw new ShapeError(`${where}: "${first.name}" has ${size} rows, and ${other.what}: each has one a token`)
-  if (size > 2 ** 31 - 1) throw new UsageError(`${where}: at most 2^31 - 1 rows, not ${size}`)
+  if (other)
+    throw new ShapeError(`${where}: "${first.name}" has ${size} rows, but ${other.what}: both need one for each token`)
+  if (size > 2 ** 31 - 1) throw new UsageError(`${where}: there must be at most 2^31 - 1 rows, not ${size}`)
   return size
 }
 
@@ -189,7 +190,7 @@ function checkPadding({ name, given, padding }: Source, { newIds }: Mapping, whe
   )
     return
   throw new UsageError(
-    `${where}: "${name}" counts positions from behind its padding row ${padding}, which would become row ${newIds[padding]}: keep the rows before it`,
+    `${where}: "${name}" counts positions from its padding row ${padding} on, which would become row ${newIds[padding]}: keep the rows before it`,
   )
 }
 
@@ -213,7 +214,7 @@ function distinctOf(sources: readonly Source[], where: string): { source: Source
       const partly = distinct.find(({ tensor }) => tensor.overlaps(source.tensor))
       if (partly)
         throw new UsageError(
-          `${where}: "${source.name}" ${shown(source.tensor.shape)} shares a part of its memory with "${partly.source.name}" ${shown(partly.tensor.shape)}: clone() one of them`,
+          `${where}: "${source.name}" ${shown(source.tensor.shape)} shares part of its memory with "${partly.source.name}" ${shown(partly.tensor.shape)}: clone() one of them`,
         )
       distinct.push({ source, tensor: source.tensor })
     } else if (distinct[known].source.padding === undefined) {

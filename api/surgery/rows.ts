@@ -51,9 +51,9 @@ export function checkRowSource(from: RowSource, size: number, where: string): vo
     where,
   )
   if ((normal === undefined) === (pieces === undefined))
-    throw new UsageError(`${where}: either { normal } or { pieces }, not ${show(from)}`)
+    throw new UsageError(`${where} must be either { normal } or { pieces }, not ${show(from)}`)
   if (pieces !== undefined && idsOf(pieces, size, `${where}.pieces`, true).length === 0)
-    throw new UsageError(`${where}.pieces names no row`)
+    throw new UsageError(`${where}.pieces must name at least one row`)
   if (normal === undefined) return
   const { mean = 0, std = 1 } = checkOptions(normal, ['mean', 'std'], `${where}.normal`)
   checkNumber(mean, `${where}.normal: mean`)
@@ -67,14 +67,14 @@ const MOST_REPEATED = 2 ** 24
 /** Reads ids of rows; each may come only once, unless `repeats` is true. */
 export function idsOf(list: unknown, size: number, where: string, repeats = false): Int32Array {
   const length = isObject(list) ? (list as ArrayLike<unknown>).length : undefined
-  if (typeof length !== 'number') throw new UsageError(`${where}: ids are an array, not ${show(list)}`)
+  if (typeof length !== 'number') throw new UsageError(`${where}: ids must be an array, not ${show(list)}`)
   checkSize(length, `${where}: length`, 0, repeats ? MOST_REPEATED : size)
   const seen = zeroed(Uint8Array, size)
   const ids = eachOf(list as ArrayLike<unknown>, (value, i) => {
     const id = typeof value === 'number' || typeof value === 'bigint' ? Number(value) : NaN
     const isId = Number.isInteger(id) && id >= 0 && id < size
-    if (!isId) throw new UsageError(`${where}[${i}] is ${show(value)}, no id of ${size} rows`)
-    if (seen[id] === 1 && !repeats) throw new UsageError(`${where}[${i}]: id ${id} is named twice`)
+    if (!isId) throw new UsageError(`${where}[${i}] is ${show(value)}, which is not an id of the ${size} rows`)
+    if (seen[id] === 1 && !repeats) throw new UsageError(`${where}[${i}]: id ${id} appears twice`)
     seen[id] = 1
     return id
   })
@@ -110,10 +110,12 @@ export function checkRows(tensor: Tensor, mapping: Mapping, padding: number | un
   const { row: bad } = call(native.firstRowNotFinite(tensor.dtype, tensor.operand(), row, ids))
   if (bad !== undefined && bad !== null)
     throw new UsageError(
-      `${where}: row ${bad} is not finite, and a new row would be a mean with it: remove it, or give from`,
+      `${where}: row ${bad} has elements that are not finite, and would make the mean of a new row NaN or infinite: remove it, or give the option from`,
     )
   if (all && padding !== undefined && staying(mapping, padding).length === 0)
-    throw new UsageError(`${where}: the mean of the rows that stay, which is the padding row alone: give from`)
+    throw new UsageError(
+      `${where}: only the padding row stays, so a new row cannot be the mean of the others: give the option from`,
+    )
 }
 
 /** A new table, in native memory and of the same type, with the rows that stay and those that are added. */

@@ -36,7 +36,7 @@ export function stateOf(optimizer: OptimizerLike, where: string): StateToResize 
   const written = optimizer.stateDict()
   const numbered = written.groups.flatMap(({ params }: { params: number[] }) => params)
   if (numbered.length !== params.length || numbered.some((number: number, i: number) => number !== i))
-    throw new UsageError(`${where}: the state of the optimizer numbers its parameters in an order of its own`)
+    throw new UsageError(`${where}: the state of the optimizer must number its parameters in the order of its groups`)
   return { params, written }
 }
 

@@ -17,7 +17,7 @@ export function assign(into: Elements, values: Elements | ArrayLike<number>, off
     ? source.size
     : checkSize(isObject(values) ? (values as ArrayLike<number>).length : undefined, `${where}: length of the values`)
   if (offset + length > into.size) {
-    throw new ShapeError(`${where}: ${length} values from ${offset} on do not fit in ${into.size} elements`)
+    throw new ShapeError(`${where}: ${length} values from offset ${offset} on do not fit in ${into.size} elements`)
   }
   into.beginWrite(where)
   if (source && source.dtype === into.dtype) copy(source, into, offset)

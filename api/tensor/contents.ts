@@ -13,7 +13,7 @@ import { nested, plainAt } from './values.js'
 const MOST_IN_JSON = 2 ** 20
 
 export const CONTENTS = new Contents<Elements>('Tensor', {
-  instead: 'data has its numbers, toArray() has them nested, share() lends them to other threads',
+  instead: 'use data or toArray() for its numbers, share() for other threads',
   equal: (it) => (it.disposed ? 'disposed' : `${it.dtype} ${shown(it.shape)} ${digestOf(it)}`),
   primitive: primitiveOf,
 })
@@ -22,16 +22,18 @@ export const CONTENTS = new Contents<Elements>('Tensor', {
 export function jsonOf(tensor: Elements): unknown {
   const { dtype, shape, size } = tensor
   const where = 'Tensor.toJSON'
-  const instead = 'saveSafetensors and saveNpy write them'
+  const instead = 'save it with saveSafetensors or saveNpy'
   if (size > MOST_IN_JSON)
-    throw new UsageError(`${where}: ${size} elements, and of more than ${MOST_IN_JSON} no JSON is made: ${instead}`)
+    throw new UsageError(
+      `${where}: ${size} elements are too many for JSON, at most ${MOST_IN_JSON} are allowed: ${instead}`,
+    )
   const data = tensor.borrow()
   const json = nested(shape, (i) => {
     const value = plainAt(data, dtype, i)
     // JSON.stringify would write null, or throw without naming the element.
     if (typeof value !== 'bigint' && Number.isFinite(Number(value))) return value
     throw new UsageError(
-      `${where}: the element at ${shown(unravel(i, shape))} is ${value}, for which JSON has no number: ${instead}`,
+      `${where}: the element at ${shown(unravel(i, shape))} is ${value}, which JSON cannot represent: ${instead}`,
     )
   })
   tensor.checkWhole()
@@ -46,7 +48,7 @@ function primitiveOf(tensor: Elements, hint: Hint): number | bigint | boolean | 
   if (hint === 'string' || (hint === 'default' && size !== 1)) return tensor.toString()
   if (size !== 1)
     throw new ShapeError(
-      `a tensor of ${shown(shape)} is no number: add, mul and the like compute with it, data has its elements`,
+      `a tensor of shape ${shown(shape)} cannot be converted to a number: compute with methods such as add and mul, or read its elements from data`,
     )
   const value = plainAt(tensor.borrow(), tensor.dtype, 0)
   tensor.checkWhole()

@@ -51,7 +51,7 @@ export function tensor(data: Nested | TypedArray, options?: TensorOptions): Tens
   const { values, own, dtype } = read(data, given, where)
   const sizes = shape === undefined ? own : checkShape(shape, facts(dtype).bytes, where)
   if (sizeOf(sizes) !== values.length)
-    throw new ShapeError(`${where}: ${values.length} elements do not fill ${shown(sizes)}`)
+    throw new ShapeError(`${where}: ${values.length} elements do not fill shape ${shown(sizes)}`)
   return learning(dense(values, dtype, sizes), requiresGrad, where)
 }
 
@@ -64,12 +64,12 @@ function read(
     const array = data as TypedArray
     const kind = kindName(array)!
     if (types.isDataView(array))
-      throw new UsageError(`${where}: a DataView has no elements: make a typed array over its buffer`)
+      throw new UsageError(`${where}: a DataView has no element type: make a typed array over its buffer`)
     const bits = kind === 'Uint16Array' && (dtype === 'float16' || dtype === 'bfloat16')
     const type = dtype ?? KINDS[kind]
     if (type === undefined) {
-      const choice = kind === 'Uint16Array' ? "'float16' or 'bfloat16', whose bits it holds," : 'one'
-      throw new DTypeError(`${where}: no dtype goes without saying for a ${kind}: give ${choice} as dtype`)
+      const choice = kind === 'Uint16Array' ? "'float16' or 'bfloat16'" : 'one'
+      throw new DTypeError(`${where}: a ${kind} has no default dtype: give ${choice} as dtype`)
     }
     if (array.length === 0) checkAttached(array, where)
     return { values: bits ? array.slice() : elementsOf(array, type, where), own: [array.length], dtype: type }
@@ -150,15 +150,19 @@ export function arange(...args: (number | { dtype?: DType } | undefined)[]): Ten
     numbers.length > 3 ||
     numbers.length + rest.length !== args.filter((arg) => arg !== undefined).length
   ) {
-    throw new UsageError(`${where}: (end, options) or (start, end, step, options), not (${args.map(show).join(', ')})`)
+    throw new UsageError(
+      `${where}: arguments must be (end, options) or (start, end, step, options), not (${args.map(show).join(', ')})`,
+    )
   }
   const { dtype = 'int32' } = checkOptions(rest[0] as { dtype?: DType } | undefined, ['dtype'], where)
   const { bytes } = facts(checkDType(dtype, where))
   const [start, end, step = 1] = numbers.length === 1 ? [0, numbers[0]] : numbers
   for (const value of [start, end, step]) checkNumber(value, `${where}: start, end and step`)
-  if (step === 0) throw new UsageError(`${where}: a step of 0 never gets there`)
+  if (step === 0) throw new UsageError(`${where}: step must not be 0`)
   if (!isFloat(dtype) && ![start, step].every(Number.isInteger)) {
-    throw new DTypeError(`${where}: ${start} by ${step} does not stay whole: give dtype 'float32'`)
+    throw new DTypeError(
+      `${where}: start ${start} and step ${step} give values that are not integers: give dtype 'float32'`,
+    )
   }
   const length = Math.max(0, Math.ceil((end - start) / step))
   const shape = checkShape([length], bytes, where)
@@ -177,7 +181,7 @@ export function arange(...args: (number | { dtype?: DType } | undefined)[]): Ten
 
 /** The tensors joined along dimension `dim`, in new memory. `torch.cat`. */
 export function concat(tensors: Tensor[], dim = 0): Tensor {
-  const refused = () => new UsageError(`concat: of an array of at least one tensor, not ${show(tensors)}`)
+  const refused = () => new UsageError(`concat: expected a non-empty array of tensors, not ${show(tensors)}`)
   if (!isArray(tensors) || tensors.length === 0) throw refused()
   const all = eachOf(tensors, (x) => {
     if (x instanceof Tensor) return x

@@ -1,9 +1,8 @@
 // Reading token ids: what callers pass becomes an integer array and a shape, which the native side reads.
 
-import { types } from 'node:util'
 import type { IntArray } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
-import { bufferOf, kindName, lengthOf, offsetOf } from '../base/realm.js'
+import { bufferOf, isArrayBuffer, isPlainInts, kindName, lengthOf, offsetOf } from '../base/realm.js'
 import { shown, unravel } from '../base/shape.js'
 import { Tensor } from './tensor.js'
 import { checkAttached, checkShape, isArray, show } from '../base/validate.js'
@@ -27,10 +26,6 @@ const KINDS = new Map<string | undefined, Kind>(
   ),
 )
 
-const BUFFER = ArrayBuffer.prototype
-const INT32 = Int32Array.prototype
-const UINT32 = Uint32Array.prototype
-
 /** The built-in class of an integer typed array, not the class of a subclass such as Buffer. @internal */
 export function kindOf(array: unknown): Kind | undefined {
   return KINDS.get(kindName(array))
@@ -50,17 +45,14 @@ export function copyOf(ids: IntArray): IntArray {
 function plainInts(value: unknown, where: string): IntArray | null {
   if (!ArrayBuffer.isView(value)) return null
   const array = value as IntArray
-  // The common classes come first: comparing prototypes is cheaper than looking up the name.
-  const prototype = Object.getPrototypeOf(array) as object
-  const isPlain = prototype === INT32 || prototype === UINT32
+  const isPlain = isPlainInts(array)
   const kind = isPlain ? null : kindOf(array)
   if (kind === undefined) return null
   const length = isPlain ? array.length : lengthOf(array)
   if (length === 0) checkAttached(array, where)
   const buffer = bufferOf(array)
-  // This realm's ArrayBuffer is tested first; the host's test also knows those of other realms but takes longer.
-  if (Object.getPrototypeOf(buffer) !== BUFFER && !types.isArrayBuffer(buffer)) return copyOf(array)
-  if (kind === null || prototype === kind.prototype) return array
+  if (!isArrayBuffer(buffer)) return copyOf(array)
+  if (kind === null || Object.getPrototypeOf(array) === kind.prototype) return array
   return new kind(buffer, offsetOf(array), length)
 }
 
@@ -83,17 +75,17 @@ export function readIds(ids: Ids, shape: readonly number[] | undefined, where: s
   }
   if (ArrayBuffer.isView(ids)) {
     const kind = kindName(ids) ?? 'DataView'
-    throw new DTypeError(`${where}: ids are integers, and ${kind} holds none: use Int32Array or Uint32Array`)
+    throw new DTypeError(`${where}: ids must be integers, not a ${kind}: use Int32Array or Uint32Array`)
   }
   throw new UsageError(
-    `${where}: ids are an integer tensor, an integer typed array or nested arrays of integers, not ${show(ids)}`,
+    `${where}: ids must be an integer tensor, an integer typed array or nested arrays of integers, not ${show(ids)}`,
   )
 }
 
 function integers(ids: Tensor, where: string): IntArray {
   if (ids.dtype === 'int32' || ids.dtype === 'int64' || ids.dtype === 'int8' || ids.dtype === 'uint8')
     return ids.steady() as IntArray
-  throw new DTypeError(`${where}: ids are integers, not ${ids.dtype}: write ids.to('int32')`)
+  throw new DTypeError(`${where}: ids must be integers, not ${ids.dtype}: write ids.to('int32')`)
 }
 
 function reshaped(length: number, shape: readonly number[], where: string): readonly number[] {
@@ -129,6 +121,6 @@ function fromWide(leaves: unknown[], shape: readonly number[], where: string): I
     const id = leaves[i]
     const fits = typeof id === 'bigint' ? BigInt.asIntN(64, id) === id : Number.isSafeInteger(id)
     if (fits) return BigInt(id as number | bigint)
-    throw new UsageError(`${where}: id ${show(id)} at ${shown(unravel(i, shape))} is not an integer of 64 bits`)
+    throw new UsageError(`${where}: id ${show(id)} at ${shown(unravel(i, shape))} is not a 64-bit integer`)
   })
 }

@@ -1,8 +1,8 @@
 // Random draws with the same bits as PyTorch's on x86-64: Mersenne Twister, normal, uniform and randperm.
 
-import { randomBytes } from 'node:crypto'
 import { types } from 'node:util'
 import { Contents } from '../base/contents.js'
+import { randomSeed } from '../base/late.js'
 import { facts } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
 import { call, check, native, type Operand } from '../native/native.js'
@@ -18,11 +18,11 @@ function checkSeed(seed: unknown, where: string): bigint {
   const whole = typeof seed === 'bigint' || Number.isSafeInteger(seed)
   const big = whole ? BigInt(seed as number | bigint) : null
   if (big !== null && big >= -(2n ** 63n) && big < 2n ** 64n) return big
-  throw new UsageError(`${where}: a seed is a whole number from -2^63 to 2^64 - 1, not ${show(seed)}`)
+  throw new UsageError(`${where}: a seed must be a whole number from -2^63 to 2^64 - 1, not ${show(seed)}`)
 }
 
 const CONTENTS = new Contents<Generator>('Generator', {
-  instead: 'getState() has its state, setState() goes on from it',
+  instead: 'save getState() and restore it with setState()',
 })
 
 /** A Mersenne Twister (MT19937): the same seed gives the same draws as `torch.Generator`. */
@@ -54,7 +54,7 @@ export class Generator {
 
   /** Continues from a state that `getState` or PyTorch gave. @throws UsageError for other bytes. */
   setState(state: Uint8Array): this {
-    if (!types.isUint8Array(state)) throw new UsageError(`setState: a state is a Uint8Array, not ${show(state)}`)
+    if (!types.isUint8Array(state)) throw new UsageError(`setState: a state must be a Uint8Array, not ${show(state)}`)
     checkAttached(state, 'setState')
     // Copy the bytes: those of a shared buffer could change while they are checked.
     check(native.generatorSetState(this.#native, Uint8Array.from(state)))
@@ -109,17 +109,19 @@ export class Generator {
   }
 }
 
+let unnamed: Generator | null = null
+
 /** The generator used if none is given; randomly seeded, as PyTorch's default generator is. */
-export const defaultGenerator = new Generator(randomBytes(8).readBigUInt64LE())
+export const defaultGenerator = (): Generator => (unnamed ??= new Generator(randomSeed()))
 
 /** Reseeds the default generator. `torch.manual_seed`. */
 export function manualSeed(seed: number | bigint): void {
-  defaultGenerator.manualSeed(seed)
+  defaultGenerator().manualSeed(seed)
 }
 
 /** Checks a `generator` option; if it is undefined, gives the default generator. */
 export function checkGenerator(generator: unknown, where: string): Generator {
-  if (generator === undefined) return defaultGenerator
+  if (generator === undefined) return defaultGenerator()
   if (generator instanceof Generator) return generator
   throw new UsageError(`${where}: generator must be a Generator, not ${show(generator)}`)
 }
@@ -162,7 +164,7 @@ export function randperm(n: number, options?: { generator?: Generator }): Tensor
   const source = checkGenerator(generator, 'randperm')
   const { bytes } = facts('int32')
   const shape = checkShape([checkSize(n, 'randperm: n')], bytes, 'randperm')
-  if (n > 2 ** 31) throw new UsageError(`randperm: n must be at most 2^31, as int32 numbers no more, not ${n}`)
+  if (n > 2 ** 31) throw new UsageError(`randperm: n must be at most 2^31, because the result is int32, not ${n}`)
   const tensor = uninitialized('int32', shape)
   source.permutation(tensor.operand())
   return tensor

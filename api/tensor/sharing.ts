@@ -31,7 +31,7 @@ export function share(storage: Storage, dtype: DType, shape: readonly number[], 
 /** The storage and layout that a handle refers to. @internal */
 export function open(handle: unknown): { storage: NativeStorage; dtype: DType; shape: number[]; offset: number } {
   const where = 'Tensor.fromShared'
-  const refused = () => new UsageError(`${where}: a handle is what share() gave, not ${show(handle)}`)
+  const refused = () => new UsageError(`${where}: a handle must be a result of share(), not ${show(handle)}`)
   const { process, id, dtype, shape: sizes, offset } = (isObject(handle) ? handle : {}) as Partial<SharedTable>
   if (typeof process !== 'string' || !isSize(id) || !isSize(offset) || !isArray(sizes)) throw refused()
   // Read each size once, so that the checked value is the one used.
@@ -41,20 +41,20 @@ export function open(handle: unknown): { storage: NativeStorage; dtype: DType; s
   })
   if (process !== TOKEN) {
     throw new UsageError(
-      `${where}: the handle is of another process: threads share memory, processes files (saveSafetensors)`,
+      `${where}: the handle comes from another process: only threads share memory; between processes, use files (saveSafetensors)`,
     )
   }
   const type = checkDType(dtype, where)
   const storage = NativeStorage.open(id)
   if (storage === null) {
     throw new UsageError(
-      `${where}: this is no longer shared: its tensors were disposed, its thread ended or unshare() was called; keep it until all have opened it`,
+      `${where}: the memory is no longer shared: its tensors were disposed, its thread ended or unshare() was called; keep it until all threads have opened it`,
     )
   }
   const { bytes } = facts(type)
   if (offset % bytes !== 0 || offset + sizeOf(shape) * bytes > storage.bytes) {
     throw new UsageError(
-      `${where}: ${type} ${shown(shape)} from byte ${offset} on does not lie in ${storage.bytes} shared bytes: post handles unchanged`,
+      `${where}: ${type} ${shown(shape)} from byte ${offset} on does not fit in the ${storage.bytes} shared bytes: post handles unchanged`,
     )
   }
   return { storage, dtype: type, shape, offset }

@@ -10,7 +10,7 @@ import { Elements } from '../ops/elements.js'
 import type { Tensor } from './tensor.js'
 
 const CONTENTS = new Contents<SparseGrad>('SparseGrad', {
-  instead: 'ids and rows are tensors, toDense() is one',
+  instead: 'use its tensors ids and rows, or toDense()',
   // The tensors `ids` and `rows` are compared besides.
   equal: (it) => `[${it.shape}]`,
 })
@@ -35,7 +35,7 @@ export class SparseGrad {
   readonly #own = true
 
   private constructor(ids: Tensor, rows: Tensor, shape: readonly number[], key: symbol) {
-    if (key !== PRIVATE) throw new UsageError('a SparseGrad is made by backward, not by new')
+    if (key !== PRIVATE) throw new UsageError('a SparseGrad comes from backward, not from new')
     this.ids = ids
     this.rows = rows
     this.shape = shape

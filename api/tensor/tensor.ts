@@ -99,12 +99,6 @@ export class Tensor extends Elements {
     this.#node = null
   }
 
-  /** Whether the tensor was disposed. */
-  override get disposed(): boolean {
-    if (!Tensor.is(this)) throw stranger(this, 'Tensor', 'disposed')
-    return super.disposed
-  }
-
   /**
    * The elements in order, as a live and writable array: writing to it changes the tensor. float16 and bfloat16 are
    * given as their bits in a Uint16Array, bool as 0 and 1 in a Uint8Array. The buffer behind the array may be longer
@@ -165,12 +159,13 @@ export class Tensor extends Elements {
   }
 
   set requiresGrad(value: boolean) {
-    if (typeof value !== 'boolean') throw new UsageError(`requiresGrad is true or false, not ${show(value)}`)
+    if (typeof value !== 'boolean') throw new UsageError(`requiresGrad must be true or false, not ${show(value)}`)
     void this.storage // throws after dispose()
-    if (value && !isFloat(this.dtype)) throw new DTypeError(`requiresGrad: floats can learn, ${this.dtype} cannot`)
+    if (value && !isFloat(this.dtype))
+      throw new DTypeError(`requiresGrad: only a tensor of floats can have a gradient, not one of ${this.dtype}`)
     if (!value && this.#node !== null) {
       throw new UsageError(
-        'requiresGrad: this is the result of an op on what learns: detach() gives a tensor that is not',
+        'requiresGrad: this tensor was computed from tensors that require gradients, so it requires one too: detach() gives a tensor that does not',
       )
     }
     this.#requiresGrad = value
@@ -198,10 +193,11 @@ export class Tensor extends Elements {
       return
     }
     if (!(grad instanceof Tensor) && !(grad instanceof SparseGrad))
-      throw new UsageError(`${where}: a tensor, a SparseGrad or null, not ${show(grad)}`)
+      throw new UsageError(`${where} must be a tensor, a SparseGrad or null, not ${show(grad)}`)
     if (!sameShape(grad.shape, this.shape))
-      throw new ShapeError(`${where}: ${shown(grad.shape)} for a tensor of ${shown(this.shape)}`)
-    if (grad.dtype !== this.dtype) throw new DTypeError(`${where}: ${grad.dtype} for a tensor of ${this.dtype}`)
+      throw new ShapeError(`${where} must have the shape of the tensor, ${shown(this.shape)}, not ${shown(grad.shape)}`)
+    if (grad.dtype !== this.dtype)
+      throw new DTypeError(`${where} must have the dtype of the tensor, ${this.dtype}, not ${grad.dtype}`)
     this.#leaf().replace(grad instanceof Tensor ? grad : TableGradient.of(grad), true)
   }
 
@@ -235,11 +231,11 @@ export class Tensor extends Elements {
     checkBoolean(retainGraph, `${where}: retainGraph`)
     if (!this.#requiresGrad) {
       throw new UsageError(
-        `${where}: nothing that this tensor was made from learns: set requiresGrad of a leaf, and leave noGrad`,
+        `${where}: this tensor was not computed from any tensor that requires gradients: set requiresGrad on a leaf, and compute outside noGrad`,
       )
     }
     if (gradOutput !== undefined && !((gradOutput as unknown) instanceof Tensor))
-      throw new UsageError(`${where}: gradOutput is a tensor, not ${show(gradOutput)}`)
+      throw new UsageError(`${where}: gradOutput must be a tensor, not ${show(gradOutput)}`)
     const grad = gradOf(this, gradOutput, where)
     if (this.#node === null) this.collect(grad)
     else runBackward(this.#node, grad, retainGraph)
@@ -263,7 +259,8 @@ export class Tensor extends Elements {
 
   /** The only element. @throws ShapeError if there is not exactly one. */
   item(): number {
-    if (this.size !== 1) throw new ShapeError(`item: of a tensor with one element, not of ${shown(this.shape)}`)
+    if (this.size !== 1)
+      throw new ShapeError(`item: the tensor must have exactly one element, but has the shape ${shown(this.shape)}`)
     return this.checkWhole(Number(elementAt(this.borrow(), this.dtype, 0)))
   }
 
@@ -305,7 +302,9 @@ export class Tensor extends Elements {
     const from = checkInteger(start, 'narrow: start') < 0 ? start + n : start
     checkSize(length, 'narrow: length')
     if (from < 0 || from + length > n) {
-      throw new ShapeError(`narrow: ${length} from ${start} on do not fit in dimension ${at} of ${shown(this.shape)}`)
+      throw new ShapeError(
+        `narrow: start ${start} and length ${length} exceed dimension ${at} of shape ${shown(this.shape)}`,
+      )
     }
     const row = sizeOf(this.shape.slice(1)) * facts(this.dtype).bytes
     const part =
@@ -347,7 +346,7 @@ export class Tensor extends Elements {
 
   #binary(op: 'add' | 'sub' | 'mul' | 'div', x: Tensor | number): Tensor {
     if (!(x instanceof Tensor) && typeof x !== 'number')
-      throw new UsageError(`${op}: of a tensor or a number, not ${show(x)}`)
+      throw new UsageError(`${op}: the operand must be a tensor or a number, not ${show(x)}`)
     const made = ops.binary(op, this, x)
     if (op === 'mul') return Tensor.result(made, [this, x], 'MulBackward', (save) => derivatives.product(this, x, save))
     if (op === 'add') return Tensor.result(made, [this, x], 'AddBackward', () => derivatives.sum(this, x, 1))
@@ -378,7 +377,7 @@ export class Tensor extends Elements {
 
   /** Matrix product of vectors, matrices, and batches of matrices, which are broadcast. `torch.matmul`. */
   matmul(x: Tensor): Tensor {
-    if (!(x instanceof Tensor)) throw new UsageError(`matmul: of a tensor, not ${show(x)}`)
+    if (!(x instanceof Tensor)) throw new UsageError(`matmul: the operand must be a tensor, not ${show(x)}`)
     return Tensor.result(matmul(this, x), [this, x], 'MatMulBackward', (save) => derivatives.matmul(this, x, save))
   }
 
@@ -482,6 +481,7 @@ export class Tensor extends Elements {
   }
 
   static {
+    Elements.resultsFrom((storage, dtype, shape) => new Tensor(storage, 0, dtype, shape))
     guardReceivers(this, (value) => #collected in value, OFTEN)
     CONTENTS.guard(this, (value) => #collected in value)
   }

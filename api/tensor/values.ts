@@ -7,7 +7,7 @@ import { check, native } from '../native/native.js'
 import { kindName } from '../base/realm.js'
 import { shown } from '../base/shape.js'
 import { checkAttached, isArray, show } from '../base/validate.js'
-import { zeroed } from '../memory/arrays.js'
+import { zeroedBuffer } from '../memory/arrays.js'
 
 /** A number, or nested arrays of numbers; arrays at one level have equal lengths. */
 export type Nested = number | Nested[]
@@ -20,7 +20,7 @@ export function flatten(nested: unknown, where: string): { leaves: unknown[]; sh
   const shape: number[] = []
   for (let level = nested; isArray(level); level = level[0]) {
     if (shape.push(level.length) > MAX_DIMENSIONS) {
-      throw new ShapeError(`${where}: arrays nested more than ${MAX_DIMENSIONS} deep, or in themselves`)
+      throw new ShapeError(`${where}: arrays are nested more than ${MAX_DIMENSIONS} levels deep, or contain themselves`)
     }
   }
   const leaves: unknown[] = []
@@ -31,10 +31,10 @@ export function flatten(nested: unknown, where: string): { leaves: unknown[]; sh
       // Fail at the first hole: an array with a huge `length` may be empty.
       if (value === undefined) throw new UsageError(`${here()} undefined, not a number`)
       if (dim === shape.length) leaves.push(value)
-      else throw new ShapeError(`${here()} ${show(value)}, where an array of ${shape[dim]} stands elsewhere`)
+      else throw new ShapeError(`${here()} ${show(value)}, but others at this depth are arrays of length ${shape[dim]}`)
     } else if (value.length !== shape[dim]) {
-      const expected = dim < shape.length ? `an array of ${shape[dim]}` : 'no array'
-      throw new ShapeError(`${here()} an array of ${value.length}, where ${expected} stands elsewhere`)
+      const expected = dim < shape.length ? `arrays of length ${shape[dim]}` : 'not arrays'
+      throw new ShapeError(`${here()} an array of length ${value.length}, but others at this depth are ${expected}`)
     } else {
       // `forEach` would skip holes; a hole is a bad element.
       for (let i = 0; i < value.length; i++) {
@@ -47,7 +47,7 @@ export function flatten(nested: unknown, where: string): { leaves: unknown[]; sh
   return { leaves, shape }
 }
 
-const at = (position: readonly number[]) => (position.length === 0 ? 'the whole' : `the element at ${shown(position)}`)
+const at = (position: readonly number[]) => (position.length === 0 ? 'the value' : `the element at ${shown(position)}`)
 
 /** The elements in order, as nested arrays of this shape; the element itself for a scalar. */
 export function nested(shape: readonly number[], at: (i: number) => unknown): unknown {
@@ -68,7 +68,7 @@ export function plainAt(data: TypedArray, dtype: DType, i: number): number | big
 export function elementsOf(values: ArrayLike<unknown>, dtype: DType, where: string): TypedArray {
   if (ArrayBuffer.isView(values) && values.length === 0) checkAttached(values as TypedArray, where)
   const { array, bytes } = facts(dtype)
-  const allocate = (length: number) => new array(zeroed(ArrayBuffer, length * bytes), 0, length)
+  const allocate = (length: number) => new array(zeroedBuffer(length * bytes), 0, length)
   if (kindName(values) === array.name && dtype !== 'float16' && dtype !== 'bfloat16' && dtype !== 'bool') {
     // `slice` would not copy: on a Buffer it gives a view.
     const copy = allocate(values.length)
@@ -97,6 +97,6 @@ function element(value: unknown, dtype: DType, where: string, i: number): number
   const number = typeof value === 'boolean' ? Number(value) : value
   const whole = typeof number === 'bigint' || Number.isInteger(number)
   if (!whole || number < range[0] || number > range[1])
-    throw new DTypeError(`${where}: element ${i}: ${show(value)} is no ${dtype}`)
+    throw new DTypeError(`${where}: element ${i}: ${show(value)} is not a value of ${dtype}`)
   return dtype === 'int64' ? BigInt(number) : Number(number)
 }

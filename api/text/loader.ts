@@ -106,7 +106,7 @@ interface Epoch {
 }
 
 const CONTENTS = new Contents<DataLoader>('DataLoader', {
-  instead: 'state() has its place, load() goes on from it',
+  instead: 'save state() and restore it with load()',
   isCounted: true,
 })
 
@@ -193,7 +193,7 @@ export class DataLoader implements Iterable<Batch> {
   }
 
   get #isOwn(): boolean {
-    return this.#generator !== defaultGenerator
+    return this.#generator !== defaultGenerator()
   }
 
   #finish(): void {
@@ -258,15 +258,15 @@ export class DataLoader implements Iterable<Batch> {
     const { version, windows, batch, epoch, now } = (isObject(state) ? state : {}) as Partial<State>
     const isText = (value: unknown) => value === null || typeof value === 'string'
     if (version !== 1 || !isText(epoch) || !isText(now) || (epoch === null && now === null)) {
-      throw new UsageError(`${where}: not a state of a loader: ${show(state)}`)
+      throw new UsageError(`${where}: expected a state of a loader, not ${show(state)}`)
     }
     if (windows !== this.#count) {
       throw new UsageError(
-        `${where}: the state of a loader of ${show(windows)} windows, and this one has ${this.#count}`,
+        `${where}: the state is of a loader of ${show(windows)} windows, but this one has ${this.#count}`,
       )
     }
     if (checkSize(batch, `${where}: batch`) > this.length) {
-      throw new UsageError(`${where}: batch ${batch} of an epoch of ${this.length}`)
+      throw new UsageError(`${where}: batch ${batch} is beyond the ${this.length} batches of an epoch`)
     }
     return state as State
   }
@@ -337,6 +337,6 @@ function allOf(items: Items, kind: 'texts' | 'pieces', where: string): string[] 
   }
   if (isArray(items)) return eachOf(items, string)
   if (Symbol.asyncIterator in items)
-    throw new UsageError(`${where}: nothing is waited for here: streamBatches takes { ${kind} } that come later`)
+    throw new UsageError(`${where}: ${kind} from an async iterable are not supported here: use streamBatches`)
   return Array.from(items, string)
 }

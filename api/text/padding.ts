@@ -51,7 +51,7 @@ export function cutting(
   if (truncationSide === undefined) return { maxLength, cutLeft: left }
   const side = checkWord(truncationSide, SIDES, `${where}: truncationSide`)
   if (maxLength === undefined)
-    throw new UsageError(`${where}: truncationSide says where to cut, and nothing is: give maxLength, too`)
+    throw new UsageError(`${where}: truncationSide needs maxLength, without which nothing is truncated`)
   return { maxLength, cutLeft: side === 'left' }
 }
 
@@ -67,7 +67,7 @@ export function padding(
     for (const name of ['paddingSide', 'paddingId'] as const) {
       if (options[name] !== undefined) {
         throw new UsageError(
-          `${where}: ${name} says how to fill rows up, and none is: give padding: 'longest' or 'maxLength', too`,
+          `${where}: ${name} needs padding: 'longest' or 'maxLength', without which nothing is padded`,
         )
       }
     }
@@ -78,10 +78,10 @@ export function padding(
     throw new UsageError(`${where}: padding: 'maxLength' needs maxLength`)
   const left = paddingSide === undefined ? own.left : checkWord(paddingSide, SIDES, `${where}: paddingSide`) === 'left'
   if (paddingId === undefined && own.id === undefined) {
-    throw new UsageError(`${where}: this tokenizer has no token to fill rows up with: give paddingId, the id of one`)
+    throw new UsageError(`${where}: this tokenizer has no padding token: give the id of one as paddingId`)
   }
   const id = checkSize(paddingId ?? own.id, `${where}: paddingId`)
-  if (id >= 2 ** 31) throw new UsageError(`${where}: paddingId ${show(id)} does not fit an int32`)
+  if (id >= 2 ** 31) throw new UsageError(`${where}: paddingId ${show(id)} does not fit in an int32`)
   const length = how === 'maxLength' ? maxLength : undefined
   // This is checked before anything is encoded.
   if (length !== undefined) checkElements(rows * length, 4, where, [rows, length])

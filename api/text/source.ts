@@ -105,9 +105,9 @@ const WRITTEN: Record<Kind, string> = {
 
 /** Why some callers do not take a kind. */
 const ELSEWHERE: Partial<Record<Kind, string>> = {
-  folder: 'token ids are written already: name texts',
-  tokens: 'words that are cut already have no ids yet: a Trainer learns from them',
-  examples: 'texts with labels are for a Trainer that classifies',
+  folder: 'a folder holds token ids already: give texts',
+  tokens: 'tokens that are words have no ids: only a Trainer takes them',
+  examples: 'only a Trainer that classifies takes texts with labels',
 }
 
 /**
@@ -134,11 +134,15 @@ export function readSource(source: unknown, takes: readonly Kind[], where: strin
   if (!isObject(source)) throw notSaid(source, reader)
   if (isNodeStream(source)) {
     if (source.readableObjectMode)
-      throw couldBe('what a stream of objects gives could be texts or pieces of one', ['texts', 'pieces'], reader)
+      throw couldBe('the elements of a stream could be texts or pieces of one text', ['texts', 'pieces'], reader)
     return { kind: 'pieces', items: checkEncoding(source, reader) }
   }
   if (Symbol.asyncIterator in source || Symbol.iterator in source) {
-    throw couldBe('what is iterated could be texts, pieces of one, or paths', ['texts', 'pieces', 'files'], reader)
+    throw couldBe(
+      'the elements of an iterable could be texts, pieces of one text, or paths',
+      ['texts', 'pieces', 'files'],
+      reader,
+    )
   }
   return ofForm(source, reader)
 }
@@ -150,13 +154,13 @@ function ofForm(form: object, reader: Reader): Source {
   for (const name in form) {
     if (name === 'verify' && 'folder' in form) continue
     if (!KINDS.includes(name as Kind))
-      throw new UsageError(`${where}: nothing that is read is called "${name}": ${write(takes, reader)}`)
+      throw new UsageError(`${where}: a source has no property "${name}": ${write(takes, reader)}`)
   }
   const given = values.filter(({ value }) => value !== undefined)
   if (given.length === 0) throw notSaid(form, reader)
   if (given.length > 1)
     throw new UsageError(
-      `${where}: one thing is read, not ${given.map(({ kind }) => kind).join(' and ')}: ${write(takes, reader)}`,
+      `${where}: a source has one kind, not ${given.map(({ kind }) => kind).join(' and ')}: ${write(takes, reader)}`,
     )
   const [{ kind, value }] = given
   if (!takes.includes(kind)) throw new UsageError(`${where}: ${ELSEWHERE[kind]}; here, ${write(takes, reader)}`)
@@ -181,13 +185,13 @@ function ofArray(array: unknown[], reader: Reader): Source {
   const [first] = array
   if (typeof first === 'number' || typeof first === 'bigint') return ofIds(array, reader)
   if (typeof first === 'string') throw couldBe('strings could be texts or paths', ['texts', 'files'], reader)
-  if (array.length === 0) throw couldBe('an empty array does not say of what', takes, reader)
+  if (array.length === 0) throw couldBe('an empty array does not tell its kind', takes, reader)
   if (isList(first)) {
     if (isArray(first) && typeof first[0] === 'string') {
       const kind = takes.includes('tokens') ? 'tokens' : 'texts'
-      throw couldBe('arrays of strings could be words of sentences, or texts of anything', [kind], reader)
+      throw couldBe('arrays of strings could be words of sentences or texts', [kind], reader)
     }
-    throw couldBe('lists in an array do not say of what', ['ids', 'tokens'], reader)
+    throw couldBe('lists in an array could be ids or words', ['ids', 'tokens'], reader)
   }
   if (!isObject(first)) throw notSaid(array, reader)
   if (!takes.includes('examples'))
@@ -209,21 +213,21 @@ const couldBe = (what: string, kinds: readonly Kind[], reader: Reader) =>
 
 const notSaid = (source: unknown, reader: Reader) =>
   new UsageError(
-    `${reader.where}: what is read says what it is, and this is ${show(source)}: ${write(reader.takes, reader)}`,
+    `${reader.where}: a source must name its kind, which ${show(source)} does not: ${write(reader.takes, reader)}`,
   )
 
 function checkPaths(paths: unknown, where: string): string[] {
   if (!isArray(paths))
-    throw new UsageError(`${where}: files are an array of paths, not ${show(paths)}: write { files: ['x.txt'] }`)
+    throw new UsageError(`${where}: files must be an array of paths, not ${show(paths)}: write { files: ['x.txt'] }`)
   // Paths are resolved now, because the working directory may change before they are read.
   return eachOf(paths, (path, i) => resolve(checkPath(path, `${where}: file ${i}`)))
 }
 
 const WHAT: Record<Exclude<Kind, 'files' | 'ids' | 'folder'>, string> = {
-  texts: 'texts are strings',
-  pieces: 'pieces are strings',
-  tokens: 'tokens are arrays of words',
-  examples: 'examples are { text, label }',
+  texts: 'texts must be strings',
+  pieces: 'pieces must be strings',
+  tokens: 'tokens must be arrays of words',
+  examples: 'examples must be { text, label }',
 }
 
 function checkMany(items: unknown, kind: Exclude<Kind, 'files' | 'ids' | 'folder'>, reader: Reader): Items {
@@ -240,7 +244,8 @@ function checkMany(items: unknown, kind: Exclude<Kind, 'files' | 'ids' | 'folder
       `${where}: ${WHAT[kind]}, in an array or an iterable, not ${show(items)}: write ${WRITTEN[kind]}`,
     )
   if (isNodeStream(items) && !items.readableObjectMode) {
-    if (kind !== 'pieces') throw new UsageError(`${where}: a stream cuts its text anywhere: write { pieces: stream }`)
+    if (kind !== 'pieces')
+      throw new UsageError(`${where}: a stream divides its text at any place: write { pieces: stream }`)
     return checkEncoding(items, reader)
   }
   return items as Items
@@ -260,7 +265,7 @@ export function checkItem(
 }
 
 function checkPiece(piece: unknown, i: number, where: string): void {
-  const hint = ArrayBuffer.isView(piece) ? ": give a stream of Node an encoding, as createReadStream(path, 'utf8')" : ''
+  const hint = ArrayBuffer.isView(piece) ? ": give a Node stream an encoding, as in createReadStream(path, 'utf8')" : ''
   if (typeof piece !== 'string')
     throw new UsageError(`${where}: piece ${i} must be a string, not ${show(piece)}${hint}`)
 }
@@ -269,7 +274,7 @@ function checkWords(words: unknown, i: number, where: string): void {
   if (!isArray(words)) throw new UsageError(`${where}: sentence ${i} must be an array of words, not ${show(words)}`)
   for (let j = 0; j < words.length; j++) {
     if (checkText(words[j], `${where}: word ${j} of sentence ${i}`) === '')
-      throw new UsageError(`${where}: word ${j} of sentence ${i} is empty`)
+      throw new UsageError(`${where}: word ${j} of sentence ${i} must not be empty`)
   }
 }
 
@@ -289,7 +294,7 @@ function isNodeStream(it: object): it is NodeText {
 function checkEncoding(stream: NodeText, { where }: Reader): NodeText {
   if (typeof stream.readableEncoding === 'string') return stream
   throw new UsageError(
-    `${where}: a stream of bytes, not of text: give it an encoding, as createReadStream(path, 'utf8') or stream.setEncoding('utf8')`,
+    `${where}: the stream gives bytes, not text: give it an encoding, with createReadStream(path, 'utf8') or stream.setEncoding('utf8')`,
   )
 }
 
@@ -308,7 +313,7 @@ function ofIds(ids: unknown, { where }: Reader): Source {
 function rowsOf(ids: unknown, where: string, dimensions: number): IdList[] {
   const { array: given, shape } = readIds(ids as Ids, undefined, where)
   if (shape.length < 1 || shape.length > dimensions) {
-    throw new UsageError(`${where}: ids of a text are a flat list, and these have ${shape.length} dimensions`)
+    throw new UsageError(`${where}: the ids of a text must be a flat list, not have ${shape.length} dimensions`)
   }
   const array = ids instanceof Tensor ? copyOf(given) : given
   const outside = (id: number | bigint) => id < 0 || id >= 2 ** 31

@@ -1,11 +1,13 @@
 // Text to ids and back: tiktoken's encodings, and files of the Hugging Face library.
 
-import { createHash } from 'node:crypto'
 import { basename, resolve } from 'node:path'
 import { types } from 'node:util'
 import { nameOfBytes } from './byte-names.js'
+import { tokenizerJson } from './gguf-json.js'
 import { Contents } from '../base/contents.js'
+import { sha256 } from '../base/late.js'
 import { TokenIndexError, UsageError } from '../base/errors.js'
+import { openGGUF, type OpenedGGUF } from '../files/gguf.js'
 import { readIds, type Ids } from '../tensor/ids.js'
 import { call, native } from '../native/native.js'
 import { readWhole } from '../base/read-file.js'
@@ -118,7 +120,7 @@ function names(set: unknown, otherwise: string[] | undefined, where: string): st
 }
 
 function checkTexts(texts: unknown, where: string): void {
-  if (!isArray(texts)) throw new UsageError(`${where}: texts are an array of strings, not ${show(texts)}`)
+  if (!isArray(texts)) throw new UsageError(`${where}: texts must be an array of strings, not ${show(texts)}`)
 }
 
 /** The options of a text as the native side takes them. */
@@ -129,7 +131,7 @@ const loaded = new Map<string, Tokenizer>()
 type Handle = ReturnType<typeof native.tokenizerNew> & object
 
 const CONTENTS = new Contents<Tokenizer>('Tokenizer', {
-  instead: 'name and vocabSize say which it is: Tokenizer.load or Tokenizer.fromFile gives it wherever it is wanted',
+  instead: 'load it again with Tokenizer.load or Tokenizer.fromFile; name and vocabSize identify it',
 })
 
 /**
@@ -168,7 +170,7 @@ export class Tokenizer {
 
   private constructor(name: string, handle: Handle, isFile: boolean, key: typeof PRIVATE) {
     if (key !== PRIVATE) {
-      throw new UsageError("a Tokenizer is made by Tokenizer.load('gpt2') or Tokenizer.fromFile(path), not by new")
+      throw new UsageError("a Tokenizer comes from Tokenizer.load('gpt2') or Tokenizer.fromFile(path), not from new")
     }
     const facts = call(native.tokenizerFacts(handle))
     this.#native = handle
@@ -228,15 +230,38 @@ export class Tokenizer {
     return Tokenizer.fromBytes(readWhole(full), full, limits)
   }
 
+  /**
+   * The tokenizer in a GGUF file of llama.cpp, which is put together again as the tokenizer.json that it was made from:
+   * byte-level BPE (`gpt2`, with the way of cutting words that `tokenizer.ggml.pre` names), SentencePiece's BPE
+   * (`llama`), WordPiece (`bert`) and Unigram (`t5`). Its ids are those of llama.cpp, which does not normalize texts
+   * for the first two kinds. If the file carries the original tokenizer.json, that is read. `limits` are those of
+   * `fromFile`.
+   *
+   * @throws FileError if the file cannot be read; FormatError if it is no GGUF file, has no tokenizer or one of another
+   * kind, or cuts words in a way that is not known.
+   */
+  static fromGGUF(path: string, options?: FromFileOptions): Tokenizer {
+    const where = 'Tokenizer.fromGGUF'
+    const limits = checkLimits(checkOptions(options, ['limits'], where).limits, `${where}: limits`)
+    return Tokenizer.ofGGUF(openGGUF(path, where), limits)
+  }
+
+  /** The tokenizer of an open GGUF file. @internal */
+  static ofGGUF(opened: OpenedGGUF, limits: Parameters<typeof native.tokenizerFromJson>[3] = {}): Tokenizer {
+    const { path } = opened
+    return Tokenizer.fromBytes(tokenizerJson(opened), path, limits, () => tokenizerJson(openGGUF(path, path)))
+  }
+
   /** The tokenizer of a file whose bytes were read. @internal */
   static fromBytes(
     bytes: Buffer,
     path: string,
     limits: Parameters<typeof native.tokenizerFromJson>[3] = {},
+    read = () => readWhole(path),
   ): Tokenizer {
     const name = basename(path)
     const tokenizer = new Tokenizer(name, call(native.tokenizerFromJson(bytes, path, name, limits)), true, PRIVATE)
-    tokenizer.#file = { path, digest: createHash('sha256').update(bytes).digest('hex') }
+    tokenizer.#file = { path, digest: sha256(bytes), read }
     return tokenizer
   }
 
@@ -451,10 +476,12 @@ export interface TokenizerFile {
   readonly path: string
   /** The SHA-256 of its bytes. */
   readonly digest: string
+  /** Reads its bytes again. @throws FileError */
+  readonly read: () => Buffer
 }
 
 const DECODER = new Contents<TokenDecoder>('TokenDecoder', {
-  instead: 'it belongs to its thread, and to the text that it is in',
+  instead: 'it belongs to its thread and to the text that it decodes',
 })
 
 /**
@@ -467,7 +494,7 @@ export class TokenDecoder {
   readonly structuredClone = DECODER.uncloneable
 
   private constructor(handle: ReturnType<typeof native.decoderNew> & object, key: typeof PRIVATE) {
-    if (key !== PRIVATE) throw new UsageError('a TokenDecoder is made by tokenizer.decoder(), not by new')
+    if (key !== PRIVATE) throw new UsageError('a TokenDecoder comes from tokenizer.decoder(), not from new')
     this.#native = handle
   }
 

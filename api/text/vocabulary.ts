@@ -1,8 +1,8 @@
 // The vocabularies that come with the package: compressed files that are read at the first use.
 
 import { join } from 'node:path'
-import { brotliDecompressSync } from 'node:zlib'
 import { FileError, FormatError } from '../base/errors.js'
+import { fromBrotli } from '../base/late.js'
 import { readWhole } from '../base/read-file.js'
 
 /** The unpacked bytes of a vocabulary. */
@@ -20,10 +20,10 @@ export function readVocabulary(name: string): Uint8Array {
     )
   }
   try {
-    return brotliDecompressSync(packed)
+    return fromBrotli(packed)
   } catch {
     throw new FormatError(
-      `${path}: a damaged vocabulary: install the package again, or build it with npm run build`,
+      `${path}: the vocabulary is damaged: install the package again, or build it with npm run build`,
       path,
       0,
     )

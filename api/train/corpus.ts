@@ -57,14 +57,15 @@ export function checkCorpus(
     const hasClasses = kind === 'examples' || kind === 'files' || kind === 'pieces'
     if (!hasClasses)
       throw no(
-        `${kind === 'folder' ? 'token ids' : kind} name no classes: write { examples: [{ text, label }, ...] }, or { files: [...] } whose lines name them, as in __label__yes`,
+        `${kind === 'folder' ? 'token ids' : kind} have no classes: write { examples: [{ text, label }, ...] }, or { files: [...] } whose lines name them, as in __label__yes`,
       )
   } else if (kind === 'examples')
-    throw no('texts with labels are for the objective "classify": write { texts: [...] } to learn from the texts alone')
-  if (kind === 'ids' && options.vocabSize === 0)
-    throw no('of a corpus of ids, say vocabSize: how many ids there may be')
+    throw no(
+      'only the objective "classify" takes texts with labels: write { texts: [...] } to learn from the texts alone',
+    )
+  if (kind === 'ids' && options.vocabSize === 0) throw no('a corpus of ids needs vocabSize, the number of possible ids')
   if (kind === 'tokens' && tokenizer !== null)
-    throw no('tokens are cut already: leave the option tokenizer out, or write { texts: [...] }')
+    throw no('tokens are words already: leave the option tokenizer out, or write { texts: [...] }')
 }
 
 /** Gathers a corpus. Files are read on another thread. */
@@ -110,7 +111,7 @@ function ofFolder({ path, verify }: Source & { kind: 'folder' }, { options, toke
   if (tokenizer !== null) checkEncoder(info, tokenizer, where)
   if (options.vocabSize !== 0 && options.vocabSize < info.vocabSize) {
     throw new UsageError(
-      `${where}: the ids of ${path} are below ${info.vocabSize}, and vocabSize is ${options.vocabSize}: make it that large, or leave it out`,
+      `${where}: vocabSize ${options.vocabSize} is less than the ${info.vocabSize} tokens of ${path}: give at least that, or leave it out`,
     )
   }
   return folder.corpus()

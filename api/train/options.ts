@@ -3,7 +3,7 @@
 import { UsageError } from '../base/errors.js'
 import { checkAll, checkFields, type Fields, type Words } from '../base/fields.js'
 import { checkOptions, checkSize, checkWord, isArray, isObject, show } from '../base/validate.js'
-import type { Json } from '../models/json.js'
+import type { Json } from '../base/json.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { FIELDS, MAX_RATIO, OBJECTIVES, type CommonOptions, type Objective, type TrainerOptions } from './objectives.js'
 

@@ -131,7 +131,7 @@ const RUN_OPTIONS = ['onProgress', 'signal', 'checkpoint', 'steps']
 const MOST_LOSSES = 2000
 
 const CONTENTS = new Contents<Trainer>('Trainer', {
-  instead: 'save() writes it and Trainer.resume reads it, result() has its tensors',
+  instead: 'write it with save() and read it with Trainer.resume, or use the tensors of result()',
 })
 
 /**
@@ -272,14 +272,14 @@ export class Trainer {
   result(): TrainResult {
     if (this.#ready === null || this.#busy)
       throw new UsageError(
-        `Trainer.result: ${this.#busy ? 'it is still at work' : 'nothing was learned yet: run() it first'}`,
+        `Trainer.result: ${this.#busy ? 'the trainer is still running' : 'the trainer has not run yet: call run() first'}`,
       )
     return this.#result(this.progress!)
   }
 
   /** Allows only one call at a time. */
   async #alone<T>(where: string, run: () => Promise<T>): Promise<T> {
-    if (this.#busy) throw new UsageError(`${where}: this trainer is at work: await its last call first`)
+    if (this.#busy) throw new UsageError(`${where}: the trainer is still running: await its last call first`)
     this.#busy = true
     try {
       return await run()
@@ -415,7 +415,7 @@ function keptIn(file: string, text: string, tokenizer: Tokenizer | undefined, wh
   try {
     config = JSON.parse(text) as Config
   } catch (cause) {
-    throw new UsageError(`${file}: is no checkpoint of a Trainer: its config is no JSON`, { cause })
+    throw new UsageError(`${file}: it is not a checkpoint of a Trainer: its config is not JSON`, { cause })
   }
   const { tokenizer: said, losses, seconds } = config ?? {}
   const options = keptOptions(config?.options)
@@ -424,11 +424,14 @@ function keptIn(file: string, text: string, tokenizer: Tokenizer | undefined, wh
     isArray(losses) &&
     typeof seconds === 'number' &&
     (said === null || typeof said?.vocabSize === 'number')
-  if (!isWhole) throw new UsageError(`${file}: is no checkpoint of a Trainer: its config does not say what is trained`)
+  if (!isWhole)
+    throw new UsageError(
+      `${file}: it is not a checkpoint of a Trainer: its config lacks the options, losses or tokenizer`,
+    )
   const beyond = beyondBounds(options)
-  if (beyond !== null) throw new FormatError(`${file}: is damaged: ${beyond}`, file, 0)
+  if (beyond !== null) throw new FormatError(`${file}: it is damaged: ${beyond}`, file, 0)
   if (said === null && tokenizer !== undefined)
-    throw new UsageError(`${where}: ${file} was made without a tokenizer: leave it out`)
+    throw new UsageError(`${where}: ${file} was made without a tokenizer: leave the option tokenizer out`)
   if (said?.name === null && tokenizer === undefined)
     throw new UsageError(`${where}: ${file} was made with a tokenizer from a file: give it as the option tokenizer`)
   const found = said === null ? null : (tokenizer ?? Tokenizer.load(said.name as 'gpt2'))

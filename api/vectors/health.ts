@@ -55,7 +55,7 @@ export function tableHealth(table: Tensor, options?: TableHealthOptions): TableH
     checkFloats(initial, `${where}: initial`)
     if (!sameShape(initial.shape, table.shape) || initial.dtype !== table.dtype) {
       throw new ShapeError(
-        `${where}: initial is ${initial.dtype} ${shown(initial.shape)} and the table ${table.dtype} ${shown(table.shape)}: they must be the same`,
+        `${where}: initial must be ${table.dtype} ${shown(table.shape)} like the table, not ${initial.dtype} ${shown(initial.shape)}`,
       )
     }
   }
@@ -79,15 +79,17 @@ const listOf = (ids: Uint32Array | undefined | null) => (ids ? Array.from(ids) :
 function countsOf(counts: unknown, rows: number, where: string): Float64Array {
   const length: unknown = isObject(counts) && 'length' in counts ? counts.length : undefined
   if (length !== rows)
-    throw new ShapeError(`${where}: ${length === undefined ? show(counts) : show(length)} counts for ${rows} rows`)
+    throw new ShapeError(
+      `${where}: counts must have one element for each of ${rows} rows, not ${length === undefined ? show(counts) : show(length)}`,
+    )
   return Float64Array.from(
     eachOf(counts as ArrayLike<unknown>, (count, id) => checkNumber(count, `${where}: counts[${id}]`)),
   )
 }
 
 function checkFloats(table: unknown, where: string): asserts table is Tensor {
-  if (!(table instanceof Tensor)) throw new UsageError(`${where} is a tensor, not ${show(table)}`)
+  if (!(table instanceof Tensor)) throw new UsageError(`${where} must be a tensor, not ${show(table)}`)
   if (table.shape.length !== 2 || table.shape[1] === 0)
-    throw new ShapeError(`${where} has the shape [rows, dim], not ${shown(table.shape)}`)
-  if (facts(table.dtype).kind !== 'float') throw new DTypeError(`${where} is of floats, not ${table.dtype}`)
+    throw new ShapeError(`${where} must have the shape [rows, dim], not ${shown(table.shape)}`)
+  if (facts(table.dtype).kind !== 'float') throw new DTypeError(`${where} must be of floats, not ${table.dtype}`)
 }

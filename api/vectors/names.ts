@@ -32,10 +32,10 @@ export class WordNames implements Names {
     for (let id = 0; id < words.length; id++) {
       const word = words[id]
       if (typeof word !== 'string' || word === '')
-        throw new UsageError(`${where}: word ${id} must be a string that is not empty, not ${show(word)}`)
+        throw new UsageError(`${where}: word ${id} must be a non-empty string, not ${show(word)}`)
       if (this.#ids.has(word))
         throw new UsageError(
-          `${where}: ${show(word)} stands for row ${this.#ids.get(word)} and row ${id}: a word has one row`,
+          `${where}: ${show(word)} names both row ${this.#ids.get(word)} and row ${id}: each word must have one row`,
         )
       this.#ids.set(word, id)
     }
@@ -59,8 +59,8 @@ export class WordNames implements Names {
     const variant = variantsOf(text).find((word) => this.#ids.has(word))
     const hint =
       variant === undefined
-        ? `the error's "nearest" has those that are spelled most like it`
-        : `${JSON.stringify(variant)} is`
+        ? `the error's "nearest" has the words with the most similar spelling`
+        : `${JSON.stringify(variant)} is one of them`
     throw new UnknownTokenError(`${where}: ${show(text)} is not among the ${this.size} words; ${hint}`, text, () =>
       nearestSpellings(text, this.words),
     )
@@ -124,7 +124,7 @@ export class TokenizerNames implements Names {
     const list = pieces.length === 0 ? 'none' : pieces.map((piece) => JSON.stringify(piece)).join(', ')
     const what = `${ids.length} tokens of ${this.tokenizer.name} (${list}${ids.length > MOST_PIECES ? ', ...' : ''})`
     throw new UnknownTokenError(
-      `${where}: ${show(text)} is ${what}, with a space before as well; one is needed: ask for a piece`,
+      `${where}: ${show(text)} must be one token, with or without a space before it, but is ${what}: ask for one of them`,
       text,
       () => pieces,
     )

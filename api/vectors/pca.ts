@@ -84,10 +84,13 @@ interface Sizes {
 
 function checkRows(rows: Tensor, count: number, where: string): Sizes {
   checkSize(count, `${where}: count`, 1)
-  if (!(rows instanceof Tensor)) throw new UsageError(`${where}: a tensor, not ${show(rows)}`)
-  if (facts(rows.dtype).kind !== 'float') throw new DTypeError(`${where}: of floats, not ${rows.dtype}`)
+  if (!(rows instanceof Tensor)) throw new UsageError(`${where}: expected a tensor, not ${show(rows)}`)
+  if (facts(rows.dtype).kind !== 'float')
+    throw new DTypeError(`${where}: the tensor must be of floats, not ${rows.dtype}`)
   if (rows.shape.length !== 2 || Math.min(...rows.shape) < count)
-    throw new ShapeError(`${where}: ${shown(rows.shape)} has no ${count} components: rows and columns must be as many`)
+    throw new ShapeError(
+      `${where}: for ${count} components, the tensor must have at least ${count} rows and columns, not the shape ${shown(rows.shape)}`,
+    )
   const sizes = { rows: rows.shape[0], dim: rows.shape[1], count }
   checkElements(elementsOf(sizes), 8, where, [elementsOf(sizes)])
   return sizes

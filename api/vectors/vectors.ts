@@ -39,7 +39,7 @@ export interface Neighbour {
 }
 
 const CONTENTS = new Contents<Vectors>('Vectors', {
-  instead: 'tokens() and weight are what it holds, saveWord2Vec and saveModel write them',
+  instead: 'use tokens() and weight, or write them with saveWord2Vec or saveModel',
 })
 
 /**
@@ -89,7 +89,7 @@ export class Vectors {
     const fits = names instanceof WordNames ? rows === names.size : rows >= names.size
     if (!fits)
       throw new ShapeError(
-        `${where}: ${names.size} ${names instanceof WordNames ? 'words' : 'tokens'} and ${rows} rows: every one needs a row of its own`,
+        `${where}: there are ${names.size} ${names instanceof WordNames ? 'words' : 'tokens'} but ${rows} rows: each needs a row of its own`,
       )
     this.weight = rows === names.size ? table.detach() : table.narrow(0, 0, names.size).detach()
     this.size = names.size
@@ -120,7 +120,7 @@ export class Vectors {
   /** The token of a row, as its vocabulary writes it; `<id 5>` for an id without a token. */
   token(id: number): string {
     if (checkSize(id, 'Vectors.token: id') >= this.size)
-      throw new UsageError(`Vectors.token: id ${id} of ${this.size} tokens`)
+      throw new UsageError(`Vectors.token: id ${id} is out of range for ${this.size} tokens`)
     return this.#tokenOf(id)
   }
 
@@ -152,11 +152,11 @@ export class Vectors {
     if (typeof it === 'string') return this.#row(this.#idOf(it, where))
     const vector = it instanceof Tensor ? it.to('float32').borrow() : it
     const isVector = isArray(vector) || types.isFloat32Array(vector) || types.isFloat64Array(vector)
-    if (!isVector) throw new UsageError(`${where}: a token or a vector, not ${show(it)}`)
+    if (!isVector) throw new UsageError(`${where}: expected a token or a vector, not ${show(it)}`)
     if (it instanceof Tensor && it.shape.length !== 1)
-      throw new ShapeError(`${where}: a vector has one dimension, not the shape ${shown(it.shape)}`)
+      throw new ShapeError(`${where}: a vector must have one dimension, not the shape ${shown(it.shape)}`)
     if (vector.length !== this.dim)
-      throw new ShapeError(`${where}: a vector of ${vector.length} numbers, and these have ${this.dim}`)
+      throw new ShapeError(`${where}: the vector must have ${this.dim} numbers like the others, not ${vector.length}`)
     for (let d = 0; d < vector.length; d++) {
       if (typeof vector[d] !== 'number' || !Number.isFinite(vector[d]))
         throw new UsageError(`${where}: element ${d} of the vector is ${show(vector[d])}, not a finite number`)
@@ -178,7 +178,8 @@ export class Vectors {
       where,
     )
     const [added, taken] = [listOf(positive, `${where}: positive`), listOf(negative, `${where}: negative`)]
-    if (added.length + taken.length === 0) throw new UsageError(`${where}: neither positive nor negative has a token`)
+    if (added.length + taken.length === 0)
+      throw new UsageError(`${where}: positive or negative must have at least one token`)
     const sum = zeroed(Float64Array, this.dim)
     for (const [list, sign] of [
       [added, 1],
@@ -253,7 +254,7 @@ export class Vectors {
   doesntMatch(tokens: readonly string[]): string {
     const where = 'Vectors.doesntMatch'
     const list = listOf(tokens, where)
-    if (list.length === 0) throw new UsageError(`${where}: of at least one token`)
+    if (list.length === 0) throw new UsageError(`${where}: expected at least one token`)
     const { direction } = this.#asked({ positive: list }, where)
     const similarities = list.map((token) => this.similarity(direction, token as string))
     // Of equally similar tokens the first in alphabetical order wins, as in gensim.
@@ -292,17 +293,17 @@ function namesOf(vocabulary: unknown, where: string): Names {
     return vocabulary
   if (vocabulary instanceof Tokenizer) return new TokenizerNames(vocabulary)
   if (isArray(vocabulary)) return new WordNames(vocabulary, where)
-  throw new UsageError(`${where}: the vocabulary is an array of words or a Tokenizer, not ${show(vocabulary)}`)
+  throw new UsageError(`${where}: the vocabulary must be an array of words or a Tokenizer, not ${show(vocabulary)}`)
 }
 
 function listOf(value: unknown, where: string): TokenOrVector[] {
   if (isArray(value)) {
     return eachOf(value, (it) => {
       if (typeof it === 'string' || isObject(it)) return it as TokenOrVector
-      throw new UsageError(`${where}: a token or a vector, not ${show(it)}`)
+      throw new UsageError(`${where}: expected a token or a vector, not ${show(it)}`)
     })
   }
-  throw new UsageError(`${where}: an array of tokens, not ${show(value)}`)
+  throw new UsageError(`${where}: expected an array of tokens, not ${show(value)}`)
 }
 
 function norm(vector: ArrayLike<number>): number {

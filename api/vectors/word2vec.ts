@@ -64,12 +64,13 @@ export function saveWord2Vec(path: string, ...args: unknown[]): void {
   )
   checkBoolean(binary, `${where}: binary`)
   checkBoolean(escape, `${where}: escape`)
-  if (!isArray(words)) throw new UsageError(`${where}: Vectors, or an array of words and a tensor, not ${show(first)}`)
+  if (!isArray(words))
+    throw new UsageError(`${where}: expected Vectors, or an array of words and a tensor, not ${show(first)}`)
   checkWords(words, where)
   const table = checkTable(weight, where).detach().to('float32')
   const [rows, dim] = table.shape
   if (rows !== words.length)
-    throw new ShapeError(`${where}: ${words.length} words and ${rows} rows: every word needs a row`)
+    throw new ShapeError(`${where}: there are ${words.length} words but ${rows} rows: each word needs a row`)
   check(native.saveWord2Vec(target, words, table.operand(), dim, binary, escape))
 }
 
@@ -79,8 +80,8 @@ function checkWords(words: readonly unknown[], where: string): asserts words is 
     const word = words[id]
     if (typeof word !== 'string') throw new UsageError(`${where}: word ${id} must be a string, not ${show(word)}`)
     if (/\p{Surrogate}/u.test(word))
-      throw new UsageError(`${where}: word ${id} has a surrogate that stands alone, which no file of UTF-8 can hold`)
-    if (seen.has(word)) throw new UsageError(`${where}: ${show(word)} comes twice: readers keep the first alone`)
+      throw new UsageError(`${where}: word ${id} has a lone surrogate, which UTF-8 cannot encode`)
+    if (seen.has(word)) throw new UsageError(`${where}: ${show(word)} appears twice: readers would keep only the first`)
     seen.add(word)
   }
 }

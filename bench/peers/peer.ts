@@ -18,11 +18,11 @@ export type Found<T> = { name: string; peer: T } | Missing
 /** A peer, or why it is missing. `open` gets a function that loads modules from bench/node_modules. */
 export function find<T>(name: string, open: (load: NodeJS.Require, version: string) => T): Found<T> {
   const version = versionOf(name)
-  if (version === undefined) return { name, why: 'it is not installed; `npm run bench:peers` does that' }
+  if (version === undefined) return { name, why: 'it is not installed; `npm run bench:peers` installs it' }
   try {
     return { name, peer: open(load, version) }
   } catch (error) {
-    return { name, why: `${name} ${version} does not run here (${(error as Error).message.split('\n')[0]})` }
+    return { name, why: `${name} ${version} cannot run here (${(error as Error).message.split('\n')[0]})` }
   }
 }
 

@@ -22,6 +22,6 @@ export async function runPython<T>(name: string, script: string, ...args: (strin
       .trim()
       .split('\n')
       .at(-1)
-    return { name, why: `${process.env.TOKENBED_PYTHON ? 'TOKENBED_PYTHON' : 'python3'} does not run it (${last})` }
+    return { name, why: `${process.env.TOKENBED_PYTHON ? 'TOKENBED_PYTHON' : 'python3'} cannot run it (${last})` }
   }
 }

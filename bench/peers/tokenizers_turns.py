@@ -39,7 +39,7 @@ def digest(tokenizer, texts):
     ids = array("I")
     for found in tokenizer.encode_batch_fast(texts, add_special_tokens=False):
         ids.extend([len(found.ids), *found.ids])
-    return {"digest": hashlib.sha256(ids.tobytes()).hexdigest()}
+    return {"digest": hashlib.sha256(memoryview(ids)).hexdigest()}
 
 
 def one_by_one(tokenizer, texts):

@@ -14,7 +14,7 @@ export const TorchProcess = {
     return TurnProcess.start({
       name: 'PyTorch',
       command: [process.env.TOKENBED_PYTHON ?? 'python3', join(ROOT, 'bench', 'peers', script)],
-      why: `${who} does not have it; TOKENBED_PYTHON names a Python that does`,
+      why: `${who} does not have it; set TOKENBED_PYTHON to a Python that does`,
     })
   },
 }

@@ -17,7 +17,7 @@ export function runTorch<T>(script: string, ...args: unknown[]): Found<T> {
   } catch {
     return {
       name: 'PyTorch',
-      why: `${process.env.TOKENBED_PYTHON ? 'TOKENBED_PYTHON' : 'python3'} does not have it; TOKENBED_PYTHON names a Python that does`,
+      why: `${process.env.TOKENBED_PYTHON ? 'TOKENBED_PYTHON' : 'python3'} does not have it; set TOKENBED_PYTHON to a Python that does`,
     }
   }
 }

@@ -88,9 +88,9 @@ export async function async(report: Report): Promise<void> {
   const order = randperm(ROWS, { generator: new Generator(2) }).data as Int32Array
   const { forward, alone, many } = ways(embedding)
   report.paragraph(
-    `A table of ${ROWS} x ${DIM}, ids all alike, results disposed; medians of ${ROUNDS} interleaved rounds. ` +
-      '"thread": what a call takes of the thread that asks, by its event loop utilization; "ratio": of that, forward against ' +
-      `one forwardAsync after the other. ${IN_FLIGHT} at once are ${IN_FLIGHT} that wait for one another in turn.`,
+    `A table of ${ROWS} x ${DIM}, distinct ids, results disposed; medians of ${ROUNDS} interleaved rounds. ` +
+      '"thread": the time that a call takes on the calling thread, by its event loop utilization; "ratio": the time of forward over that time of ' +
+      `one forwardAsync after the other. "${IN_FLIGHT} at once": ${IN_FLIGHT} such sequences of calls at the same time.`,
   )
   const rows: string[][] = []
   for (const count of COUNTS) {
@@ -109,7 +109,7 @@ export async function async(report: Report): Promise<void> {
   const head = ['ids', 'forward', 'forwardAsync', 'thread', 'ratio', `${IN_FLIGHT} at once`, 'thread']
   report.table(head, rows)
   report.paragraph(
-    'How late the event loop is meanwhile, one lookup after the other without pause: milliseconds, median and 99th percentile.',
+    'The delay of the event loop during one lookup after the other without pause: milliseconds, median and 99th percentile.',
   )
   const late: string[][] = []
   for (const count of COUNTS.slice(3)) {

@@ -86,9 +86,9 @@ export async function backwardSuite(report: Report): Promise<void> {
   const torch = 'peer' in found ? found.peer : null
   if ('why' in found) report.missing(found.name, found.why)
   report.paragraph(
-    `${torch ? `PyTorch ${torch.version}. ` : ''}Medians of ${ROUNDS} rounds, in each of which all take one turn of ${MILLISECONDS} ms. A call is ` +
-      '`backward` of a lookup from a gradient that is given, and a look at `grad`, which is built then: the whole table, or the rows that the batch ' +
-      'named. "memcpy": a copy that reads and writes as many bytes. Times as fast: tokenbed on as many threads over the peer.',
+    `${torch ? `PyTorch ${torch.version}. ` : ''}Medians of ${ROUNDS} rounds, in each of which every candidate runs for ${MILLISECONDS} ms. A call is ` +
+      '`backward` of a lookup from a given gradient, and a first read of `grad`, which builds it: the whole table, or the rows that the batch ' +
+      'uses. "memcpy": a copy that reads and writes as many bytes. Times as fast: tokenbed on the same number of threads over the peer.',
   )
   const verdicts: string[][] = []
   try {
@@ -99,7 +99,7 @@ export async function backwardSuite(report: Report): Promise<void> {
     setNumThreads(before)
   }
   report.section('Targets')
-  report.table(['', 'must', 'to reach for', 'measured', ''], verdicts)
+  report.table(['', 'required', 'worth reaching', 'measured', ''], verdicts)
 }
 
 async function backwardCase(
@@ -169,7 +169,7 @@ async function backwardCase(
       }
     }
     const measured = await rounds(players, ROUNDS, MILLISECONDS)
-    report.paragraph(`${ids.length} ids, of which ${unique} different ones.`)
+    report.paragraph(`${ids.length} ids, ${unique} of them different.`)
     report.table(
       ['', 'a call', 'of memcpy', 'tokenbed is', 'page faults', 'against tokenbed'],
       table(measured, results),
@@ -263,7 +263,9 @@ function judge({ name, spread, batch }: Case, measured: Map<string, Turn>, verdi
 async function curve(report: Report): Promise<void> {
   const { batch, length, dim } = CURVE
   report.section(`Rows of the table: (${batch}, ${length}) x ${dim}, zipf`)
-  report.paragraph('Rows cost as much as the batch names; a dense gradient as much as the table has.')
+  report.paragraph(
+    'The cost of a gradient as rows grows with the rows that the batch uses; that of a dense gradient grows with the table.',
+  )
   setNumThreads(1)
   const lines: string[][] = []
   for (const rows of CURVE.rows) {

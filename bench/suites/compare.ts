@@ -76,17 +76,17 @@ export async function compare(report: Report): Promise<void> {
     '@tensorflow/tfjs': peers.tfjs,
   })
   report.paragraph(
-    `${versions.flatMap(([name, peer]) => (peer ? [`${name} ${peer.version}`] : [])).join(', ') || 'No other package is here'}. ` +
-      `Medians of ${ROUNDS} rounds, in each of which all take one turn of ${MILLISECONDS} ms; PyTorch, in a process of its own and in ` +
-      'inference mode, takes its turns in between; whose call takes half a second takes 3. "reused": into buffers that are there already. "NT copy": the rows of a table one ' +
-      'after the other, which is a copy with non-temporal stores where the output is of 64 MiB or more. tfjs-node is not compared ' +
-      'with: it downloads its library from elsewhere than the registry. Times as fast: tokenbed on as many threads over the peer.',
+    `${versions.flatMap(([name, peer]) => (peer ? [`${name} ${peer.version}`] : [])).join(', ') || 'No other package is installed'}. ` +
+      `Medians of ${ROUNDS} rounds, in each of which every candidate runs for ${MILLISECONDS} ms; PyTorch, in a process of its own and in ` +
+      'inference mode, runs in between; a candidate whose call takes half a second has only 3 rounds. "reused": into existing buffers. "NT copy": a copy of the rows of a table one ' +
+      'after the other, with non-temporal stores if the output has 64 MiB or more. tfjs-node is not compared, ' +
+      'because it downloads its library from outside the registry. Times as fast: tokenbed on the same number of threads over the peer.',
   )
   try {
     for (const one of CASES) {
       if (one.large && freemem() < LARGE_NEEDS) {
         report.section(one.name)
-        report.paragraph(`Left out: it takes ${LARGE_NEEDS / 2 ** 30} GiB of free memory.`)
+        report.paragraph(`Left out, because it needs ${LARGE_NEEDS / 2 ** 30} GiB of free memory.`)
         continue
       }
       await compareCase(report, one, peers, targets)

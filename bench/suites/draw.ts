@@ -27,7 +27,7 @@ export function draw(report: Report): void {
   const { version, threads, normal, embedding } = found.peer
   const against = (what: string, ms: number) => `${what}: ${ms.toFixed(1)} ms, ${times(ms / table)}`
   report.paragraph(
-    `PyTorch ${version}, ${threads} threads: ${against('normal_ into memory that is there', normal)}; ` +
+    `PyTorch ${version}, ${threads} threads: ${against('normal_ into existing memory', normal)}; ` +
       `${against('nn.Embedding, its memory included', embedding)}.`,
   )
 }

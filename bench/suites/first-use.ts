@@ -37,8 +37,5 @@ export function threads(report: Report): void {
     return [encoding, ...speeds.map((speed) => `${speed.toFixed(1)} (${(speed / speeds[0]).toFixed(2)}x)`)]
   })
   report.table(['', ...counts.map((count) => `${count} thread${count > 1 ? 's' : ''}`)], rows)
-  if (!limited)
-    report.paragraph(
-      'TOKENBED_NUM_THREADS did not limit this build to the number asked for: its columns are alike for that reason.',
-    )
+  if (!limited) report.paragraph('TOKENBED_NUM_THREADS had no effect on this build, so its columns are alike.')
 }

@@ -44,7 +44,7 @@ const REPEATED: [part: string, end?: string][] = [
 ]
 
 /** UTF-16 units of the shorter text. The longer has four times as many. */
-const UNITS = 1 << 16
+const UNITS = 1 << 15
 const RUNS = 3
 
 /** Milliseconds of processor time to encode a text once. */

@@ -43,7 +43,7 @@ export function neighbours(report: Report): void {
     'against gensim, one / two threads',
   ]
   report.paragraph(
-    `The ${TOP} nearest of a word, milliseconds; ours and the loop take turns, gensim runs afterwards in a process of its own.`,
+    `The ${TOP} nearest rows of a word, in milliseconds; tokenbed and the loop take turns, gensim runs afterwards in a process of its own.`,
   )
   let missing: string | null = null
   const rows = SIZES.map(([rows, dim]) => {

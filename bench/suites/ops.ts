@@ -90,9 +90,9 @@ export async function ops(report: Report): Promise<void> {
   const { rows, dim, batch, vocabulary, square } = SIZES
   report.paragraph(
     `float32. Elements: (${rows}, ${dim}); logits: (${batch}, ${vocabulary}); head: (${batch}, ${dim}) by (${dim}, ${vocabulary}); ` +
-      `square: ${square}. "and back": forward, backward, gradients dropped. Results go back to the pool (\`scope\`), as PyTorch's to its ` +
-      `allocator. Medians of ${ROUNDS} rounds, in each of which all take one turn of ${MILLISECONDS} ms` +
-      `${torch ? `; PyTorch ${torch.version} in a process of its own, on as many threads` : ''}.`,
+      `square: ${square}. "and back": forward and backward, gradients dropped. Results return to the pool (\`scope\`), as PyTorch's return to its ` +
+      `allocator. Medians of ${ROUNDS} rounds, in each of which every candidate runs for ${MILLISECONDS} ms` +
+      `${torch ? `; PyTorch ${torch.version} in a process of its own, on the same number of threads` : ''}.`,
   )
   try {
     if (torch) await torch.ask({ do: 'ops', ...SIZES })

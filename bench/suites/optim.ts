@@ -105,9 +105,9 @@ export async function optim(report: Report): Promise<void> {
   const torch = 'peer' in found ? found.peer : null
   if (!('peer' in found)) report.missing(found.name, found.why)
   report.paragraph(
-    `${torch ? `PyTorch ${torch.version}. ` : ''}\`optimizer.step()\` with the gradient of one batch, which waits to be summed: summing is part of the step, as it ` +
-      'is of PyTorch\'s on its uncoalesced one. "memcpy": a copy of as many bytes as the step reads and writes. Medians of ' +
-      `${ROUNDS} rounds of ${MILLISECONDS} ms a turn.`,
+    `${torch ? `PyTorch ${torch.version}. ` : ''}\`optimizer.step()\` with the gradient of one batch, not yet summed: summing is part of the step, as in ` +
+      'PyTorch\'s step on an uncoalesced gradient. "memcpy": a copy of as many bytes as the step reads and writes. Medians of ' +
+      `${ROUNDS} rounds, in each of which every candidate runs for ${MILLISECONDS} ms.`,
   )
   try {
     for (const one of CASES)
@@ -187,10 +187,10 @@ const WARM = 300
 
 /** AdamW that replays missed steps exactly against AdamW on all rows, for a whole training step. */
 async function behind(report: Report): Promise<void> {
-  report.section('AdamW on the table of a sparse layer: rows that are left behind and catch up')
+  report.section('AdamW on the table of a sparse layer, whose rows catch up later')
   report.paragraph(
-    `zeroGrad, forward, backward and step with a schedule, over ${WARM} batches and more: the same bits. "sparse": the rows that a lookup reads catch up first. ` +
-      'The dense table, too, takes its gradient in rows. 1 thread.',
+    `zeroGrad, forward, backward and step with a schedule, over at least ${WARM} batches; both give the same bits. "sparse": the rows that a lookup reads catch up first. ` +
+      'The dense table also takes its gradient as rows. 1 thread.',
   )
   setNumThreads(1)
   const lines: string[][] = []
@@ -249,7 +249,7 @@ function training(
 
 /** The cost of a step as the vocabulary grows. */
 async function curve(report: Report): Promise<void> {
-  report.section('A step on 4096 zipf ids x 64, by the rows of the table')
+  report.section('A step on 4096 zipf ids x 64, for tables of different numbers of rows')
   setNumThreads(1)
   const makers: [string, boolean, (params: Tensor[]) => Optimizer<any>][] = [
     ['SGD, rows', false, (p) => new SGD(p, { lr: 1e-3 })],

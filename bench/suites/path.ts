@@ -67,7 +67,7 @@ export async function path(report: Report): Promise<void> {
   )
   const sum = results.slice(0, 3).reduce((total, { us }) => total + us, 0)
   report.paragraph(
-    `The three stages one after the other: ${time(sum)}; the loop takes ${(results[3].us / sum).toFixed(2)} times that.`,
+    `The three stages together take ${time(sum)}; the loop takes ${(results[3].us / sum).toFixed(2)} times that.`,
   )
   for (const tensor of [...layer.parameters(), out]) tensor.dispose()
 }

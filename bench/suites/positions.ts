@@ -257,9 +257,9 @@ export async function positions(report: Report): Promise<void> {
   const torch = 'peer' in found ? found.peer : null
   if ('why' in found) report.missing(found.name, found.why)
   report.paragraph(
-    `${torch ? `PyTorch ${torch.version}. ` : ''}Medians of ${ROUNDS} rounds, in each of which all take one turn of ` +
-      `${MILLISECONDS} ms; PyTorch, in a process of its own, in inference mode and on one thread, in between. Results go into ` +
-      'tensors that are there, but for scores. The first row of each table is what the others are measured against.',
+    `${torch ? `PyTorch ${torch.version}. ` : ''}Medians of ${ROUNDS} rounds, in each of which every candidate runs for ` +
+      `${MILLISECONDS} ms; PyTorch runs in between, in a process of its own, in inference mode and on one thread. Results go into ` +
+      'existing tensors, except for scores. The other rows of each table are measured against the first.',
   )
   const reached: string[][] = []
   try {
@@ -270,7 +270,7 @@ export async function positions(report: Report): Promise<void> {
     setNumThreads(before)
   }
   report.section('Targets')
-  report.table(['', 'must', 'measured', ''], reached)
+  report.table(['', 'required', 'measured', ''], reached)
 }
 
 async function measure(report: Report, group: Group, torch: TorchProcess | null): Promise<string[][]> {

@@ -16,31 +16,18 @@ import { busy, local, rounds, type Player } from '../turns.js'
 const FOLDER = join(ROOT, 'target', 'tokenizer-files')
 const pathOf = (name: string) => join(FOLDER, `${name}.json`)
 
-/** Files by name, with the least ratio to Python's library that is aimed at for English. */
-const FILES: Record<string, number> = {
-  llama3: 10,
-  qwen3: 10,
-  gemma3: 10,
-  bert_uncased: 10,
-  llama2: 5,
-  claude: 5,
-  deepseek_v3: 5,
-  gpt4o: 5,
-  mistral: 5,
-  mistral_nemo: 5,
-  static_model: 5,
-  t5: 5,
-  bert_multilingual: 5,
-  roberta: 5,
-  clip: 5,
-  whisper: 5,
-  modern_bert: 5,
-  falcon: 5,
-}
+/**
+ * The files, of which the first four are to be ten times as fast as Python's library for English, and all five times.
+ * TOKENBED_FILES names others, with commas between them.
+ */
+const FILES = (
+  'llama3 qwen3 gemma3 bert_uncased llama2 claude deepseek_v3 gpt4o mistral mistral_nemo static_model t5 ' +
+  'bert_multilingual roberta clip whisper modern_bert falcon'
+).split(' ')
 
 /** Bytes of each kind of text. */
-const SIZE = 400_000
-const ROUNDS = 5
+const SIZE = 200_000
+const ROUNDS = 3
 /** A turn takes at least this long, in milliseconds. */
 const TURN = 60
 const PLAIN = { addSpecialTokens: false }
@@ -82,7 +69,8 @@ interface Peers {
 }
 
 export async function tokenizerFiles(report: Report): Promise<void> {
-  const names = Object.keys(FILES).filter((name) => existsSync(pathOf(name)))
+  const asked = process.env.TOKENBED_FILES?.split(',') ?? FILES
+  const names = asked.filter((name) => existsSync(pathOf(name)))
   if (names.length === 0) {
     report.missing('anything', 'there are no files; `node scripts/tokenizer-files.mjs` fetches them')
     return
@@ -103,55 +91,76 @@ export async function tokenizerFiles(report: Report): Promise<void> {
     for (const peer of [python, crate, model2vec]) await peer?.ask({ do: 'texts', path })
     report.paragraph(
       `tokenbed ${capabilities().version}, ${versions.join(', ')}. One thread each, batches of the same texts, ` +
-        `processor time, medians of ${ROUNDS} interleaved rounds. All have seen the texts before, so that their caches of pieces are full. ` +
+        `processor time, medians of ${ROUNDS} or more interleaved rounds. All have seen the texts before, so that their caches of pieces are full. ` +
         'In brackets, how many times as fast tokenbed is. Two threads: how many times as fast tokenbed is with two, by the clock.',
     )
+    const rows = new Map<string, string[][]>()
+    const add = (section: string, row: string[]) => rows.set(section, [...(rows.get(section) ?? []), row])
+    const tokenizers = new Map<string, Tokenizer>()
+    // All that is measured of a file is measured before the next, so that each peer loads it a few times only.
+    for (const name of names) {
+      add('loading', await loading(name, peers))
+      const tokenizer = Tokenizer.fromFile(pathOf(name))
+      tokenizers.set(name, tokenizer)
+      const npm = peers.npm?.open(pathOf(name)) ?? null
+      for (const kind of KINDS) add(kind, await compare(name, kind, texts[kind], { ...peers, npm }, tokenizer))
+      add('short', await short(name, texts.short, peers, tokenizer))
+      if (model2vec && OF_MODEL2VEC.includes(name))
+        add('pieces', await pieces(name, texts.pieces, model2vec, tokenizer))
+    }
+    const titles = ["Python's tokenizers", 'the crate']
     for (const kind of KINDS) {
       report.section(
         `${kind}: ${texts[kind].length} texts, ${megabytes(texts[kind]).toFixed(2)} MB; megabytes a second`,
       )
-      const rows: string[][] = []
-      for (const name of names) rows.push(await compare(name, kind, texts[kind], peers))
-      const titles = [
-        'tokenbed',
-        "Python's tokenizers",
-        'the crate',
-        'npm @huggingface/tokenizers',
-        'two threads',
-        'ids',
-      ]
-      report.table(['', 'engine', ...titles], rows)
+      const more = ['npm @huggingface/tokenizers', 'two threads', 'ids']
+      report.table(['', 'engine', 'tokenbed', ...titles, ...more], rows.get(kind)!)
     }
-    await short(report, names, texts.short, peers)
-    await pieces(report, names, texts.pieces, peers)
-    await loading(report, names, peers)
-    hostile(report, new Map(names.map((name) => [name, Tokenizer.fromFile(pathOf(name))])))
+    report.section('Texts of 60 characters, one a call; microseconds of processor time')
+    report.table(['', 'tokenbed', ...titles], rows.get('short')!)
+    if (rows.has('pieces')) {
+      report.section(`Texts of 108 bytes against model2vec-rs: ${texts.pieces.length} texts; megabytes a second`)
+      report.paragraph(
+        'Its tokenizer is private: it makes vectors of one number here, which adds one addition a token. tokenbed makes a batch of ids.',
+      )
+      report.table(['', 'tokenbed', 'model2vec-rs'], rows.get('pieces')!)
+    }
+    report.section('Loading: milliseconds of processor time, and megabytes of memory that stay')
+    report.paragraph(
+      `Medians of ${LOADS} fresh processes of tokenbed, and of one that loads it ${LOADS} times for the others. Memory is that of a second ` +
+        'tokenizer in the process, `peak` the most that is held above it, and `content` the bytes of tokens and merges as text.',
+    )
+    report.table(['', 'file, MB', 'tokenbed', ...titles, 'memory', 'peak'], rows.get('loading')!)
+    hostile(report, tokenizers)
   } finally {
     for (const peer of [python, crate, model2vec]) peer?.stop()
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** A process that has loaded the file, as a player with a job. */
-async function player(title: string, peer: TurnProcess | null, name: string, job: string): Promise<Player[]> {
-  if (peer === null) return []
-  await peer.ask({ do: 'load', path: pathOf(name) })
-  return [{ name: title, turn: (milliseconds) => peer.turn(job, 1, milliseconds) }]
-}
+/** A process that has loaded a file, as a player with a job. */
+const player = (name: string, peer: TurnProcess | null, job: string): Player[] =>
+  peer === null ? [] : [{ name, turn: (milliseconds) => peer.turn(job, 1, milliseconds) }]
 
 const ratio = (ours: number, us: number | undefined) => (us === undefined ? '' : ` (${(us / ours).toFixed(1)}x)`)
 
-async function compare(name: string, kind: string, texts: string[], peers: Peers): Promise<string[]> {
-  const tokenizer = Tokenizer.fromFile(pathOf(name))
+/** A text to ids in JavaScript. */
+interface Encoder {
+  encode: (text: string) => number[]
+}
+
+async function compare(
+  name: string,
+  kind: string,
+  texts: string[],
+  { python, crate, npm }: Omit<Peers, 'npm'> & { npm: Encoder | null },
+  tokenizer: Tokenizer,
+): Promise<string[]> {
   const run = () => tokenizer.encodeBatch(texts, PLAIN)
   const players = [busy('tokenbed', run, () => setNumThreads(1))]
   // Threads together are measured by the clock.
   for (const threads of [1, 2]) players.push(local(`${threads}`, run, () => setNumThreads(threads)))
-  players.push(
-    ...(await player('python', peers.python, name, kind)),
-    ...(await player('crate', peers.crate, name, kind)),
-  )
-  const npm = peers.npm?.open(pathOf(name))
+  players.push(...player('python', python, kind), ...player('crate', crate, kind))
   if (npm) players.push(busy('npm', () => texts.forEach((text) => npm.encode(text))))
   const us = await rounds(players, ROUNDS, TURN)
   setNumThreads(availableParallelism())
@@ -162,73 +171,39 @@ async function compare(name: string, kind: string, texts: string[], peers: Peers
     return turn ? `${(size / (turn.us / 1e6)).toFixed(1)}${who === 'tokenbed' ? '' : ratio(ours, turn.us)}` : ''
   }
   const rows = texts.map((text) => tokenizer.encode(text, PLAIN))
-  const digest = digestOf(rows)
-  const same = peers.python && (await peers.python.ask({ do: 'digest', job: kind })).digest === digest
+  const same = python && (await python.ask({ do: 'digest', job: kind })).digest === digestOf(rows)
   const others = npm ? texts.filter((text, i) => String(npm.encode(text)) !== String(rows[i])).length : 0
   const ids = [
     same === null ? '' : same ? "Python's" : "NOT Python's",
     others > 0 ? `npm's differ in ${others} texts` : '',
   ]
   const scaling = `${(us.get('1')!.us / us.get('2')!.us).toFixed(2)}x`
-  return [
-    name,
-    tokenizer.engine,
-    speed('tokenbed'),
-    speed('python'),
-    speed('crate'),
-    speed('npm'),
-    scaling,
-    ids.filter(Boolean).join('; '),
-  ]
+  const cells = [...['tokenbed', 'python', 'crate', 'npm'].map(speed), scaling]
+  return [name, tokenizer.engine, ...cells, ids.filter(Boolean).join('; ')]
 }
 
 /** Texts of 60 characters one at a time: microseconds of a call. */
-async function short(report: Report, names: string[], texts: string[], peers: Peers): Promise<void> {
-  report.section('Texts of 60 characters, one a call; microseconds of processor time')
-  const rows: string[][] = []
-  for (const name of names) {
-    const tokenizer = Tokenizer.fromFile(pathOf(name))
-    const players = [busy('tokenbed', () => texts.forEach((text) => tokenizer.encode(text, PLAIN)))]
-    players.push(
-      ...(await player('python', peers.python, name, 'short')),
-      ...(await player('crate', peers.crate, name, 'short')),
-    )
-    const us = await rounds(players, 2 * ROUNDS, TURN)
-    const ours = us.get('tokenbed')!.us
-    const cell = (who: string) => (us.has(who) ? (us.get(who)!.us / texts.length).toFixed(2) : '')
-    const others = ['python', 'crate'].map((who) => cell(who) + ratio(ours, us.get(who)?.us))
-    rows.push([name, cell('tokenbed'), ...others])
-  }
-  report.table(['', 'tokenbed', "Python's tokenizers", 'the crate'], rows)
+async function short(name: string, texts: string[], peers: Peers, tokenizer: Tokenizer): Promise<string[]> {
+  const players = [busy('tokenbed', () => texts.forEach((text) => tokenizer.encode(text, PLAIN)))]
+  players.push(...player('python', peers.python, 'short'), ...player('crate', peers.crate, 'short'))
+  const us = await rounds(players, 2 * ROUNDS, TURN)
+  const ours = us.get('tokenbed')!.us
+  const cell = (who: string) => (us.has(who) ? (us.get(who)!.us / texts.length).toFixed(2) : '')
+  return [name, cell('tokenbed'), ...['python', 'crate'].map((who) => cell(who) + ratio(ours, us.get(who)?.us))]
 }
 
 /** Files that model2vec-rs has its own tokenizer for. */
 const OF_MODEL2VEC = ['bert_uncased', 'bert_multilingual', 'static_model', 't5']
 
-async function pieces(report: Report, names: string[], texts: string[], peers: Peers): Promise<void> {
-  if (!peers.model2vec) return
-  report.section(`Texts of 108 bytes against model2vec-rs: ${texts.length} texts; megabytes a second`)
-  report.paragraph(
-    'Its tokenizer is private: it makes vectors of one number here, which adds one addition a token. tokenbed makes a batch of ids.',
-  )
-  const rows: string[][] = []
-  for (const name of names.filter((name) => OF_MODEL2VEC.includes(name))) {
-    const tokenizer = Tokenizer.fromFile(pathOf(name))
-    const players = [
-      busy(
-        'tokenbed',
-        () => tokenizer.encodeBatch(texts, PLAIN),
-        () => setNumThreads(1),
-      ),
-    ]
-    players.push(...(await player('model2vec', peers.model2vec, name, 'pieces')))
-    const us = await rounds(players, 2 * ROUNDS + 1, TURN)
-    setNumThreads(availableParallelism())
-    const speed = (who: string) => megabytes(texts) / (us.get(who)!.us / 1e6)
-    const [ours, theirs] = [speed('tokenbed'), speed('model2vec')]
-    rows.push([name, ours.toFixed(1), `${theirs.toFixed(1)} (${(ours / theirs).toFixed(2)}x)`])
-  }
-  report.table(['', 'tokenbed', 'model2vec-rs'], rows)
+async function pieces(name: string, texts: string[], model2vec: TurnProcess, tokenizer: Tokenizer): Promise<string[]> {
+  await model2vec.ask({ do: 'load', path: pathOf(name) })
+  const run = () => tokenizer.encodeBatch(texts, PLAIN)
+  const players = [busy('tokenbed', run, () => setNumThreads(1)), ...player('model2vec', model2vec, 'pieces')]
+  const us = await rounds(players, 2 * ROUNDS + 1, TURN)
+  setNumThreads(availableParallelism())
+  const speed = (who: string) => megabytes(texts) / (us.get(who)!.us / 1e6)
+  const [ours, theirs] = [speed('tokenbed'), speed('model2vec')]
+  return [name, ours.toFixed(1), `${theirs.toFixed(1)} (${(ours / theirs).toFixed(2)}x)`]
 }
 
 /** Bytes of the tokens and merges of a file as text. */
@@ -243,27 +218,21 @@ function content(path: string): number {
   return tokens.reduce((sum, token) => sum + size(token), ofMerges)
 }
 
-async function loading(report: Report, names: string[], peers: Peers): Promise<void> {
-  report.section('Loading: milliseconds of processor time, and megabytes of memory that stay')
-  report.paragraph(
-    'Medians of 5 fresh processes of tokenbed, and of one that loads it 5 times for the others. `peak` is the most that a process ' +
-      'held while it loaded, above what it held before; `content` the bytes of tokens and merges as text.',
-  )
+/** Processes, or times, in which a file is loaded. */
+const LOADS = 3
+
+async function loading(name: string, peers: Peers): Promise<string[]> {
   const mb = (bytes: number) => (bytes / 1e6).toFixed(1)
-  const rows: string[][] = []
-  for (const name of names) {
-    const path = pathOf(name)
-    const own = inChildren(5, 'loadFile', [path])
-    const of = (key: 'milliseconds' | 'bytes' | 'peak') => median(own.map((run) => run[key]))
-    const theirs = async (peer: TurnProcess | null) => {
-      if (peer === null) return ''
-      const runs: number[] = []
-      for (let i = 0; i < 5; i++) runs.push(Number((await peer.ask({ do: 'load', path })).milliseconds))
-      return `${median(runs).toFixed(0)}${ratio(of('milliseconds'), median(runs))}`
-    }
-    const others = [await theirs(peers.python), await theirs(peers.crate)]
-    const memory = `${mb(of('bytes'))} (${(of('bytes') / content(path)).toFixed(1)}x content)`
-    rows.push([name, mb(statSync(path).size), of('milliseconds').toFixed(0), ...others, memory, mb(of('peak'))])
+  const path = pathOf(name)
+  const own = inChildren(LOADS, 'loadFile', [path])
+  const of = (key: 'milliseconds' | 'bytes' | 'peak') => median(own.map((run) => run[key]))
+  const theirs = async (peer: TurnProcess | null) => {
+    if (peer === null) return ''
+    const runs: number[] = []
+    for (let i = 0; i < LOADS; i++) runs.push(Number((await peer.ask({ do: 'load', path })).milliseconds))
+    return `${median(runs).toFixed(0)}${ratio(of('milliseconds'), median(runs))}`
   }
-  report.table(['', 'file, MB', 'tokenbed', "Python's tokenizers", 'the crate', 'memory', 'peak'], rows)
+  const others = [await theirs(peers.python), await theirs(peers.crate)]
+  const memory = `${mb(of('bytes'))} (${(of('bytes') / content(path)).toFixed(1)}x content)`
+  return [name, mb(statSync(path).size), of('milliseconds').toFixed(0), ...others, memory, mb(of('peak'))]
 }

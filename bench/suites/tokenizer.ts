@@ -12,8 +12,8 @@ export function tokenizer(report: Report): void {
   const peers = found.flatMap((one) => ('peer' in one ? [one] : []))
   report.paragraph(
     `${peers.map(({ name, peer }) => `${name} ${peer.version}`).join(', ')}. Megabytes of UTF-8 a second, medians of 7 interleaved ` +
-      'rounds; in brackets, how many times as fast tokenbed is. Special tokens are plain text where a peer can do that. ' +
-      'Caches of pieces that stay from call to call have seen the text before: those of tokenbed (under half a megabyte), gpt-tokenizer and ai-tokenizer.',
+      'rounds; in brackets, how many times as fast tokenbed is. Special tokens are plain text if a peer can do that. ' +
+      'tokenbed (under half a megabyte), gpt-tokenizer and ai-tokenizer keep caches of pieces between calls, which have seen the text before.',
   )
   for (const encoding of ENCODINGS) {
     const open = peers.map(({ name, peer }) => ({ name, encoder: peer.open(encoding), version: peer.version }))

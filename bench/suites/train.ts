@@ -57,7 +57,7 @@ export async function train(report: Report): Promise<void> {
   try {
     const lines = messages()
     if (lines === null)
-      report.missing('gensim and fastText', 'their corpus is not installed; `npm run bench:peers` does that')
+      report.missing('gensim and fastText', 'their corpus is not installed; `npm run bench:peers` installs it')
     else {
       const corpus = join(folder, 'corpus.txt')
       writeFileSync(corpus, lines.map(({ words }) => words).join('\n'))
@@ -132,7 +132,7 @@ async function speed(report: Report, corpus: string): Promise<void> {
     rows,
   )
   report.paragraph(
-    `Median of ${ROUNDS} epochs in turn; dim 100 and gensim's other defaults. The same bits at any number of threads; gensim with several workers has others each time.`,
+    `Median of ${ROUNDS} epochs in turn; dim 100 and gensim's other defaults. tokenbed gives the same bits with any number of threads; gensim with several workers gives others each time.`,
   )
 }
 
@@ -167,7 +167,7 @@ async function pairs(report: Report, corpus: string, folder: string): Promise<vo
   if (rows.length === 0) return
   report.table(['', 'seeds', 'here', 'gensim'], rows)
   report.paragraph(
-    `Spearman's correlation with people's judgement (wordsim353, as gensim ships it): mean and standard deviation over the seeds, 5 epochs, one thread. ${coverage}.`,
+    `Spearman's correlation with human judgement (wordsim353, as gensim ships it): mean and standard deviation over the seeds; 5 epochs, one thread. ${coverage}.`,
   )
 }
 
@@ -207,7 +207,7 @@ async function classes(report: Report, lines: { year: number; words: string }[],
   const scores = hidden.matmul(tensors['output.weight'].transpose(0, 1)).toArray() as number[][]
   const right = scores.filter((row, i) => labels![row.indexOf(Math.max(...row))] === asked[i].label).length
   report.paragraph(
-    `The era of a sentence, of four: ${known.length} sentences to learn from, ${asked.length} to be tested by; dim 50, learning rate 0.1, 5 epochs, one thread. Here: ${((100 * right) / asked.length).toFixed(2)} % right, ${training.seconds!.toFixed(2)} s.`,
+    `The era of a sentence, one of four: ${known.length} sentences for training, ${asked.length} for the test; dim 50, learning rate 0.1, 5 epochs, one thread. tokenbed: ${((100 * right) / asked.length).toFixed(2)} % right, ${training.seconds!.toFixed(2)} s.`,
   )
   const found = await runPython<{ accuracy: number; seconds: number }>(
     'fastText',

@@ -1,6 +1,9 @@
 //! Files of tensors, and the folders of models and of token ids.
 
+pub mod archives;
 pub mod folder;
+pub mod gguf;
+pub mod lazy;
 pub mod tensors;
 pub mod token_writer;
 pub mod tokens;

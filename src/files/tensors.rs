@@ -83,7 +83,7 @@ pub fn inspect_safetensors(path: String) -> Option<InspectedFile> {
     })
 }
 
-fn stored(entry: safetensors::Entry<'_>) -> StoredTensor {
+pub(crate) fn stored(entry: safetensors::Entry<'_>) -> StoredTensor {
     StoredTensor {
         name: owned(entry.name),
         stored: entry.stored.to_string(),
@@ -126,7 +126,7 @@ pub fn load_marked(
     })
 }
 
-fn loaded(env: Env, tensor: safetensors::Loaded) -> LoadedTensor {
+pub(crate) fn loaded(env: Env, tensor: safetensors::Loaded) -> LoadedTensor {
     LoadedTensor {
         name: tensor.name,
         dtype: Word(tensor.dtype),
@@ -163,7 +163,7 @@ pub fn digest_tensors(tensors: Vec<NamedTensor>) -> Option<String> {
     guard(|| Ok(digest::of_tensors(&to_save(&tensors)?)))
 }
 
-fn to_save(tensors: &[NamedTensor]) -> Result<Vec<ToSave<'_>>, Failure> {
+pub(crate) fn to_save(tensors: &[NamedTensor]) -> Result<Vec<ToSave<'_>>, Failure> {
     let all = tensors.iter().map(|NamedTensor { name, dtype, shape, data }| {
         Ok::<_, Failure>(ToSave { name: owned(name), dtype: dtype.0, shape: sizes(shape)?, bytes: data.shared()? })
     });
@@ -177,7 +177,7 @@ pub fn save_safetensors(path: String, tensors: Vec<NamedTensor>, metadata: Vec<M
 }
 
 /// Makes a handle for loaded data. V8 is told of memory that was copied, but not of mapped files.
-fn handle(env: Env, storage: Storage) -> External<Handle> {
+pub(crate) fn handle(env: Env, storage: Storage) -> External<Handle> {
     let mapped = storage.is_mapped();
     Handle::new(env, storage, mapped)
 }

@@ -42,7 +42,7 @@ pub(crate) fn width(bytes: u32) -> Result<Width, Failure> {
     match bytes {
         2 => Ok(Width::Two),
         4 => Ok(Width::Four),
-        _ => Err(Error::Usage(format!("ids of {bytes} bytes")).into()),
+        _ => Err(Error::Usage(format!("ids must have 2 or 4 bytes, not {bytes}")).into()),
     }
 }
 
@@ -70,8 +70,9 @@ pub fn tokens_read(folder: &External<TokenFolder>, start: f64, out: Operand) -> 
 pub fn tokens_document(folder: &External<TokenFolder>, document: f64) -> Option<Vec<f64>> {
     guard(|| {
         let found = folder.tokens.document(size(document)?)?;
-        let range =
-            found.ok_or_else(|| Error::Shape(format!("document {document} of {}", folder.tokens.documents())))?;
+        let range = found.ok_or_else(|| {
+            Error::Shape(format!("document {document} is out of range for {} documents", folder.tokens.documents()))
+        })?;
         Ok(Vec::from([range.start as f64, range.end as f64]))
     })
 }
@@ -103,7 +104,7 @@ pub fn tokens_fill(
 impl TokenFolder {
     #[cold]
     fn not_an_id(&self, position: usize, value: u32) -> Failure {
-        let message = format!("{value} is no id of its vocabulary, and stands as id {position}");
+        let message = format!("{value} at position {position} is not an id of its vocabulary");
         let offset = (position * self.tokens.width().bytes()) as u64;
         Error::Format { path: self.ids_path.clone(), offset, message }.into()
     }
@@ -134,6 +135,8 @@ fn same_digest(path: &Path, said: &str) -> Result<(), Failure> {
     if found == said {
         return Ok(());
     }
-    let message = format!("its bytes are others than were written: SHA-256 {found}, and the manifest says {said}");
+    let message = format!(
+        "its bytes differ from those that were written: their SHA-256 is {found}, but the manifest says {said}"
+    );
     Err(Error::Format { path: path.to_path_buf(), offset: 0, message }.into())
 }

@@ -26,21 +26,21 @@ impl<J: Job> Errand for Lookup<J> {
             return Err(Failure::aborted());
         }
         let (rows, row) = self.0.size();
-        let bytes = rows.checked_mul(row).ok_or_else(|| Error::Shape(format!("{rows} rows of {row} bytes")))?;
+        let bytes = rows.checked_mul(row).ok_or_else(|| Error::Shape(format!("{rows} rows of {row} bytes are too many")))?;
         let mut result = Storage::result(bytes)?;
-        let out = result.elements_mut().ok_or_else(|| Error::Shape("a result is not aligned".into()))?;
+        let out = result.elements_mut().ok_or_else(|| Error::Shape("the result is not aligned".into()))?;
         if self.0.write(&|| go_on.is_wanted(), out)? { Ok(Vec::from([result])) } else { Err(Failure::aborted()) }
     }
 }
 
 /// The result's bytes as f32.
 pub(crate) fn floats(out: &mut [u8]) -> Result<&mut [f32], Failure> {
-    bytemuck::try_cast_slice_mut(out).map_err(|_| Error::Shape("a result is not aligned".into()).into())
+    bytemuck::try_cast_slice_mut(out).map_err(|_| Error::Shape("the result is not aligned".into()).into())
 }
 
 /// The elements of a held part.
 pub(crate) fn elements<T: Pod>(part: &Part) -> Result<&[T], Failure> {
-    Ok(part.elements().ok_or_else(|| Error::Shape("a table is not aligned".into()))?)
+    Ok(part.elements().ok_or_else(|| Error::Shape("the table is not aligned".into()))?)
 }
 
 /// A lookup that is ready to be queued with `workQueue`.

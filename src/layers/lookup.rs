@@ -46,7 +46,7 @@ pub struct Lookup {
 
 /// Checks the number of a row.
 fn row(number: f64) -> Result<u32, Failure> {
-    u32::try_from(size(number)?).map_err(|_| Error::Usage(format!("row {number}")).into())
+    u32::try_from(size(number)?).map_err(|_| Error::Usage(format!("row {number} is out of range")).into())
 }
 
 /// Makes a lookup from what a table keeps between calls.
@@ -72,7 +72,7 @@ impl Lookup {
         match (given, &self.weight) {
             (Some(given), _) => Ok(given.again()),
             (None, Some(kept)) => kept.operand(),
-            (None, None) => Err(Error::Usage("the rows of a table are missing".into()).into()),
+            (None, None) => Err(Error::Usage("the rows of the table are missing".into()).into()),
         }
     }
 
@@ -86,7 +86,7 @@ impl Lookup {
     }
 
     fn mode(&self) -> Result<Mode, Failure> {
-        self.mode.ok_or_else(|| Error::Usage("a table without a mode has no bags".into()).into())
+        self.mode.ok_or_else(|| Error::Usage("the table has no mode for bags".into()).into())
     }
 
     /// The number of vectors that fit into an output.

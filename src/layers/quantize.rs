@@ -20,7 +20,7 @@ pub fn row_bytes(format: Word<RowFormat>, dim: f64) -> Option<f64> {
     guard(|| {
         let dim = size(dim)?;
         let bytes = format.0.row_bytes(dim);
-        Ok(bytes.ok_or_else(|| Error::Usage(format!("no memory holds a row of {dim}")))? as f64)
+        Ok(bytes.ok_or_else(|| Error::Usage(format!("a row of {dim} elements is too large for any memory")))? as f64)
     })
 }
 

@@ -55,7 +55,7 @@ impl GradOperand {
     /// The ids of rows that are summed, each id once.
     fn ids(&self) -> Result<&[u32], Failure> {
         let (ids, count) = (self.ids.stable()?, size(self.count)?);
-        Ok(ids.get(..count).ok_or_else(|| Error::Shape(format!("{count} rows of {} ids", ids.len())))?)
+        Ok(ids.get(..count).ok_or_else(|| Error::Shape(format!("there are {} ids for {count} rows", ids.len())))?)
     }
 
     fn pending(&self) -> Result<Pending<'_>, Failure> {

@@ -139,7 +139,8 @@ impl Operand {
                 self.copy.get_or_init(|| made)
             }
         };
-        let words: &[T] = bytemuck::try_cast_slice(copy).map_err(|_| Error::Shape("no elements of words".into()))?;
+        let words: &[T] = bytemuck::try_cast_slice(copy)
+            .map_err(|_| Error::Shape("the copied words are not aligned elements".into()))?;
         Ok(words.get(..elements).unwrap_or(words))
     }
 
@@ -169,7 +170,9 @@ impl Operand {
             2 => load!(AtomicU16, u16),
             4 => load!(AtomicU32, u32),
             8 if align_of::<T>() == 8 => load!(AtomicU64, u64),
-            _ => return Err(Error::DType("elements of another size than integers have".into()).into()),
+            _ => {
+                return Err(Error::DType("elements must have the size of an integer: 1, 2, 4 or 8 bytes".into()).into());
+            }
         }
         Ok(copy)
     }
@@ -198,7 +201,7 @@ impl Operand {
             Some(TypedArrayType::Uint32) => IdSlice::U32(self.stable()?),
             Some(TypedArrayType::BigInt64) => IdSlice::I64(self.stable()?),
             Some(TypedArrayType::BigUint64) => IdSlice::U64(self.stable()?),
-            _ => return Err(Error::DType("ids are integers".into()).into()),
+            _ => return Err(Error::DType("ids must be integers".into()).into()),
         })
     }
 

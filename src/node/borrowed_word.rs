@@ -24,6 +24,7 @@ use tokenbed_core::ops::reduce::Reduce as CoreReduce;
 use tokenbed_core::ops::unary::Unary as CoreUnary;
 use tokenbed_kernels::ops::lookup::bag::Mode as CoreMode;
 use tokenbed_kernels::ops::positions::rotate::Pairs as CorePairs;
+use tokenbed_kernels::rows::blocks::Block;
 use tokenbed_kernels::rows::format::{OutFormat as CoreOutFormat, RowFormat as CoreRowFormat};
 use tokenbed_nn::positions::sinusoid::Layout as CoreLayout;
 
@@ -38,9 +39,14 @@ pub trait Named: Copy + 'static {
 }
 
 /// Declares an enum for `native.d.cts`, and the words of the Rust type that it stands for. Every variant must be
-/// listed: `word` does not compile otherwise.
+/// listed: `word` does not compile otherwise. A variant that holds one of another enum has a word for each of those:
+/// `Q4_0 of Block in Blocks`.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident for $of:ident { $($variant:ident = $word:tt),+ $(,)? }) => {
+    (@ $of:ident $variant:ident) => { $of::$variant };
+    (@ $of:ident $variant:ident $inner:ident $outer:ident) => { $of::$outer($inner::$variant) };
+    ($(#[$doc:meta])* $name:ident for $of:ident {
+        $($variant:ident $(of $inner:ident in $outer:ident)? = $word:tt),+ $(,)?
+    }) => {
         $(#[$doc])*
         #[napi(string_enum)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,12 +55,12 @@ macro_rules! words {
         }
 
         impl Named for $of {
-            const WORDS: &'static [(&'static str, Self)] = &[$(($word, $of::$variant)),+];
+            const WORDS: &'static [(&'static str, Self)] = &[$(($word, words!(@ $of $variant $($inner $outer)?))),+];
             const KIND: &'static str = stringify!($name);
 
             fn word(self) -> &'static str {
                 match self {
-                    $($of::$variant => $word,)+
+                    $(words!(@ $of $variant $($inner $outer)?) => $word,)+
                 }
             }
         }
@@ -72,6 +78,16 @@ words! {
     /// Layouts of a table's rows.
     RowFormat for CoreRowFormat {
         Float32 = "float32", Float16 = "float16", BFloat16 = "bfloat16", Int8 = "int8", Int4 = "int4",
+        Q8_0 of Block in Blocks = "q8_0",
+        Q4_0 of Block in Blocks = "q4_0",
+        Q4_1 of Block in Blocks = "q4_1",
+        Q5_0 of Block in Blocks = "q5_0",
+        Q5_1 of Block in Blocks = "q5_1",
+        Q2K of Block in Blocks = "q2_k",
+        Q3K of Block in Blocks = "q3_k",
+        Q4K of Block in Blocks = "q4_k",
+        Q5K of Block in Blocks = "q5_k",
+        Q6K of Block in Blocks = "q6_k",
     }
 }
 words! {
@@ -147,7 +163,7 @@ impl<T: Named> FromNapiValue for Word<T> {
                 let known = T::WORDS.iter().map(|&(word, _)| word);
                 let known =
                     known.fold(String::new(), |all, word| if all.is_empty() { word.into() } else { all + ", " + word });
-                napi::Error::from_reason(format!("a {} is one of {known}", T::KIND))
+                napi::Error::from_reason(format!("a {} must be one of {known}", T::KIND))
             })
     }
 }
@@ -186,7 +202,7 @@ impl FromNapiValue for OnBadId {
         // SAFETY: napi's macro gives a live env and value.
         if unsafe { sys::napi_get_value_double(env, value, &mut row) } == sys::Status::napi_ok {
             let row = size(row).ok().and_then(|row| u32::try_from(row).ok());
-            let row = row.ok_or_else(|| napi::Error::from_reason("the row that stands in has no number of 32 bits"))?;
+            let row = row.ok_or_else(|| napi::Error::from_reason("the substitute row must be a 32-bit number"))?;
             return Ok(OnBadId(BadIds::Replace(row)));
         }
         // SAFETY: as above.

@@ -112,7 +112,7 @@ impl Hold {
         let storage = self.storage.upgrade().and_then(|storage| storage.borrow().clone());
         let storage = storage.ok_or_else(|| Error::Usage("use of a disposed tensor".into()))?;
         let part = Part::new(&storage, self.offset, self.bytes);
-        part.ok_or_else(|| Error::Shape("a handle beyond its storage".into()).into())
+        part.ok_or_else(|| Error::Shape("the handle reaches beyond its storage".into()).into())
     }
 }
 
@@ -190,7 +190,11 @@ pub fn storage_view(env: Env, handle: &External<Handle>, offset: f64, bytes: f64
     guard(|| {
         let (offset, bytes) = (crate::node::borrow::size(offset)?, crate::node::borrow::size(bytes)?);
         if offset.checked_add(bytes).is_none_or(|end| end > handle.bytes) {
-            return Err(Error::Shape(format!("bytes {offset} to {offset} + {bytes} of {}", handle.bytes)).into());
+            return Err(Error::Shape(format!(
+                "{bytes} bytes from byte {offset} on do not fit in {} bytes",
+                handle.bytes
+            ))
+            .into());
         }
         Ok(External::new(Handle {
             storage: Rc::clone(&handle.storage),

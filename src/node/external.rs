@@ -82,7 +82,7 @@ impl<T> FromNapiRef for External<T> {
         // SAFETY: napi's macro gives a live env and value.
         check_status!(unsafe { sys::napi_get_value_external(env, value, &mut data) }, "not an external")?;
         let found = value_of(data as usize).filter(|found| found.kind == TypeId::of::<Self>());
-        let found = found.ok_or_else(|| napi::Error::from_reason("an external of another kind"))?;
+        let found = found.ok_or_else(|| napi::Error::from_reason("the external has another kind"))?;
         // SAFETY: the type was checked just now. A value stays where it is until it is garbage; during a call,
         // JavaScript holds the externals that it passed, and no call keeps its arguments.
         Ok(unsafe { found.value.cast::<Self>().as_ref() })
@@ -95,7 +95,7 @@ impl<T> ToNapiValue for External<T> {
             made.last += 1;
             made.last
         });
-        let number = number.ok_or_else(|| napi::Error::from_reason("this thread ends"))?;
+        let number = number.ok_or_else(|| napi::Error::from_reason("this thread is ending"))?;
         let data = ptr::without_provenance_mut(number);
         let (mut value, mut reference) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: the env is live, as this function's caller promises; the finalizer does not read memory at the

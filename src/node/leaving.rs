@@ -28,7 +28,7 @@ pub fn apart<T: Send + 'static>(run: impl FnOnce() -> Result<T, Failure> + Send 
         CHANGED.notify_all();
     };
     if let Err(error) = thread::Builder::new().name("tokenbed-work".into()).spawn(worker) {
-        return Err(Error::Usage(format!("no thread can be had to work on: {error}")).into());
+        return Err(Error::Usage(format!("no thread can be started: {error}")).into());
     }
     let mut left = leaving();
     loop {
@@ -36,7 +36,7 @@ pub fn apart<T: Send + 'static>(run: impl FnOnce() -> Result<T, Failure> + Send 
             return made;
         }
         if *left {
-            return Err(Error::Usage("the process exits".into()).into());
+            return Err(Error::Usage("the process is exiting".into()).into());
         }
         left = CHANGED.wait(left).unwrap_or_else(PoisonError::into_inner);
     }

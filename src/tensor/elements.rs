@@ -32,7 +32,7 @@ macro_rules! with_class {
                 type $t = i64;
                 $body
             }
-            other => return Err(Error::DType(format!("no arithmetic runs in {}", other.name())).into()),
+            other => return Err(Error::DType(format!("arithmetic in {} is not supported", other.name())).into()),
         }
     };
 }
@@ -49,7 +49,7 @@ macro_rules! with_float {
                 type $t = f64;
                 $body
             }
-            other => return Err(Error::DType(format!("no such function of {}", other.name())).into()),
+            other => return Err(Error::DType(format!("this function does not take {}", other.name())).into()),
         }
     };
 }
@@ -96,7 +96,7 @@ macro_rules! with_width {
                 type $t = u64;
                 $body
             }
-            width => return Err(Error::DType(format!("no element is {width} bytes wide")).into()),
+            width => return Err(Error::DType(format!("elements must be 1, 2, 4 or 8 bytes wide, not {width}")).into()),
         }
     };
 }

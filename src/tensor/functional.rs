@@ -17,7 +17,7 @@ use tokenbed_memory::{Gather, List};
 
 /// The rows of cross-entropy, with two numbers each.
 fn rows_mut(rows: &mut [f64]) -> Result<&mut [RowEntropy], Failure> {
-    bytemuck::try_cast_slice_mut(rows).map_err(|_| Error::Shape("rows are two numbers each".into()).into())
+    bytemuck::try_cast_slice_mut(rows).map_err(|_| Error::Shape("each row must have two numbers".into()).into())
 }
 
 /// Rows of `classes` logits, and their targets. Rows whose target is `ignore` do not count.
@@ -67,7 +67,7 @@ pub fn entropy_elements(
 fn losses<T: Real>(how: Reduction, rows: &[RowEntropy], count: usize, out: &mut [T]) -> Result<(), Failure> {
     let wanted = if how == Reduction::None { rows.len() } else { 1 };
     if out.len() != wanted {
-        return Err(Error::Shape(format!("{} losses do not fill {wanted}", out.len())).into());
+        return Err(Error::Shape(format!("the result has {} elements for {wanted} losses", out.len())).into());
     }
     if how == Reduction::None {
         out.iter_mut().zip(rows).for_each(|(out, &[_, loss])| *out = T::round(loss));
@@ -101,13 +101,13 @@ pub fn entropy_back_elements(
     status(|| {
         let EntropySaved { classes, logits, kept, rows } = saved;
         let rows: &[RowEntropy] = bytemuck::try_cast_slice(rows.shared::<f64>()?)
-            .map_err(|_| Error::Shape("rows are two numbers each".into()))?;
+            .map_err(|_| Error::Shape("each row must have two numbers".into()))?;
         with_float!(arithmetic, T => {
             let grad_of = grad.shared::<T>()?;
             let scale = match (share, grad_of) {
                 (None, _) => Scale::Each(grad_of),
                 (Some(share), &[grad]) => Scale::One(grad.wide() * share),
-                _ => return Err(Error::Shape(format!("{} gradients for one loss", grad_of.len())).into()),
+                _ => return Err(Error::Shape(format!("one loss needs one gradient, not {}", grad_of.len())).into()),
             };
             let out = out.exclusive::<T>(&[&logits, &kept, &grad])?;
             Ok(entropy_back(dispatch::active(), size(classes)?, logits.shared::<T>()?, kept.stable()?, rows, scale, out)?)
@@ -179,7 +179,9 @@ pub fn draw_kept(generator: &External<Draws>, keep: f64, elements: f64, bits: Op
     status(|| {
         let (elements, bits) = (size(elements)?, bits.exclusive::<u8>(&[])?);
         if bits.len() != elements.div_ceil(8) {
-            return Err(Error::Shape(format!("{} bytes of bits for {elements} elements", bits.len())).into());
+            return Err(
+                Error::Shape(format!("{} bytes do not hold the bits of {elements} elements", bits.len())).into()
+            );
         }
         generator.bernoulli(keep, elements, bits);
         Ok(())

@@ -258,7 +258,7 @@ pub fn tokenizer_encode_batch(
 
 /// The failure if TypeScript allocated no memory for a result; TypeScript knows the reason.
 fn no_room() -> Failure {
-    Error::Usage("there is no memory for the ids".into()).into()
+    Error::Usage("there is not enough memory for the ids".into()).into()
 }
 
 /// How rows are padded, as given by TypeScript.

@@ -116,7 +116,7 @@ impl Make {
                 Ok(Made { trainer: over(plan, corpus)?, words: None, labels: None, counts })
             }
             (Gathered::Texts(..) | Gathered::Examples(_), _) => {
-                Err(Error::Usage("texts with classes are for the objective \"classify\"".into()).into())
+                Err(Error::Usage("only the objective \"classify\" takes texts with classes".into()).into())
             }
         }
     }
@@ -140,12 +140,12 @@ fn over(plan: Plan, text: impl Into<Text>) -> Result<Trainer, Failure> {
     let model: Box<dyn Model> = match plan {
         Plan::Pairs(options) => {
             let Text::Held(corpus) = text.into() else {
-                return Err(Error::Usage("pairs are learned from sentences in memory".into()).into());
+                return Err(Error::Usage("the objectives of pairs need sentences in memory".into()).into());
             };
             Box::new(Pairs::new(options, corpus)?)
         }
         Plan::NextToken(options) => Box::new(NextToken::new(options, text)?),
-        Plan::Classify(_) => return Err(Error::Usage("a corpus of ids names no classes".into()).into()),
+        Plan::Classify(_) => return Err(Error::Usage("a corpus of ids has no classes".into()).into()),
     };
     Ok(Trainer::new(model))
 }

@@ -32,7 +32,11 @@ impl Sizes {
     fn all(self) -> Result<usize, Failure> {
         let all = self.rows.checked_add(self.dim).and_then(|all| all.checked_add(1)?.checked_mul(self.count));
         all.ok_or_else(|| {
-            Error::Shape(format!("{} components of {} rows of {}", self.count, self.rows, self.dim)).into()
+            Error::Shape(format!(
+                "{} components of {} rows of {} elements are too many",
+                self.count, self.rows, self.dim
+            ))
+            .into()
         })
     }
 
@@ -44,7 +48,9 @@ impl Sizes {
         out: &mut [f64],
     ) -> Result<bool, Failure> {
         if out.len() != self.all()? || rows.len() != self.rows * self.dim {
-            return Err(Error::Shape(format!("{} elements of {} rows of {}", rows.len(), self.rows, self.dim)).into());
+            return Err(
+                Error::Shape(format!("{} elements are not {} rows of {}", rows.len(), self.rows, self.dim)).into()
+            );
         }
         let (directions, out) = out.split_at_mut(self.count * self.dim);
         let (scores, explained) = out.split_at_mut(self.rows * self.count);
@@ -80,7 +86,7 @@ impl Job for HeldRows {
     }
 
     fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [u8]) -> Result<bool, Failure> {
-        let out = bytemuck::try_cast_slice_mut(out).map_err(|_| Error::Shape("a result is not aligned".into()))?;
+        let out = bytemuck::try_cast_slice_mut(out).map_err(|_| Error::Shape("the result is not aligned".into()))?;
         if self.wide {
             self.sizes.find::<f64>(elements(&self.table)?, go_on, out)
         } else {

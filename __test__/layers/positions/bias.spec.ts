@@ -152,7 +152,7 @@ test("the table of T5 is drawn, named, loaded and replaced like an Embedding's",
 
 test('T5 rejects impossible buckets', (t) => {
   const make = (options: object) => () => new T5RelativeBias({ heads: 2, bidirectional: true, ...options })
-  refuses(t, make({ numBuckets: 3 }), 'USAGE', '3 buckets', 'at least 4')
+  refuses(t, make({ numBuckets: 3 }), 'USAGE', 'numBuckets must be at least 4, not 3')
   refuses(t, make({ numBuckets: 32, maxDistance: 8 }), 'USAGE', 'maxDistance', '8')
   refuses(t, make({ bidirectional: undefined }), 'USAGE', 'bidirectional')
   refuses(t, make({ heads: 0 }), 'USAGE', 'heads')

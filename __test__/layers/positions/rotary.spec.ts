@@ -221,7 +221,7 @@ test('weights of one layout work in the other after a permutation', (t) => {
     [0, 2, 1, 3, 4, 6, 5, 7],
   )
   refuses(t, () => convertRotaryWeights(bias, { heads: 3, from: 'half', to: 'interleaved' }), 'SHAPE', '3 heads')
-  refuses(t, () => convertRotaryWeights(bias, { heads: 8, from: 'half', to: 'interleaved' }), 'USAGE', 'odd')
+  refuses(t, () => convertRotaryWeights(bias, { heads: 8, from: 'half', to: 'interleaved' }), 'USAGE', 'even')
   refuses(t, () => convertRotaryWeights(bias, { heads: 2, from: 'half', to: 'interleaved', dim: 6 }), 'SHAPE', '6')
   refuses(t, () => convertRotaryWeights(bias, { heads: 2, from: 'neox' as never, to: 'half' }), 'USAGE', 'neox')
 })
@@ -263,7 +263,7 @@ test('rejects what cannot be rotated', (t) => {
   refuses(t, () => rope.forward(x, { offset: -1 }), 'USAGE', 'offset')
   refuses(t, () => rope.forward(x, { offset: 1, positions: [1, 2, 3] }), 'USAGE', 'not both')
   refuses(t, () => rope.forward(x, { positions: [0, 1] }), 'SHAPE', '[2]', '[2, 3]')
-  refuses(t, () => rope.forward(x, { positions: [0, -4, 1] }), 'USAGE', 'not negative', 'token 1', '-4')
+  refuses(t, () => rope.forward(x, { positions: [0, -4, 1] }), 'USAGE', 'must not be negative', 'token 1', '-4')
   refuses(t, () => rope.forward(x, { positions: zeros([3]) }), 'DTYPE', 'positions')
   refuses(t, () => rope.forward(x, { out: zeros([2, 3, 1, 9]) }), 'SHAPE', '[2, 3, 1, 9]')
   refuses(t, () => rope.forward(x, { out: zeros([2, 3, 1, 8], { dtype: 'float16' }) }), 'DTYPE', 'float16')

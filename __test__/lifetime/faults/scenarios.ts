@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import {
@@ -11,11 +11,16 @@ import {
   inspectSafetensors,
   inspectTokens,
   loadModel,
+  loadGGUF,
   loadNpy,
+  loadNpz,
+  loadPretrained,
   loadSafetensors,
+  loadTorch,
   loadWord2Vec,
   saveModel,
   saveNpy,
+  saveNpz,
   saveSafetensors,
   saveTokens,
   saveWord2Vec,
@@ -23,6 +28,7 @@ import {
   Tokenizer,
   TensorWriter,
   Trainer,
+  type QuantizedTable,
   type Tensor,
 } from '../../../index.js'
 import { PROGRAM } from '../../support/command.js'
@@ -90,8 +96,7 @@ function stream(path: string, value: number, columns: readonly string[]): void {
   writer.close()
 }
 
-const bothOf = (path: string) => {
-  const tensors = loadSafetensors(path)
+const bothOf = (tensors: Map<string, Tensor>) => {
   const [x, y] = [only(tensors.get('x')!), only(tensors.get('y')!)]
   if (x !== y) throw new Error(`of two saves: ${x} and ${y}`)
   return x
@@ -124,6 +129,7 @@ const trainer = (value: number) =>
   new Trainer(IDS, { objective: 'skip-gram', vocabSize: 53, minCount: 1, dim: 8 + value, epochs: 1 })
 
 const TEXT = Array.from({ length: 400 }, (_, i) => `The whale number ${i % 37} swims in the sea.`).join('\n')
+const PRETRAINED = join(root, 'testdata/golden/pretrained')
 const TOKENIZER = join(root, 'testdata/golden/hf/byte-level.json')
 
 /** The width of the only table of vectors, which tells the saves of the command apart. */
@@ -144,13 +150,19 @@ export const writers: readonly Writer[] = [
     name: 'saveSafetensors',
     names: ['x.safetensors'],
     write: (folder, value) => saveSafetensors(join(folder, 'x.safetensors'), { x: table(value), y: table(value) }),
-    look: (folder) => bothOf(join(folder, 'x.safetensors')),
+    look: (folder) => bothOf(loadSafetensors(join(folder, 'x.safetensors'))),
   },
   {
     name: 'saveNpy',
     names: ['x.npy'],
     write: (folder, value) => saveNpy(join(folder, 'x.npy'), table(value)),
     look: (folder) => only(loadNpy(join(folder, 'x.npy'))),
+  },
+  {
+    name: 'saveNpz',
+    names: ['x.npz'],
+    write: (folder, value) => saveNpz(join(folder, 'x.npz'), { x: table(value), y: table(value) }),
+    look: (folder) => bothOf(loadNpz(join(folder, 'x.npz'))),
   },
   {
     name: 'TensorWriter, one tensor',
@@ -162,7 +174,7 @@ export const writers: readonly Writer[] = [
     name: 'TensorWriter, two tensors',
     names: ['x.safetensors'],
     write: (folder, value) => stream(join(folder, 'x.safetensors'), value, ['x', 'y']),
-    look: (folder) => bothOf(join(folder, 'x.safetensors')),
+    look: (folder) => bothOf(loadSafetensors(join(folder, 'x.safetensors'))),
   },
   ...[false, true].map((binary) => ({
     name: `saveWord2Vec, ${binary ? 'binary' : 'text'}`,
@@ -331,6 +343,8 @@ async function idsOf(path: string): Promise<string> {
 
 const values = (length: number) => full([length, 8], 3)
 
+const GGUF = join(root, 'testdata/golden/gguf')
+
 export const readers: readonly Reader[] = [
   {
     name: 'inspectSafetensors',
@@ -343,10 +357,42 @@ export const readers: readonly Reader[] = [
     read: (folder) => digestOf(loadSafetensors(join(folder, 'x.safetensors')).get('x')!),
   },
   {
+    name: 'loadGGUF',
+    prepare: (folder) => copyFileSync(join(GGUF, 'kinds.gguf'), join(folder, 'x.gguf')),
+    read: (folder) => {
+      const { metadata, tensors } = loadGGUF(join(folder, 'x.gguf'))
+      const table = tensors.get('q4_k') as QuantizedTable
+      return `${String(metadata.get('general.architecture'))} ${digestOf(table.dequantize())}`
+    },
+  },
+  {
+    name: 'Tokenizer.fromGGUF',
+    prepare: (folder) => copyFileSync(join(GGUF, 'tokenizer-llama.gguf'), join(folder, 'x.gguf')),
+    read: (folder) => Tokenizer.fromGGUF(join(folder, 'x.gguf')).encode('Call me Ishmael').join(),
+  },
+  {
     name: 'loadNpy',
     prepare: (folder) => saveNpy(join(folder, 'x.npy'), values(1000)),
     read: (folder) => digestOf(loadNpy(join(folder, 'x.npy'))),
   },
+  {
+    name: 'loadNpz',
+    prepare: (folder) => copyFileSync(join(PRETRAINED, 'npz/compressed.npz'), join(folder, 'x.npz')),
+    read: (folder) => Array.from(loadNpz(join(folder, 'x.npz')).values(), digestOf).join(),
+  },
+  {
+    name: 'loadTorch',
+    prepare: (folder) => copyFileSync(join(PRETRAINED, 'torch/views.pt'), join(folder, 'x.pt')),
+    read: (folder) => Array.from(loadTorch(join(folder, 'x.pt')).values(), digestOf).join(),
+  },
+  ...['gpt2-shards', 'gpt2-bin'].map((name) => ({
+    name: `loadPretrained, ${name}`,
+    prepare: (folder: string) => cpSync(join(PRETRAINED, name), join(folder, 'model'), { recursive: true }),
+    read: (folder: string) => {
+      const { token, position } = loadPretrained(join(folder, 'model'))
+      return digestOf(token as Tensor) + digestOf(position!)
+    },
+  })),
   ...[false, true].map((binary) => ({
     name: `loadWord2Vec, ${binary ? 'binary' : 'text'}`,
     prepare: (folder: string) => saveWord2Vec(join(folder, 'x.w2v'), wordsOf(300), values(320), { binary }),

@@ -31,7 +31,8 @@ function compare(names: string[], short: boolean): void {
     const found = differences(name, short)
     const seconds = ((performance.now() - began) / 1e3).toFixed(1)
     console.log(`${name}: ${found.length === 0 ? 'the same' : `${found.length} blocks differ`}, ${seconds} s`)
-    found.length === 0 ? same++ : different++
+    if (found.length === 0) same++
+    else different++
     const shown = new Set<string>()
     for (const { kind, block } of found) {
       const what = `${kind} of ${block.part}`

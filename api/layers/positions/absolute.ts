@@ -71,14 +71,14 @@ export function interpolatePositions(weight: Tensor, newLength: number, options?
   const where = 'interpolatePositions'
   const { alignCorners = false } = checkOptions(options, ['alignCorners'], where)
   checkBoolean(alignCorners, `${where}: alignCorners`)
-  if (!(weight instanceof Tensor)) throw new UsageError(`${where}: of a tensor, not ${show(weight)}`)
+  if (!(weight instanceof Tensor)) throw new UsageError(`${where}: weight must be a tensor, not ${show(weight)}`)
   if (weight.dtype !== 'float32')
-    throw new DTypeError(`${where}: of float32, not ${weight.dtype}: write weight.to('float32')`)
+    throw new DTypeError(`${where}: weight must be float32, not ${weight.dtype}: write weight.to('float32')`)
   checkSize(newLength, `${where}: newLength`)
   const { shape } = weight
   if (shape.length !== 2 || shape[0] === 0 || shape[1] === 0) {
     throw new ShapeError(
-      `${where}: a table has the shape [positions, dim], with at least one of each, not ${shown(shape)}`,
+      `${where}: weight must have the shape [positions, dim], with at least one of each, not ${shown(shape)}`,
     )
   }
   const [rows, dim] = shape

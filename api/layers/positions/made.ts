@@ -19,7 +19,7 @@ export function target(out: Tensor | undefined, shape: readonly number[], dtype:
   if (!(out instanceof Tensor)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
   if (out.dtype !== dtype) throw new DTypeError(`${where}: out must be ${dtype}, not ${out.dtype}`)
   if (!sameShape(out.shape, shape))
-    throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown(shape)}`)
+    throw new ShapeError(`${where}: out must have the shape of the result, ${shown(shape)}, not ${shown(out.shape)}`)
   out.beginWrite(where)
   return out
 }
@@ -52,7 +52,7 @@ export function checkHeads(x: unknown, what: string, where: string): Tensor {
   if (x.dtype !== 'float32')
     throw new DTypeError(`${where}: ${what} must be float32, not ${x.dtype}: write ${what}.to('float32')`)
   if (x.shape.length !== 4)
-    throw new ShapeError(`${where}: ${what} is (batch, heads, length, headDim), not ${shown(x.shape)}`)
+    throw new ShapeError(`${where}: ${what} must have the shape (batch, heads, length, headDim), not ${shown(x.shape)}`)
   return x
 }
 
@@ -78,12 +78,12 @@ export function replacement(before: Tensor, after: unknown, where: string): Tens
   if (!(after instanceof Tensor)) throw new UsageError(`${where} must be a tensor, not ${show(after)}`)
   if (after.dtype !== 'float32') throw new DTypeError(`${where} must be float32, not ${after.dtype}`)
   if (!sameShape(after.shape, before.shape))
-    throw new ShapeError(`${where} is ${shown(after.shape)} where ${shown(before.shape)} is needed`)
+    throw new ShapeError(`${where} must have the shape ${shown(before.shape)}, not ${shown(after.shape)}`)
   return after
 }
 
 const CONTENTS = new Contents<Learned>('The layer', {
-  instead: 'stateDict() has its tensors, which share() lends to other threads and saveSafetensors writes',
+  instead: 'use the tensors of stateDict(), with share() for other threads or saveSafetensors for files',
 })
 
 /** A positional scheme with learned parameters. */

@@ -22,11 +22,11 @@ const LARGEST = 2 ** 31 - 1
 export function attentionMask(ids: Ids | Ragged, paddingIdx?: number): Tensor {
   const where = 'attentionMask'
   if (isRagged(ids)) {
-    if (paddingIdx !== undefined) throw new UsageError(`${where}: a Ragged has no padding: give no paddingIdx`)
+    if (paddingIdx !== undefined) throw new UsageError(`${where}: a Ragged has no padding: leave paddingIdx out`)
     return ofRows(ids, where)
   }
   if (paddingIdx === undefined)
-    throw new UsageError(`${where}: of ids it needs the id that is padding: attentionMask(ids, paddingIdx)`)
+    throw new UsageError(`${where}: for ids, give the id of padding: attentionMask(ids, paddingIdx)`)
   const padding = checkInteger(paddingIdx, `${where}: paddingIdx`)
   const { array, shape } = readIds(ids, undefined, where)
   return made(shape, 'bool', where, (out) => native.paddingMask(array, padding, out.operand()))
@@ -62,14 +62,14 @@ export function positionIds(mask: Ids | Ragged, options?: PositionIdsOptions): T
   const { offset = 0, padding = 0 } = checkOptions(options, ['offset', 'padding'], where)
   checkSize(offset, `${where}: offset`)
   checkSize(padding, `${where}: padding`)
-  if (padding > LARGEST) throw new UsageError(`${where}: padding ${padding} is no int32`)
+  if (padding > LARGEST) throw new UsageError(`${where}: padding ${padding} does not fit in an int32`)
   if (isRagged(mask)) {
     const { positions } = raggedPositions(mask, offset, where)
     return ofInts(positions, [positions.length], where)
   }
   const { array, shape } = readMask(mask, where)
   if (shape.length !== 1 && shape.length !== 2)
-    throw new ShapeError(`${where}: a mask is (batch, length) or (length), not ${shown(shape)}`)
+    throw new ShapeError(`${where}: a mask must have the shape (batch, length) or (length), not ${shown(shape)}`)
   return ofInts(skipping(array, undefined, shape, offset, padding, where), shape, where)
 }
 
@@ -96,7 +96,8 @@ export function skipping(
   where: string,
 ): Int32Array {
   const length = array.length === 0 ? 0 : shape[shape.length - 1]
-  if (first + length > LARGEST) throw new UsageError(`${where}: positions up to ${first + length} are no int32`)
+  if (first + length > LARGEST)
+    throw new UsageError(`${where}: positions up to ${first + length} do not fit in an int32`)
   const positions = zeroed(Int32Array, array.length)
   check(native.skippingPositions(array, paddingIdx, length, first, padded, positions))
   return positions
@@ -109,12 +110,12 @@ export function raggedPositions(
   where: string,
 ): { positions: Int32Array; offsets: IntArray; longest: number } {
   const count = isRagged(ragged) ? readIds(ragged.values, undefined, `${where}: values`) : null
-  if (count === null) throw new UsageError(`${where}: a Ragged is { values, offsets }, not ${show(ragged)}`)
-  if (count.shape.length !== 1) throw new ShapeError(`${where}: values are 1-D, not ${shown(count.shape)}`)
+  if (count === null) throw new UsageError(`${where}: a Ragged must be { values, offsets }, not ${show(ragged)}`)
+  if (count.shape.length !== 1) throw new ShapeError(`${where}: values must be 1-D, not ${shown(count.shape)}`)
   const offsets = readIds(ragged.offsets, undefined, `${where}: offsets`)
-  if (offsets.shape.length !== 1) throw new ShapeError(`${where}: offsets are 1-D, not ${shown(offsets.shape)}`)
+  if (offsets.shape.length !== 1) throw new ShapeError(`${where}: offsets must be 1-D, not ${shown(offsets.shape)}`)
   if (first + count.array.length > LARGEST)
-    throw new UsageError(`${where}: positions up to ${first + count.array.length} are no int32`)
+    throw new UsageError(`${where}: positions up to ${first + count.array.length} do not fit in an int32`)
   const positions = zeroed(Int32Array, count.array.length)
   const longest = call(native.raggedPositions(offsets.array, first, positions))
   return { positions, offsets: offsets.array, longest }

@@ -32,20 +32,21 @@ export interface RotaryWeightsOptions {
 export function convertRotaryWeights(weight: Tensor, options: RotaryWeightsOptions): Tensor {
   const where = 'convertRotaryWeights'
   const { heads, from, to, dim } = checkOptions(options, ['heads', 'from', 'to', 'dim'], where)
-  if (!(weight instanceof Tensor)) throw new UsageError(`${where}: of a tensor, not ${show(weight)}`)
+  if (!(weight instanceof Tensor)) throw new UsageError(`${where}: weight must be a tensor, not ${show(weight)}`)
   const count = checkSize(heads, `${where}: heads`, 1)
   checkWord(from, LAYOUTS, `${where}: from`)
   checkWord(to, LAYOUTS, `${where}: to`)
   const [rows, columns = 1] = weight.shape
   if (weight.shape.length < 1 || weight.shape.length > 2 || rows % count !== 0) {
     throw new ShapeError(
-      `${where}: ${shown(weight.shape)} is not (heads * headDim, in) or (heads * headDim) of ${count} heads`,
+      `${where}: for ${count} heads, weight must have the shape (heads * headDim, in) or (heads * headDim), not ${shown(weight.shape)}`,
     )
   }
   const headDim = rows / count
   const rotated = dim === undefined ? headDim : checkSize(dim, `${where}: dim`)
-  if (rotated % 2 !== 0) throw new UsageError(`${where}: elements are rotated in pairs: ${rotated} of a head are odd`)
-  if (rotated > headDim) throw new ShapeError(`${where}: dim ${rotated} is more than the ${headDim} of a head`)
+  if (rotated % 2 !== 0)
+    throw new UsageError(`${where}: elements are rotated in pairs: dim must be even, not ${rotated}`)
+  if (rotated > headDim) throw new ShapeError(`${where}: dim ${rotated} is more than the ${headDim} elements of a head`)
   if (from === to || rows === 0) return weight.clone()
   return scope(() => {
     const byHead = weight.reshape(count, headDim, columns)

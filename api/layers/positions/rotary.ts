@@ -50,7 +50,7 @@ interface Place {
 }
 
 const CONTENTS = new Contents<RotaryEmbedding>('RotaryEmbedding', {
-  instead: 'it follows from its options: make one of the same',
+  instead: 'make another one from the same options',
 })
 
 /**
@@ -131,18 +131,18 @@ export class RotaryEmbedding {
 
   #place(x: unknown, { offset, positions }: { offset?: number; positions?: Ids }, where: string): Place {
     if (!(x instanceof Tensor)) throw new UsageError(`${where}: x must be a tensor, not ${show(x)}`)
-    if (!isResultType(x.dtype)) throw new DTypeError(`${where}: x is float32, float16 or bfloat16, not ${x.dtype}`)
+    if (!isResultType(x.dtype)) throw new DTypeError(`${where}: x must be float32, float16 or bfloat16, not ${x.dtype}`)
     const rank = x.shape.length
     if (rank !== 4 && rank !== 3) {
       throw new ShapeError(
-        `${where}: x is (batch, length, heads, headDim) or (length, heads, headDim), not ${shown(x.shape)}`,
+        `${where}: x must have the shape (batch, length, heads, headDim) or (length, heads, headDim), not ${shown(x.shape)}`,
       )
     }
     const [length, heads, headDim] = x.shape.slice(-3)
     if (headDim < this.dim)
-      throw new ShapeError(`${where}: heads of ${headDim} elements, of which ${this.dim} are to be rotated`)
+      throw new ShapeError(`${where}: heads must have at least dim = ${this.dim} elements, not ${headDim}`)
     if (positions !== undefined && offset !== undefined)
-      throw new UsageError(`${where}: either positions or offset, not both`)
+      throw new UsageError(`${where}: give either positions or offset, not both`)
     const from = offset === undefined ? 0 : checkSize(offset, `${where}: offset`)
     const tokens = x.shape.slice(0, -2)
     const at = positions === undefined ? undefined : spread(positions, tokens, 'positions', 'x', where)

@@ -52,7 +52,9 @@ export function readScaling(scaling: RotaryScaling | undefined, dim: number, whe
     const known = Object.keys(KINDS)
       .map((kind) => `"${kind}"`)
       .join(', ')
-    throw new UsageError(`${where}: scaling is { type, factor, ... } with a type of ${known}, not ${show(scaling)}`)
+    throw new UsageError(
+      `${where}: scaling must be { type, factor, ... } with one of the types ${known}, not ${show(scaling)}`,
+    )
   }
   const { needs, may } = KINDS[type]
   const name = `${where}: scaling "${type}"`
@@ -60,11 +62,11 @@ export function readScaling(scaling: RotaryScaling | undefined, dim: number, whe
   const numbers = Object.fromEntries(needs.map((need) => [need, positive(given, need, name)]))
   if (given.factor !== undefined && (given.factor as number) < 1) {
     throw new UsageError(
-      `${name}: factor is how many times longer the context becomes: at least 1, not ${show(given.factor)}`,
+      `${name}: factor, by which the context becomes longer, must be at least 1, not ${show(given.factor)}`,
     )
   }
   if (type === 'dynamic' && dim === 2)
-    throw new UsageError(`${name} needs a dim of at least 4: of one pair the base does not matter`)
+    throw new UsageError(`${name} needs a dim of at least 4: with a single pair the base has no effect`)
   if (type === 'llama3' && numbers.lowFreqFactor >= numbers.highFreqFactor) {
     throw new UsageError(
       `${name}: lowFreqFactor ${numbers.lowFreqFactor} must be below highFreqFactor ${numbers.highFreqFactor}`,

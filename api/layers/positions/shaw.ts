@@ -81,18 +81,18 @@ export class ShawRelativePositions extends Learned {
     checkHeads(query, 'query', where)
     if (key !== undefined) checkHeads(key, 'key', where)
     if (key === undefined && this.kind === 'relative_key_query') {
-      throw new UsageError(`${where}: of the kind relative_key_query keys meet the positions too: forward(query, key)`)
+      throw new UsageError(`${where}: the kind relative_key_query needs keys as well: forward(query, key)`)
     }
     const [batch, heads, queries, dim] = query.shape
     const keys = key === undefined ? queries : key.shape[2]
     if (dim !== this.headDim)
-      throw new ShapeError(`${where}: heads of ${dim} elements, where headDim is ${this.headDim}`)
+      throw new ShapeError(`${where}: heads must have headDim = ${this.headDim} elements, not ${dim}`)
     if (
       key !== undefined &&
       (key.shape[0] !== batch || key.shape[1] !== heads || key.shape[3] !== dim || keys < queries)
     ) {
       throw new ShapeError(
-        `${where}: keys ${shown(key.shape)} do not go with queries ${shown(query.shape)}: the same but for the length, which is at least theirs`,
+        `${where}: keys ${shown(key.shape)} do not match queries ${shown(query.shape)}: the shapes must be equal, except that keys may be longer`,
       )
     }
     const sizes = { batch, heads, queries, keys, dim, offset: keys - queries }

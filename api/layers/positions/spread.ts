@@ -15,7 +15,7 @@ export function spread(given: Ids, tokens: readonly number[], what: string, of: 
   if (sameShape(shape, tokens) || (shape.length === 1 && shape[0] === size)) return array
   const [length] = tokens.slice(-1)
   if (shape.length !== 1 || shape[0] !== length) {
-    throw new ShapeError(`${where}: ${what} are ${shown(shape)} where ${of} are ${shown(tokens)}`)
+    throw new ShapeError(`${where}: ${what} of shape ${shown(shape)} do not match ${of} of shape ${shown(tokens)}`)
   }
   const each = new (kindOf(array)!)(size)
   for (let at = 0; at < each.length; at += length) (each as Int32Array).set(array as Int32Array, at)

@@ -117,12 +117,12 @@ export class TransformerXLPositions extends Learned {
     const keys = key.shape[2]
     if (heads !== this.heads || headDim !== this.headDim) {
       throw new ShapeError(
-        `${where}: queries are ${shown(query.shape)} where [batch, ${this.heads}, length, ${this.headDim}] is needed`,
+        `${where}: queries must have the shape [batch, ${this.heads}, length, ${this.headDim}], not ${shown(query.shape)}`,
       )
     }
     if (!sameShape(key.shape, [batch, heads, keys, headDim]) || keys < queries) {
       throw new ShapeError(
-        `${where}: keys ${shown(key.shape)} do not go with queries ${shown(query.shape)}: the same but for the length, which is at least theirs`,
+        `${where}: keys ${shown(key.shape)} do not match queries ${shown(query.shape)}: the shapes must be equal, except that keys may be longer`,
       )
     }
     const sizes = { batch, heads, queries, keys, dim: headDim, offset: keys - queries }

@@ -73,7 +73,7 @@ pub enum Error {
 
 impl From<OutOfMemory> for Error {
     fn from(OutOfMemory { bytes }: OutOfMemory) -> Self {
-        Error::Memory { bytes, reason: "the system gives no more memory".into() }
+        Error::Memory { bytes, reason: "the system has no more memory".into() }
     }
 }
 

@@ -121,7 +121,7 @@ pub fn resolve<'a>(
         return Ok(checked);
     }
     if rows > MAX_ROWS {
-        return Err(Error::Shape(format!("a table of {rows} rows: ids reach {MAX_ROWS} of them")));
+        return Err(Error::Shape(format!("a table must have at most {MAX_ROWS} rows, not {rows}")));
     }
     if rows == 0 && !ids.is_empty() {
         return Err(first_bad(ids, rows));

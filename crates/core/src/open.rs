@@ -65,8 +65,9 @@ fn check(found: FileType) -> io::Result<()> {
         return Err(io::Error::from_raw_os_error(libc::EISDIR));
     }
     let kind = kind_of(found);
-    let message =
-        format!("it is {kind}, and not a regular file: name one, or read it yourself and pass on what you read");
+    let message = format!(
+        "it is {kind}, and not a regular file: give the path of one, or read it yourself and pass its contents"
+    );
     Err(io::Error::new(io::ErrorKind::InvalidInput, message))
 }
 

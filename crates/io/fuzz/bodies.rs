@@ -7,12 +7,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tempfile::TempDir;
-use tokenbed_core::DType;
 use tokenbed_core::storage::{Part, Storage};
+use tokenbed_core::{DType, Error};
+use tokenbed_io::gguf;
 use tokenbed_io::npy;
+use tokenbed_io::npz;
 use tokenbed_io::safetensors::{ToSave, load, save};
 use tokenbed_io::text::{InvalidUtf8, MAX_RATIO, TextFile};
 use tokenbed_io::tokens::{Stored, Tokens, Width};
+use tokenbed_io::torch;
 use tokenbed_io::word2vec;
 use tokenbed_io::writer::{Column, RowWriter};
 use tokenbed_testkit::memory::{Counting, within};
@@ -74,6 +77,107 @@ pub fn npy(data: &[u8]) {
         assert_eq!(array.storage.len(), elements * array.dtype.size(), "{array:?}");
         assert!((array.storage.as_ptr() as usize).is_multiple_of(array.dtype.size()));
     }
+}
+
+/// Opening gives an error, or values that are JSON or refused, and tensors with as many bytes as the header says. The
+/// bytes are used as they are, and as what follows a valid beginning.
+pub fn gguf(data: &[u8]) {
+    let counts = data.split_first_chunk::<2>().map_or((0, 0), |([a, b], _)| (u64::from(a % 4), u64::from(b % 8)));
+    let (tensors, pairs) = counts;
+    let beginning = [b"GGUF".as_slice(), &3u32.to_le_bytes(), &tensors.to_le_bytes(), &pairs.to_le_bytes()].concat();
+    let framed = [&beginning, data.get(2..).unwrap_or_default()].concat();
+    for content in [data, &framed] {
+        let path = file(content, ".gguf");
+        within(room(1 << 20, 64, content), TIME, || {
+            let Ok(opened) = gguf::open(&path) else { return };
+            for place in 0..opened.keys().len() {
+                // Beside the value stands the text that is being read, and a boolean becomes five bytes and a comma.
+                let value = opened.value(place);
+                assert!(value.is_err() || value.is_ok_and(|json| json.len() <= 64 + 24 * content.len()));
+            }
+            let sizes: Vec<usize> = opened.entries().map(|entry| entry.bytes).collect();
+            for (place, bytes) in sizes.into_iter().enumerate() {
+                assert!(opened.tensor(place).map_or(true, |loaded| loaded.storage.len() == bytes));
+            }
+        });
+    }
+}
+
+/// Loading gives an error, or arrays whose shapes match their elements, in memory that follows the file and what it may
+/// become. The bytes are used as they are, and as an entry of an archive, stored and compressed.
+pub fn npz(data: &[u8]) {
+    let (how, rest) = data.split_first().map_or((0, data), |(&first, rest)| (first, rest));
+    for content in [data.to_vec(), zip_of(&[("x.npy", rest, how & 2 != 0)], how & 4 != 0)] {
+        let path = file(&content, ".npz");
+        // Compressed entries may become sixteen megabytes, and arrays of other orders and types are copied once more.
+        let Ok(arrays) = within(room(56 << 20, 600, &content), TIME, || npz::load(&path, Some(how & 1 != 0), 20))
+        else {
+            continue;
+        };
+        for tensor in &arrays.tensors {
+            let elements: usize = tensor.shape.iter().product();
+            assert_eq!(tensor.storage.len(), elements * tensor.dtype.size(), "{tensor:?}");
+            assert!((tensor.storage.as_ptr() as usize).is_multiple_of(tensor.dtype.size()));
+        }
+    }
+}
+
+/// Loading gives an error whose place is in the file, or tensors whose shapes match their elements, in memory that
+/// follows the file. The bytes are used as they are, and as the pickle of an archive with two storages; the first byte
+/// decides how.
+pub fn torch(data: &[u8]) {
+    let (how, pickle) = data.split_first().map_or((0, data), |(&first, rest)| (first, rest));
+    let entries =
+        [("x/data.pkl", pickle, how & 2 != 0), ("x/data/0", &[1; 64], how & 4 != 0), ("x/data/1", &[2; 6], false)];
+    for content in [data.to_vec(), zip_of(&entries, how & 8 != 0)] {
+        let path = file(&content, ".pt");
+        let load = || {
+            let opened = torch::open(&path, Some(how & 1 != 0))?;
+            let count = opened.entries().len();
+            (0..count).for_each(|index| drop(opened.tensor(index)));
+            opened.readable()
+        };
+        match within(room(36 << 20, 600, &content), TIME, load) {
+            Ok(torch::Tensors { parts, names }) => {
+                for (name, shape, part) in names {
+                    let elements: usize = shape.iter().product();
+                    let torch::Part { dtype, storage } = &parts[part];
+                    assert_eq!(storage.len(), elements * dtype.size(), "{name}: {shape:?}");
+                    assert!((storage.as_ptr() as usize).is_multiple_of(dtype.size()));
+                }
+            }
+            Err(Error::Format { offset, .. }) => assert!(offset <= content.len() as u64, "{offset}"),
+            Err(_) => {}
+        }
+    }
+}
+
+/// An archive of these entries: name, bytes, and whether they are compressed. With `lies` its directory says that the
+/// last entry is longer than it is.
+fn zip_of(entries: &[(&str, &[u8], bool)], lies: bool) -> Vec<u8> {
+    let (mut content, mut directory) = (Vec::new(), Vec::new());
+    for (index, &(name, bytes, deflated)) in entries.iter().enumerate() {
+        let mut sum = flate2::Crc::new();
+        sum.update(bytes);
+        let packed = if deflated {
+            let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+            std::io::Write::write_all(&mut encoder, bytes).expect("memory takes bytes");
+            encoder.finish().expect("memory takes bytes")
+        } else {
+            bytes.to_vec()
+        };
+        let more = u32::from(lies && index + 1 == entries.len());
+        let [method, name_len] = [u16::from(deflated) * 8, name.len() as u16].map(u16::to_le_bytes);
+        let [size, len] = [bytes.len() as u32 + more, packed.len() as u32 + more].map(u32::to_le_bytes);
+        let fields: Vec<u8> =
+            [&[20, 0, 0, 0][..], &method, &[0; 4], &sum.sum().to_le_bytes(), &len, &size, &name_len, &[0; 2]].concat();
+        let at = content.len() as u32;
+        content.extend([b"PK\x03\x04", &fields[..], name.as_bytes(), &packed].concat());
+        directory.extend([b"PK\x01\x02\x14\x00", &fields[..], &[0; 10], &at.to_le_bytes(), name.as_bytes()].concat());
+    }
+    let count = (entries.len() as u16).to_le_bytes();
+    let [len, at] = [directory.len(), content.len()].map(|number| (number as u32).to_le_bytes());
+    [content, directory, [&b"PK\x05\x06\0\0\0\0"[..], &count, &count, &len, &at, &[0; 2]].concat()].concat()
 }
 
 /// Loading gives an error, or as many vectors as words, all of which differ.

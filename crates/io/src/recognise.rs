@@ -19,6 +19,12 @@ pub enum Wanted {
     Safetensors,
     /// An .npy file.
     Npy,
+    /// A GGUF file.
+    Gguf,
+    /// A zip archive of .npy files.
+    Npz,
+    /// A file of PyTorch.
+    Torch,
     /// Words and vectors in a format of word2vec.
     Words,
     /// Text in UTF-8.
@@ -44,6 +50,9 @@ impl Found {
         let wanted = match wanted {
             Wanted::Safetensors => "a safetensors file",
             Wanted::Npy => "an .npy file",
+            Wanted::Gguf => "a GGUF file",
+            Wanted::Npz => "an .npz file",
+            Wanted::Torch => "a zip archive of torch.save",
             Wanted::Words => "a file of word2vec, whose first line says how many words there are",
             Wanted::Text => "text in UTF-8",
             Wanted::Tokenizer => "a tokenizer.json",

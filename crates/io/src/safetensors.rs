@@ -12,7 +12,7 @@ use std::io::Write;
 use std::path::Path;
 use tokenbed_core::storage::Storage;
 use tokenbed_core::{DType, Error, Result};
-use tokenbed_memory::{Gather, List};
+use tokenbed_memory::{Gather, List, Slice, owned};
 
 /// A tensor of a file. If the file is mapped, the elements are read when they are first touched.
 #[derive(Debug)]
@@ -70,6 +70,19 @@ impl Opened {
         self.header.tensors.iter().map(|(name, info)| entry(name, info))
     }
 
+    /// The tensor of an index among [`Opened::entries`].
+    ///
+    /// # Errors
+    /// [`Error::DType`] for an element type that tensors here do not have; [`Error::File`] if the file cannot be
+    /// read.
+    pub fn tensor(&self, index: usize) -> Result<Loaded> {
+        let Some((name, info)) = self.header.tensors.get(index) else {
+            return Err(Error::Usage(format!("no tensor {index}")));
+        };
+        let dtype = from_file(info.dtype).ok_or_else(|| no_place(self.file.path(), name, info.dtype))?;
+        tensor(&self.file, self.header.data, dtype, owned(name), info.shape.to_list(), info.data_offsets)
+    }
+
     /// The tensors, as [`load`] gives them.
     ///
     /// # Errors
@@ -90,7 +103,10 @@ impl Opened {
         let Self { file, header } = self;
         let known = |(name, info): (String, TensorInfo)| Some((from_file(info.dtype)?, name, info));
         let tensors = header.tensors.into_iter().filter_map(known);
-        tensors.map(|(dtype, name, info)| tensor(&file, header.data, dtype, name, info)).try_into_list()
+        let data = header.data;
+        tensors
+            .map(|(dtype, name, info)| tensor(&file, data, dtype, name, info.shape, info.data_offsets))
+            .try_into_list()
     }
 }
 
@@ -123,11 +139,18 @@ fn no_place(path: &Path, name: &str, stored: Dtype) -> Error {
     ))
 }
 
-fn tensor(file: &Source, data: usize, dtype: DType, name: String, info: TensorInfo) -> Result<Loaded> {
-    let (start, end) = (data + info.data_offsets.0, data + info.data_offsets.1);
+fn tensor(
+    file: &Source,
+    data: usize,
+    dtype: DType,
+    name: String,
+    shape: Vec<usize>,
+    (start, end): (usize, usize),
+) -> Result<Loaded> {
+    let (start, end) = (data + start, data + end);
     let outside = || file.malformed(start, format!("tensor \"{name}\" lies outside the file"));
     let storage = file.part(start, end - start, dtype)?.ok_or_else(outside)?;
-    Ok(Loaded { dtype, shape: info.shape, storage, name })
+    Ok(Loaded { dtype, shape, storage, name })
 }
 
 /// A tensor to write.

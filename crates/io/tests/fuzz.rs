@@ -29,6 +29,20 @@ proptest! {
 
 proptest! {
     #[test]
+    fn gguf(at in any::<prop::sample::Index>(), change: u8, cut in prop::option::of(any::<prop::sample::Index>()),
+            noise in prop::collection::vec(any::<u8>(), 0..90)) {
+        bodies::gguf(&noise);
+        for mut seed in seeds("gguf") {
+            let at = at.index(seed.len());
+            seed[at] ^= change;
+            seed.truncate(cut.map_or(seed.len(), |cut| cut.index(seed.len())));
+            bodies::gguf(&seed);
+        }
+    }
+}
+
+proptest! {
+    #[test]
     fn npy(few: u8, descr in "[<>|=]?[fiub?][0-9]{0,2}", fortran in "True|False|1", shape in prop::collection::vec(0usize..5, 0..4),
            cut in prop::option::of(0usize..90), noise in prop::collection::vec(any::<u8>(), 0..60)) {
         let shape: String = shape.iter().map(|n| format!("{n}, ")).collect();
@@ -37,6 +51,21 @@ proptest! {
         data.truncate(cut.unwrap_or(data.len()));
         bodies::npy(&data);
         bodies::npy(&noise);
+    }
+
+    #[test]
+    fn archives(how: u8, at in any::<prop::sample::Index>(), change: u8, cut in prop::option::of(0usize..400), noise in prop::collection::vec(any::<u8>(), 0..60)) {
+        for target in ["npz", "torch"] {
+            let body = if target == "npz" { bodies::npz } else { bodies::torch };
+            body(&[&[how], &*noise].concat());
+            for mut seed in seeds(target) {
+                let at = at.index(seed.len());
+                seed[at] ^= change;
+                seed[0] = how;
+                seed.truncate(cut.unwrap_or(seed.len()));
+                body(&seed);
+            }
+        }
     }
 
     #[test]
@@ -74,6 +103,9 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 #[test]
 fn the_seeds_pass() {
     seeds("safetensors").iter().for_each(|seed| bodies::safetensors(seed));
+    seeds("gguf").iter().for_each(|seed| bodies::gguf(seed));
+    seeds("npz").iter().for_each(|seed| bodies::npz(seed));
+    seeds("torch").iter().for_each(|seed| bodies::torch(seed));
     seeds("npy").iter().for_each(|seed| bodies::npy(seed));
     seeds("tokens").iter().for_each(|seed| bodies::tokens(seed));
     seeds("word2vec").iter().for_each(|seed| bodies::word2vec(seed));

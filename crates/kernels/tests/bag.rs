@@ -43,7 +43,7 @@ fn packed_row(format: RowFormat, row: &[f32]) -> Vec<u8> {
         RowFormat::Float32 => row.iter().flat_map(|x| x.to_le_bytes()).collect(),
         RowFormat::Float16 => halves(f32_to_f16),
         RowFormat::BFloat16 => halves(f32_to_bf16),
-        RowFormat::Int8 | RowFormat::Int4 => {
+        RowFormat::Int8 | RowFormat::Int4 | RowFormat::Blocks(_) => {
             let mut bytes = vec![0; format.row_bytes(row.len()).unwrap()];
             quantize_row(format, row, &mut bytes).expect("finite numbers");
             bytes

@@ -3,6 +3,7 @@
 use crate::blocks::in_blocks;
 use std::ops::Range;
 use tokenbed_core::ids::{BadIds, IdSlice, resolve, with_values};
+use tokenbed_core::storage::ask_ahead;
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ids::CheckedIds;
@@ -119,6 +120,7 @@ fn checked<'a>(
 ) -> Result<(Bag<'a>, usize)> {
     let (ids, ranges) = places(kernels, table.rows(), request, scratch)?;
     check_out(ranges.count, table.dim(), format, out)?;
+    ask_ahead(table.bytes(), table.row_bytes(), ids.ids());
     let Request { weights, padding, mode, .. } = request;
     Ok((Bag { table, ids, bags: ranges.bags, weights, padding, mode }, ranges.count))
 }
@@ -159,10 +161,10 @@ pub(crate) fn places<'a>(
 ) -> Result<(CheckedIds<'a>, Ranges<'a>)> {
     let Request { ids: (ids, bad), division, weights, mode, .. } = request;
     if mode != Mode::Sum && weights.is_some() {
-        return Err(Error::Usage("weights go with the sum alone".into()));
+        return Err(Error::Usage("weights work only with the sum".into()));
     }
     if let Some(weights) = weights.filter(|weights| weights.len() != ids.len()) {
-        return Err(Error::Shape(format!("{} weights for {} ids", weights.len(), ids.len())));
+        return Err(Error::Shape(format!("there are {} weights for {} ids", weights.len(), ids.len())));
     }
     let (bags, count) = match division {
         Division::Even { bags, length } => {
@@ -197,22 +199,26 @@ fn read_offsets(begins: IdSlice<'_>, with_end: bool, ids: usize, offsets: &mut V
     });
     if let Some((at, value)) = wrong {
         let why = if at == 0 {
-            "the first bag begins with the first id: offsets[0] must be 0".into()
+            "but must be 0, because the first bag begins with the first id".into()
         } else if value < before as i128 {
-            format!("below the {before} before it: offsets must not decrease")
+            format!("which is below the {before} before it: offsets must not decrease")
         } else {
-            format!("past the end of {ids} ids")
+            format!("which is past the end of {ids} ids")
         };
         return Err(Error::Shape(format!("offsets[{at}] is {value}, {why}")));
     }
     match (with_end, offsets.last()) {
-        (true, None) => Err(Error::Shape("no offsets: with the end included there is at least that one, 0".into())),
+        (true, None) => Err(Error::Shape(
+            "offsets must not be empty: with the end included, they have at least the element 0".into(),
+        )),
         (true, Some(&end)) if end != ids => {
             let last = offsets.len() - 1;
-            Err(Error::Shape(format!("offsets[{last}] is {end}, the end of the last bag, and there are {ids} ids")))
+            Err(Error::Shape(format!(
+                "offsets[{last}] is {end}, but must be the number of ids, {ids}, where the last bag ends"
+            )))
         }
         (true, _) => Ok(()),
-        (false, None) if ids > 0 => Err(Error::Shape(format!("no offsets: {ids} ids belong to no bag"))),
+        (false, None) if ids > 0 => Err(Error::Shape(format!("offsets are empty, so {ids} ids belong to no bag"))),
         (false, _) => {
             offsets.put(ids);
             Ok(())
@@ -234,6 +240,7 @@ pub fn lookup(
 ) -> Result<()> {
     check_out(ids.len(), table.dim(), format, out)?;
     let ids = resolve(kernels, ids, table.rows(), bad, &mut scratch.ids)?;
+    ask_ahead(table.bytes(), table.row_bytes(), ids.ids());
     let (row, store) = (table.dim() * format.size(), Store::for_bytes(out.len()));
     parallel_rows(out, row, row.max(table.row_bytes()), |range, out| {
         kernels.gather_rows_with(store, table, ids.part(range), format, out);
@@ -256,6 +263,7 @@ pub fn lookup_in_blocks(
     check_out(ids.len(), table.dim(), format, out)?;
     let mut scratch = Vec::new();
     let ids = resolve(kernels, ids, table.rows(), bad, &mut scratch)?;
+    ask_ahead(table.bytes(), table.row_bytes(), ids.ids());
     let (row, store) = (table.dim() * format.size(), Store::for_bytes(out.len()));
     Ok(in_blocks(out, row, go_on, |range, out| {
         kernels.gather_rows_with(store, table, ids.part(range), format, out);

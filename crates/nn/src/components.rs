@@ -116,7 +116,7 @@ pub fn principal<T: Copy + Into<f64> + Sync>(
     let rows = elements.len().checked_div(dim).unwrap_or(0);
     let fits = rows * dim == elements.len() && (1..=rows.min(dim)).contains(&count);
     if !fits || out.directions.len() != count * dim || out.scores.len() != rows * count {
-        return Err(Error::Shape(format!("{count} components of {rows} rows of {dim}")));
+        return Err(Error::Shape(format!("{rows} rows of {dim} elements do not match buffers for {count} components")));
     }
     let table = Table { elements, dim };
     table.check()?;
@@ -216,7 +216,7 @@ fn covariance<T: Copy + Into<f64> + Sync>(
     go_on: &dyn Fn() -> bool,
 ) -> Result<Option<Vec<f64>>> {
     let dim = table.dim;
-    let size = dim.checked_mul(dim).ok_or_else(|| Error::Shape(format!("{dim} columns")))?;
+    let size = dim.checked_mul(dim).ok_or_else(|| Error::Shape(format!("{dim} columns are too many")))?;
     let panels = Panels::new(dim);
     let (width, pairs) = (panels.width, panels.left.len());
     let (mut all, mut one) = (zeroed(pairs * width * width), zeroed(pairs * width * width));
@@ -257,7 +257,7 @@ fn row_products(
     dim: usize,
     go_on: &dyn Fn() -> bool,
 ) -> Result<Option<Vec<f64>>> {
-    let size = rows.checked_mul(rows).ok_or_else(|| Error::Shape(format!("{rows} rows")))?;
+    let size = rows.checked_mul(rows).ok_or_else(|| Error::Shape(format!("{rows} rows are too many")))?;
     let mut all = zeroed(size);
     for (block, out) in centred.chunks(BLOCK * dim).zip(all.chunks_mut(BLOCK * rows)) {
         if !go_on() {
@@ -303,7 +303,7 @@ fn eigen(
     // The library allocates three matrices of this size, and ends the process if there is no memory for them.
     had(3 * size_of_val(&matrix[..]));
     let found = SymmetricEigen::try_new(DMatrix::from_vec(size, size, matrix), f64::EPSILON, ROUNDS * size);
-    let found = found.ok_or_else(|| Error::Usage("the eigenvalues of these rows cannot be found".into()))?;
+    let found = found.ok_or_else(|| Error::Usage("no eigenvalues of these rows were found".into()))?;
     let mut order: Vec<(f64, usize)> = found.eigenvalues.iter().map(|value| value.max(0.0)).zip(0..).into_list();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     order.truncate(count);

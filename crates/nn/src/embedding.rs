@@ -2,8 +2,10 @@
 
 use crate::blocks::in_blocks;
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
+use tokenbed_core::storage::ask_ahead;
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::rows::store::Store;
 use tokenbed_threads::parallel_rows;
 
@@ -25,6 +27,11 @@ impl<'a> Table<'a> {
             return Err(Error::Shape(format!("{} elements are not a table of {rows} x {dim}", elements.len())));
         }
         Ok(Self { elements, rows, dim })
+    }
+
+    /// Asks the system for the rows that a lookup will read, if they are in a mapped file.
+    pub(crate) fn ask_ahead(&self, ids: CheckedIds<'_>) {
+        ask_ahead(bytemuck::cast_slice(self.elements), self.dim * size_of::<f32>(), ids.ids());
     }
 
     /// The elements, row by row.
@@ -66,6 +73,7 @@ pub fn forward(
 ) -> Result<()> {
     check_out(ids.len(), table.dim, out.len())?;
     let ids = resolve(kernels, ids, table.rows, bad, scratch)?;
+    table.ask_ahead(ids);
     // The kind of store is chosen by the size of the whole output.
     let store = Store::for_bytes(size_of_val(out));
     parallel_rows(out, table.dim, size_of::<f32>() * table.dim, |rows, out| {
@@ -89,6 +97,7 @@ pub fn forward_in_blocks(
     check_out(ids.len(), table.dim, out.len())?;
     let mut scratch = Vec::new();
     let ids = resolve(kernels, ids, table.rows, bad, &mut scratch)?;
+    table.ask_ahead(ids);
     let store = Store::for_bytes(size_of_val(out));
     Ok(in_blocks(out, table.dim, go_on, |rows, out| {
         kernels.gather_with(store, table.elements, table.dim, ids.part(rows), out);

@@ -23,7 +23,7 @@ impl<'a> FloatRows<'a> {
     /// [`Error::DType`] for elements that are not floats.
     pub fn new(dtype: DType, bytes: &'a [u8], dim: usize) -> Result<Self> {
         if !matches!(dtype, DType::Float32 | DType::Float64 | DType::Float16 | DType::BFloat16) {
-            return Err(Error::DType(format!("rows of floats, not of {}", dtype.name())));
+            return Err(Error::DType(format!("rows must be of floats, not {}", dtype.name())));
         }
         let row = dim.saturating_mul(dtype.size());
         let rows = bytes.len().checked_div(row).filter(|rows| rows * row == bytes.len());

@@ -166,7 +166,8 @@ fn outliers(ids: &[u32], norms: &[f64]) -> Vec<Outlier> {
 /// # Errors
 /// [`Error::Shape`] for more rows than a u32 can count.
 pub fn hottest(counts: &[f64]) -> Result<Vec<Hot>> {
-    let rows = u32::try_from(counts.len()).map_err(|_| Error::Shape(format!("counts of {} rows", counts.len())))?;
+    let rows = u32::try_from(counts.len())
+        .map_err(|_| Error::Shape(format!("{} rows are too many to count in 32 bits", counts.len())))?;
     let total: f64 = counts.iter().sum();
     let count = |id: u32| counts[id as usize];
     let mut order: Vec<u32> = (0..rows).into_list();
@@ -186,7 +187,7 @@ pub fn hottest(counts: &[f64]) -> Result<Vec<Hot>> {
 /// [`Error::Shape`] for tables of different sizes or types.
 pub fn unchanged(now: FloatRows<'_>, before: FloatRows<'_>) -> Result<Vec<u32>> {
     if !now.is_like(&before) {
-        return Err(Error::Shape("a table of another type or size than it was".into()));
+        return Err(Error::Shape("both tables must have the same type and size".into()));
     }
     let mut same: Vec<u8> = zeroed(now.len());
     parallel_rows(&mut same, 1, 2 * now.row_bytes(), |rows, same| {

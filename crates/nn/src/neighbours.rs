@@ -67,11 +67,11 @@ const BLOCK: usize = 256;
 /// an element is infinite or NaN.
 fn unit(query: &[f32], dim: usize) -> Result<Vec<f32>> {
     if query.len() != dim {
-        return Err(Error::Shape(format!("a vector of {} elements, and rows have {dim}", query.len())));
+        return Err(Error::Shape(format!("the vector has {} elements, but rows have {dim}", query.len())));
     }
     let norm = query.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
     if !norm.is_finite() {
-        return Err(Error::Usage("the vector has an element that is infinite or NaN: it points nowhere".into()));
+        return Err(Error::Usage("the vector has an element that is infinite or NaN, so it has no direction".into()));
     }
     let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
     Ok(query.iter().map(|&x| (f64::from(x) * scale) as f32).into_list())
@@ -103,7 +103,7 @@ fn score(kernels: Kernels, rows: Rows<'_>, query: &[f32], from: usize, dots: &mu
 pub fn similarities(kernels: Kernels, rows: Rows<'_>, query: &[f32], out: &mut [f32]) -> Result<()> {
     let query = unit(query, rows.dim)?;
     if out.len() != rows.len() {
-        return Err(Error::Shape(format!("room for {} similarities of {} rows", out.len(), rows.len())));
+        return Err(Error::Shape(format!("the result has {} elements for {} rows", out.len(), rows.len())));
     }
     parallel_rows(out, 1, rows.dim * size_of::<f32>(), |range, out| score(kernels, rows, &query, range.start, out));
     Ok(())

@@ -184,7 +184,7 @@ pub trait Options: Sized {
 /// [`Error::Usage`] if it is missing or of another type.
 pub fn read<T: Setting>(values: &dyn Values, name: &str) -> Result<T> {
     let name = camel_case(name);
-    T::read(values, &name).ok_or_else(|| Error::Usage(format!("the option {name} is missing, or of another type")))
+    T::read(values, &name).ok_or_else(|| Error::Usage(format!("the option {name} is missing or has the wrong type")))
 }
 
 /// Makes a struct whose fields are options.
@@ -316,7 +316,7 @@ mod tests {
     fn names_options_that_are_missing_or_of_another_type() {
         for batch in [&[("lr", 1.0)][..], &[("lr", 1.0), ("batchSize", -1.0)], &[("lr", 1.0), ("batchSize", 1.5)]] {
             let error = Whole::read(&Numbers(batch)).unwrap_err().to_string();
-            assert!(error.contains("the option batchSize is missing, or of another type"), "{error}");
+            assert!(error.contains("the option batchSize is missing or has the wrong type"), "{error}");
         }
     }
 

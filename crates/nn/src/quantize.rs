@@ -17,8 +17,11 @@ const CHUNK: usize = 64;
 ///
 /// # Errors
 /// [`Error::Usage`], which names the element, for a value that the layout cannot hold: NaN and infinities for integers,
-/// and values beyond float16 for int4. [`Error::Shape`] for sizes that do not fit.
+/// and values beyond float16 for int4; also for blocks, which are only read. [`Error::Shape`] for sizes that do not fit.
 pub fn quantize(format: RowFormat, elements: &[f32], dim: usize, to: &mut [u8]) -> Result<()> {
+    if matches!(format, RowFormat::Blocks(_)) {
+        return Err(Error::Usage("blocks of GGUF are read, and not made: quantize to int8 or int4".into()));
+    }
     let row_bytes = format.row_bytes(dim).filter(|_| dim > 0 && elements.len().is_multiple_of(dim));
     let fits = row_bytes.and_then(|bytes| (elements.len() / dim).checked_mul(bytes)) == Some(to.len());
     let Some(row_bytes) = row_bytes.filter(|_| fits) else {
@@ -46,9 +49,13 @@ pub fn quantize(format: RowFormat, elements: &[f32], dim: usize, to: &mut [u8]) 
         None => Ok(()),
         Some((row, Unquantizable { column, too_large })) => {
             let value = elements[row * dim + column];
-            let why = if too_large { "beyond what its scale and bias can say" } else { "no number" };
+            let why = if too_large {
+                "which is too large for the scale and bias of its row"
+            } else {
+                "which is not a number"
+            };
             Err(Error::Usage(format!(
-                "the element at [{row}, {column}] is {value}, {why}: it cannot be a small integer"
+                "the element at [{row}, {column}] is {value}, {why}: the row cannot be quantized"
             )))
         }
     }
@@ -59,7 +66,7 @@ fn write_row(format: RowFormat, row: &[f32], to: &mut [u8]) -> std::result::Resu
         RowFormat::Float32 => halves(row, to, |x| x.to_le_bytes()),
         RowFormat::Float16 => halves(row, to, |x| f32_to_f16(x).to_le_bytes()),
         RowFormat::BFloat16 => halves(row, to, |x| f32_to_bf16(x).to_le_bytes()),
-        RowFormat::Int8 | RowFormat::Int4 => return quantize_row(format, row, to),
+        RowFormat::Int8 | RowFormat::Int4 | RowFormat::Blocks(_) => return quantize_row(format, row, to),
     }
     Ok(())
 }
@@ -77,7 +84,10 @@ fn halves<const N: usize>(row: &[f32], to: &mut [u8], bytes: impl Fn(f32) -> [u8
 pub fn dequantize(kernels: Kernels, table: RowTable<'_>, out: &mut [u8]) -> Result<()> {
     let row = 4 * table.dim();
     if table.rows().checked_mul(row) != Some(out.len()) {
-        return Err(Error::Shape(format!("{} bytes do not hold the table", out.len())));
+        return Err(Error::Shape(format!(
+            "a buffer of {} bytes does not fit the float32 elements of the table",
+            out.len()
+        )));
     }
     parallel_rows(out, row, row, |range, out| decode(kernels, table, range.start, out));
     Ok(())

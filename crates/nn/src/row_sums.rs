@@ -20,7 +20,7 @@ const BLOCK: usize = 1 << 18;
 pub fn weighted_sum(table: FloatRows<'_>, ids: &[u32], weight: f64, out: &mut [f64]) -> Result<()> {
     let dim = table.dim();
     if out.len() != dim {
-        return Err(Error::Shape(format!("room for {} sums of rows of {dim}", out.len())));
+        return Err(Error::Shape(format!("the result has {} elements for rows of {dim}", out.len())));
     }
     check(table, ids)?;
     let mut order = ids.to_list();

@@ -136,6 +136,7 @@ pub(crate) fn checked<'a>(
         None => None,
     };
     let ids = resolve(kernels, inputs.ids, token.rows(), inputs.bad, &mut scratch.ids).map_err(of(Side::Token))?;
+    token.ask_ahead(ids);
     let added = if segments.is_some() { [segments, positions] } else { [positions, None] };
     Ok(Embed { table: token.elements(), dim, ids, scale: layer.scale, added, norm: layer.norm })
 }
@@ -155,12 +156,15 @@ fn check_dims(layer: &Layer<'_>) -> Result<()> {
     let dim = layer.token.dim();
     for table in [layer.position, layer.segment].into_iter().flatten() {
         if table.dim() != dim {
-            return Err(Error::Shape(format!("tables of {dim} and {} columns", table.dim())));
+            return Err(Error::Shape(format!("all tables must have {dim} columns, not {}", table.dim())));
         }
     }
     for parameter in layer.norm.iter().flat_map(|norm| [norm.weight, norm.bias]) {
         if parameter.len() != dim {
-            return Err(Error::Shape(format!("a normalization of {} columns for tables of {dim}", parameter.len())));
+            return Err(Error::Shape(format!(
+                "the normalization has {} columns, but the tables have {dim}",
+                parameter.len()
+            )));
         }
     }
     Ok(())
@@ -175,11 +179,11 @@ fn segments<'a>(
 ) -> Result<Along<'a>> {
     match segments {
         Some(segments) if segments.len() != ids => {
-            Err(Error::Shape(format!("{} segments for {ids} ids", segments.len())))
+            Err(Error::Shape(format!("there are {} segments for {ids} ids", segments.len())))
         }
         Some(segments) => resolve(kernels, segments, table.rows(), BadIds::Throw, scratch).map(Along::Each),
         None if table.rows() > 0 => Ok(Along::Cycle { offset: 0, length: 1, first: 0 }),
-        None => Err(Error::Shape("a table without segments has none for the ids".into())),
+        None => Err(Error::Shape("the segment table has no rows for the ids".into())),
     }
 }
 
@@ -197,15 +201,15 @@ fn positions<'a>(
             match (whole, inside) {
                 (true, true) => Ok(Along::Cycle { offset, length, first: 0 }),
                 (true, false) => Err(Error::Shape(format!(
-                    "positions {offset} to {} do not fit a table of {} positions",
+                    "positions {offset} to {} exceed a table of {} positions",
                     offset.saturating_add(length),
                     table.rows()
                 ))),
-                (false, _) => Err(Error::Shape(format!("{ids} ids are not sequences of {length}"))),
+                (false, _) => Err(Error::Shape(format!("{ids} ids are not whole sequences of {length}"))),
             }
         }
         At::Each(positions) if positions.len() != ids => {
-            Err(Error::Shape(format!("{} positions for {ids} ids", positions.len())))
+            Err(Error::Shape(format!("there are {} positions for {ids} ids", positions.len())))
         }
         At::Each(positions) => resolve(kernels, positions, table.rows(), BadIds::Throw, scratch).map(Along::Each),
     }

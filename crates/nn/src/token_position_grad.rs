@@ -32,12 +32,12 @@ pub fn backward(
 ) -> Result<(), (Side, Error)> {
     let wrong = |error| (Side::Token, error);
     let Some(norm) = layer.norm else {
-        return Err(wrong(Error::Usage("the way back through a normalization that is not there".into())));
+        return Err(wrong(Error::Usage("the layer has no normalization to run backward".into())));
     };
     let op = checked(kernels, layer, inputs, scratch, out.len())?;
     let dim = op.dim;
     if grad.len() != out.len() || weight_grad.len() != dim || bias_grad.len() != dim {
-        return Err(wrong(Error::Shape(format!("{} elements are not the gradient of the result", grad.len()))));
+        return Err(wrong(Error::Shape(format!("a gradient of {} elements does not match the result", grad.len()))));
     }
     let sums = Embed { norm: None, ..op };
     let blocks = (out.len() / dim.max(1)).div_ceil(BLOCK);
@@ -75,7 +75,7 @@ pub fn cycle_order(n: usize, offset: usize, length: usize, out: &mut OrderOut<'_
     let whole = n == 0 || (length > 0 && n.is_multiple_of(length));
     let numbered = u32::try_from(n).is_ok() && u32::try_from(offset.saturating_add(length)).is_ok();
     if !whole || !numbered || out.ids.len() != n || out.places.len() != n || out.starts.len() != n + 1 {
-        return Err(Error::Shape(format!("no room for the order of {n} positions")));
+        return Err(Error::Shape(format!("the buffers for the order must have room for {n} positions")));
     }
     let rows = if n == 0 { 0 } else { length };
     let sequences = n.checked_div(length).unwrap_or(0);

@@ -28,14 +28,18 @@ fn rejects_bad_offsets_and_writes_nothing() {
     let rows = bag::table(RowFormat::Float32, &bytes, 4, 3).expect("sizes fit");
     let ids = IdSlice::U8(&[0, 1, 2, 3, 3]);
     let cases: [(IdSlice<'_>, bool, &str); 8] = [
-        (IdSlice::I32(&[1, 2]), false, "offsets[0] is 1, the first bag begins with the first id: offsets[0] must be 0"),
-        (IdSlice::I64(&[-1]), false, "offsets[0] is -1, the first bag begins with the first id: offsets[0] must be 0"),
-        (IdSlice::U16(&[0, 4, 2]), false, "offsets[2] is 2, below the 4 before it: offsets must not decrease"),
-        (IdSlice::U64(&[0, u64::MAX]), false, "offsets[1] is 18446744073709551615, past the end of 5 ids"),
-        (IdSlice::I8(&[0, -3]), true, "offsets[1] is -3, below the 0 before it: offsets must not decrease"),
-        (IdSlice::I8(&[]), false, "no offsets: 5 ids belong to no bag"),
-        (IdSlice::I8(&[]), true, "no offsets: with the end included there is at least that one, 0"),
-        (IdSlice::I8(&[0, 4]), true, "offsets[1] is 4, the end of the last bag, and there are 5 ids"),
+        (
+            IdSlice::I32(&[1, 2]),
+            false,
+            "offsets[0] is 1, but must be 0, because the first bag begins with the first id",
+        ),
+        (IdSlice::I64(&[-1]), false, "offsets[0] is -1, but must be 0, because the first bag begins with the first id"),
+        (IdSlice::U16(&[0, 4, 2]), false, "offsets[2] is 2, which is below the 4 before it: offsets must not decrease"),
+        (IdSlice::U64(&[0, u64::MAX]), false, "offsets[1] is 18446744073709551615, which is past the end of 5 ids"),
+        (IdSlice::I8(&[0, -3]), true, "offsets[1] is -3, which is below the 0 before it: offsets must not decrease"),
+        (IdSlice::I8(&[]), false, "offsets are empty, so 5 ids belong to no bag"),
+        (IdSlice::I8(&[]), true, "offsets must not be empty: with the end included, they have at least the element 0"),
+        (IdSlice::I8(&[0, 4]), true, "offsets[1] is 4, but must be the number of ids, 5, where the last bag ends"),
     ];
     for (begins, with_end, message) in cases {
         let mut out = Guarded::new(24, 0, SENTRY);

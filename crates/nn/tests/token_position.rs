@@ -114,11 +114,14 @@ fn rejects_positions_out_of_range() {
 fn rejects_lengths_that_do_not_divide() {
     for length in [0, 4, 5, 7, 12, usize::MAX] {
         let (side, error) = refused(&GOOD, BadIds::Throw, At::From { offset: 0, length });
-        assert_eq!((side, error.to_string()), (Side::Position, format!("6 ids are not sequences of {length}")));
+        assert_eq!((side, error.to_string()), (Side::Position, format!("6 ids are not whole sequences of {length}")));
     }
     for positions in [&[0u8; 5][..], &[0; 7], &[]] {
         let (side, error) = refused(&GOOD, BadIds::Throw, At::Each(IdSlice::U8(positions)));
-        assert_eq!((side, error.to_string()), (Side::Position, format!("{} positions for 6 ids", positions.len())));
+        assert_eq!(
+            (side, error.to_string()),
+            (Side::Position, format!("there are {} positions for 6 ids", positions.len()))
+        );
     }
 }
 
@@ -219,7 +222,7 @@ fn rejects_segments_out_of_range() {
     };
     let failed = refused(&[0, 1, 7, -1, 8, 0]);
     assert!(matches!(failed, (Side::Segment, Error::TokenIndex { flat: 3, value: -1, rows: POSITIONS, count: 2 })));
-    assert_eq!(refused(&[0; 5]).1.to_string(), "5 segments for 6 ids");
+    assert_eq!(refused(&[0; 5]).1.to_string(), "there are 5 segments for 6 ids");
 }
 
 /// The batch is large enough to be divided, and parts begin in the middle of sequences.

@@ -1,30 +1,30 @@
-//! Measures how fast text becomes ids by a `tokenizer.json`: the best of several runs over a file.
+//! Measures how fast text becomes ids by a `tokenizer.json`: the best of several runs over a file, in processor time.
 //!
-//!     cargo run -p tokenbed-text --example file_speed -- <tokenizer.json> <text> [runs]
+//!     cargo run -p tokenbed-text --example file_speed -- <tokenizer.json> <text> [runs] [characters]
+//!
+//! The texts are the file's paragraphs, or pieces of so many characters.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 use tokenbed_text::{SpecialPolicy, Tokenizer};
 
-/// Processor time of this thread where the system tells (Linux), else the time that passed since `start`.
-fn spent(start: Instant) -> Duration {
-    let times = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let busy = times.and_then(|times| times.split(' ').next()?.parse().ok());
-    busy.map_or_else(|| start.elapsed(), Duration::from_nanos)
+/// Processor time of this thread in seconds.
+fn busy() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = stat.split_whitespace().next().and_then(|time| time.parse().ok());
+    nanoseconds.unwrap_or(0.0) / 1e9
 }
 
-/// The shortest time, because other work on the machine only adds to it.
-fn best(runs: usize, mut work: impl FnMut()) -> Duration {
-    let start = Instant::now();
+/// The shortest time in seconds, because other work on the machine only adds to it.
+fn best(runs: usize, mut work: impl FnMut()) -> f64 {
     let time = || {
-        let before = spent(start);
+        let start = busy();
         work();
-        spent(start) - before
+        busy() - start
     };
-    std::iter::repeat_with(time).take(runs).min().unwrap_or_default()
+    std::iter::repeat_with(time).take(runs).fold(f64::MAX, f64::min)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -38,8 +38,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let load = best(runs.min(3), || drop(black_box(Tokenizer::from_json(tokenizer, &json))));
     let tokenizer = Tokenizer::from_json(tokenizer, &json)?;
     let policy = SpecialPolicy::PLAIN;
-    // Paragraphs, as texts come.
-    let texts: Vec<&str> = text.split("\n\n").filter(|text| !text.is_empty()).collect();
+    let length = rest.get(1).map(|length| length.parse::<usize>()).transpose()?;
+    let characters: Vec<char> = text.chars().collect();
+    let texts: Vec<String> = match length {
+        Some(length) => characters.chunks(length.max(1)).map(|text| text.iter().collect()).collect(),
+        None => text.split("\n\n").filter(|text| !text.is_empty()).map(str::to_owned).collect(),
+    };
     let mut ids = Vec::new();
     let time = best(runs, || {
         ids.clear();
@@ -47,16 +51,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             black_box(tokenizer.encode(text, &policy, &mut ids)).ok();
         }
     });
-    let bytes: usize = texts.iter().map(|text| text.len()).sum();
+    let bytes: usize = texts.iter().map(String::len).sum();
     println!(
-        "{}: {:?} {:?}: load {:.0} ms, {} texts, {} ids, {:.1} MB/s",
+        "{}: {:?} {:?}: load {:.0} ms, {} texts, {} ids, {:.1} MB/s, {:.0} ns a text",
         file,
         tokenizer.engine(),
         tokenizer.engine_reason(),
-        load.as_secs_f64() * 1e3,
+        load * 1e3,
         texts.len(),
         ids.len(),
-        bytes as f64 / time.as_secs_f64() / 1e6
+        bytes as f64 / time / 1e6,
+        time * 1e9 / texts.len() as f64
     );
     Ok(())
 }

@@ -54,8 +54,8 @@ impl EncodedTexts {
     /// # Errors
     /// [`TextError::Length`] if a buffer has another size.
     pub fn join(&self, ids: &mut [u32], offsets: &mut [u32]) -> Result<(), TextError> {
-        fits("room for ids", ids.len(), self.ids)?;
-        fits("room for offsets", offsets.len(), self.texts + 1)?;
+        fits("the buffer for ids", ids.len(), self.ids)?;
+        fits("the buffer for offsets", offsets.len(), self.texts + 1)?;
         let (mut before, mut text) = (0, 0);
         offsets[0] = 0;
         for part in &self.parts {

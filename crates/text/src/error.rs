@@ -5,7 +5,7 @@
 #[non_exhaustive]
 pub enum TextError {
     /// No encoding has this name.
-    #[error("unknown encoding {name:?}: the known ones are {known}")]
+    #[error("unknown encoding {name:?}; known: {known}")]
     UnknownEncoding {
         /// The name that was requested.
         name: String,
@@ -23,7 +23,7 @@ pub enum TextError {
     },
 
     /// The vocabulary is valid, but belongs to another encoding.
-    #[error("encoding {encoding:?} needs a vocabulary of {expected} tokens, this one has {found}")]
+    #[error("encoding {encoding:?} needs a vocabulary of {expected} tokens, not {found}")]
     WrongVocabulary {
         /// Name of the encoding.
         encoding: String,
@@ -46,8 +46,8 @@ pub enum TextError {
 
     /// The text contains a special token that the policy forbids.
     #[error(
-        "the text contains the special token {token:?} at position {utf16}: allow it to get its id, or take it out of \
-         the disallowed ones to encode it as plain text"
+        "the text contains the special token {token:?} at position {utf16}: allow it to encode it as its id, or \
+         remove it from the disallowed ones to encode it as plain text"
     )]
     DisallowedSpecial {
         /// Text of the token.
@@ -59,7 +59,7 @@ pub enum TextError {
     },
 
     /// No token has this id.
-    #[error("id {value} at position {position} is no token: {}", why_unknown(*value, *vocab_size))]
+    #[error("id {value} at position {position} is not a token: {}", why_unknown(*value, *vocab_size))]
     UnknownId {
         /// Index into the given ids.
         position: usize,
@@ -70,7 +70,7 @@ pub enum TextError {
     },
 
     /// A length or offset does not fit 32 bits.
-    #[error("{what} is too long: {found}, at most {limit} is possible")]
+    #[error("{what} is too long: its length must be at most {limit}, not {found}")]
     TooLong {
         /// What is too long.
         what: &'static str,
@@ -100,8 +100,8 @@ pub enum TextError {
 
     /// More text than allowed would have to be held back, because nothing divides it.
     #[error(
-        "{bytes} bytes of text follow that cannot be divided (a word of an encoding, or what a tokenizer's file takes as one), \
-         more than the limit maxHeldBytes of {limit}: give a larger one if this is meant"
+        "{bytes} bytes of text follow that cannot be divided (one word, or what a tokenizer's file treats as one), \
+         more than the limit maxHeldBytes of {limit}: give a larger one if this is intended"
     )]
     HeldBack {
         /// Byte offset of that text in UTF-8.
@@ -145,7 +145,7 @@ pub enum TextError {
     },
 
     /// There are too few ids for one window with its targets.
-    #[error("the text has {ids} ids, and a window of {max_length} with its targets needs {needed}")]
+    #[error("the text has {ids} ids, but a window of {max_length} with its targets needs {needed}")]
     TooShort {
         /// Number of ids.
         ids: usize,
@@ -156,7 +156,7 @@ pub enum TextError {
     },
 
     /// Two lengths that must be equal are not.
-    #[error("{what} has {found} elements, {expected} are needed")]
+    #[error("{what} must have {expected} elements, not {found}")]
     Length {
         /// Name of the buffer.
         what: &'static str,
@@ -167,7 +167,7 @@ pub enum TextError {
     },
 
     /// There is no window with this number.
-    #[error("there is no window {value} (at {index}): the text has {count}")]
+    #[error("window {value} (at index {index}) is out of range: the text has {count} windows")]
     NoWindow {
         /// Index into the given numbers.
         index: usize,
@@ -178,7 +178,7 @@ pub enum TextError {
     },
 
     /// An id does not fit the 32-bit signed integers of batches.
-    #[error("id {value} at position {position} does not fit an int32")]
+    #[error("id {value} at position {position} does not fit in an int32")]
     IdTooLarge {
         /// Index into the ids.
         position: usize,
@@ -190,9 +190,9 @@ pub enum TextError {
 /// Explains why an id is unknown. An encoding may leave ids between its tokens and its special tokens unused.
 fn why_unknown(value: u32, vocab_size: usize) -> String {
     if (value as usize) < vocab_size {
-        return "the encoding does not use it".to_owned();
+        return "the encoding leaves this id unused".to_owned();
     }
-    format!("the vocabulary has {vocab_size}")
+    format!("the vocabulary has {vocab_size} ids")
 }
 
 /// A length or offset as 32 bits.

@@ -65,9 +65,9 @@ impl EncodedTexts {
         let length = self.padded_length(padding)?;
         let fill = int32(0, padding.id)?;
         let PaddedRows { ids, mask, lengths } = out;
-        fits("room for ids", ids.len(), self.texts() * length)?;
-        fits("room for a mask", mask.len(), ids.len())?;
-        fits("room for lengths", lengths.len(), self.texts())?;
+        fits("the buffer for ids", ids.len(), self.texts() * length)?;
+        fits("the buffer for the mask", mask.len(), ids.len())?;
+        fits("the buffer for lengths", lengths.len(), self.texts())?;
         for (to, row) in lengths.iter_mut().zip(self.rows()) {
             *to = row.len() as u32;
         }

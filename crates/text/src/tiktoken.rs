@@ -30,7 +30,7 @@ impl Tiktoken {
             let taken = encoding.special[..i].iter().any(|(t, other)| t == token || other == id);
             let reason = match () {
                 () if token.is_empty() => "its text is empty",
-                () if (*id as usize) < bpe.len() => "the vocabulary has that id",
+                () if (*id as usize) < bpe.len() => "the vocabulary uses its id",
                 () if *id == u32::MAX => "the id is too large",
                 () if taken => "another one has the same text or id",
                 () => continue,

@@ -78,7 +78,7 @@ impl Vocabulary {
             let offset = reader.at;
             let (left, right) = (reader.varint()?, reader.varint()?);
             if left as usize >= id || right as usize >= id {
-                return Err(reader.error_at(offset, "a token is made of later tokens"));
+                return Err(reader.error_at(offset, "a token is made from later tokens"));
             }
             let (a, b) = (vocabulary.range(left), vocabulary.range(right));
             let bytes = &mut vocabulary.bytes;

@@ -70,7 +70,7 @@ fn the_smallest_text_has_one_window() {
 
     let error = Windows::new(4, 4, 1, 1, true).unwrap_err();
     assert_eq!(error, TextError::TooShort { ids: 4, max_length: 4, needed: 5 });
-    assert_eq!(error.to_string(), "the text has 4 ids, and a window of 4 with its targets needs 5");
+    assert_eq!(error.to_string(), "the text has 4 ids, but a window of 4 with its targets needs 5");
 }
 
 #[test]

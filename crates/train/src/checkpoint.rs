@@ -60,7 +60,7 @@ impl Read {
     }
 
     fn bytes(&self, path: &Path) -> Result<&[u8]> {
-        self.part.elements().ok_or_else(|| wrong(path, "a tensor lies outside of it"))
+        self.part.elements().ok_or_else(|| wrong(path, "a tensor lies outside the file"))
     }
 }
 
@@ -91,7 +91,7 @@ pub fn open(path: &Path) -> Result<Saved> {
     }
     // Files of other programs have neither; they fail below because of what they lack.
     if (is_ours || digest.is_some()) && !(is_ours && digest == Some(digest_of(path, &tensors)?)) {
-        let message = "its bytes are not those that were saved, by their digest: it is damaged".into();
+        let message = "the digest of its bytes is not the one that was saved: it is damaged".into();
         return Err(Error::Format { path: path.to_path_buf(), offset: 0, message });
     }
     Ok(Saved { path: path.to_path_buf(), tensors })
@@ -106,12 +106,12 @@ fn digest_of(path: &Path, tensors: &HashMap<String, Read>) -> Result<String> {
 
 fn held(path: &Path, Loaded { name, dtype, shape, storage }: Loaded) -> Result<(String, Read)> {
     let part = Part::new(&Arc::new(storage), 0, shape.iter().product::<usize>() * dtype.size());
-    let part = part.ok_or_else(|| wrong(path, "a tensor lies outside of it"))?;
+    let part = part.ok_or_else(|| wrong(path, "a tensor lies outside the file"))?;
     Ok((name, Read { shape, dtype, part }))
 }
 
 fn missing(path: &Path, name: &str) -> Error {
-    wrong(path, format!("is no checkpoint: it has no tensor \"{name}\""))
+    wrong(path, format!("it is not a checkpoint: it has no tensor \"{name}\""))
 }
 
 impl Saved {
@@ -124,7 +124,7 @@ impl Saved {
         self.counters()?;
         let config = tensors.get("config").filter(|read| read.dtype == DType::UInt8);
         let config = config.ok_or_else(|| missing(path, "config"))?;
-        String::from_utf8(config.elements(path)?).map_err(|_| wrong(path, "its config is not text"))
+        String::from_utf8(config.elements(path)?).map_err(|_| wrong(path, "its config is not UTF-8"))
     }
 
     /// The counters after the version, which must be the current one.
@@ -137,7 +137,10 @@ impl Saved {
             Some(&VERSION) => Ok(counters[1..].to_list()),
             version => {
                 let version = version.copied().unwrap_or(0);
-                Err(wrong(path, format!("is a checkpoint of version {version}; this tokenbed reads version {VERSION}")))
+                Err(wrong(
+                    path,
+                    format!("it is a checkpoint of version {version}, but this tokenbed reads version {VERSION}"),
+                ))
             }
         }
     }
@@ -154,22 +157,26 @@ pub fn restore(trainer: &mut Trainer, saved: &Saved) -> Result<()> {
     let model = trainer.model()?;
     let [fingerprint, place @ ..] = &counters[..] else { return Err(missing(path, "counters")) };
     if place.len() != model.counters().len() {
-        return Err(wrong(path, "is a checkpoint of another objective"));
+        return Err(wrong(path, "it is a checkpoint of another objective"));
     }
     if *fingerprint != model.fingerprint() {
-        return Err(wrong(path, "was made with another corpus: give the one that it was made with"));
+        return Err(wrong(path, "it was made with another corpus: give the one that it was made with"));
     }
     if !model.has_place(place) {
-        let message = format!("is damaged, or its config was changed: {place:?} is no place in the corpus");
+        let message = format!("it is damaged, or its config was changed: {place:?} is not a place in the corpus");
         return Err(Error::Format { path: path.to_path_buf(), offset: 0, message });
     }
     let names = model.tables().into_iter().chain(model.moments()).map(|array| (array.name, array.shape));
     let mut arrays: Vec<Vec<f32>> = Vec::new();
     for (name, shape) in names {
-        let read =
-            tensors.get(name).ok_or_else(|| wrong(path, format!("is of another model: it has no \"{name}\"")))?;
+        let read = tensors
+            .get(name)
+            .ok_or_else(|| wrong(path, format!("it belongs to another model: it has no \"{name}\"")))?;
         if read.dtype != DType::Float32 || read.shape != shape {
-            let message = format!("is of another model: \"{name}\" is {:?} there and {shape:?} here", read.shape);
+            let message = format!(
+                "it belongs to another model: \"{name}\" has the shape {:?}, but must have {shape:?}",
+                read.shape
+            );
             return Err(wrong(path, message));
         }
         arrays.put(read.elements(path)?);

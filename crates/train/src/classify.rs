@@ -64,13 +64,13 @@ impl Classify {
     /// out of range.
     pub fn new(options: ClassifyOptions, examples: Examples, vocabulary: usize, classes: usize) -> Result<Self> {
         if options.run.dim == 0 || options.run.epochs == 0 {
-            return Err(Error::Usage("dim and epochs are at least 1".into()));
+            return Err(Error::Usage("dim and epochs must be at least 1".into()));
         }
         if examples.ends.is_empty() {
-            return Err(Error::Usage("the corpus is empty: there is no example to learn from".into()));
+            return Err(Error::Usage("the corpus is empty: it has no examples to learn from".into()));
         }
         if classes < 2 {
-            return Err(Error::Usage(format!("a classifier needs two classes, not {classes}")));
+            return Err(Error::Usage(format!("a classifier needs at least two classes, not {classes}")));
         }
         for (ids, rows) in [(&examples.ids, vocabulary), (&examples.classes, classes)] {
             let bad = |&id: &u32| id as usize >= rows;

@@ -37,8 +37,8 @@ impl Corpus {
         let most = counts.iter().copied().max().unwrap_or(0);
         if most < min_count {
             return Err(Error::Usage(format!(
-                "minCount {min_count} leaves nothing of the corpus: the most frequent token comes {}; give more text, or a smaller \
-                 minCount",
+                "minCount {min_count} leaves no token of the corpus: the most frequent one occurs {}; give more text \
+                 or a smaller minCount",
                 times(most)
             )));
         }
@@ -161,7 +161,7 @@ impl Text {
         match self {
             Self::Held(corpus) => {
                 let ids = start.checked_add(out.len()).and_then(|end| corpus.ids().get(start..end));
-                out.copy_from_slice(ids.ok_or_else(|| Error::Shape("ids beyond the corpus".into()))?);
+                out.copy_from_slice(ids.ok_or_else(|| Error::Shape("the ids are out of range for the corpus".into()))?);
             }
             Self::Folder(tokens, counts) => {
                 tokens.copy(start, out)?;
@@ -236,7 +236,7 @@ mod tests {
     fn rejects_empty_corpora_and_bad_ids() {
         let message = |result: Result<Corpus>| result.unwrap_err().to_string();
         assert!(message(Corpus::new(vec![], &[], 4, 1)).contains("empty"));
-        assert!(message(Corpus::new(vec![1, 1, 2], &[], 4, 5)).contains("comes 2 times"));
+        assert!(message(Corpus::new(vec![1, 1, 2], &[], 4, 5)).contains("occurs 2 times"));
         assert!(matches!(
             Corpus::new(vec![1, 9, 9], &[], 4, 1),
             Err(Error::TokenIndex { flat: 1, value: 9, rows: 4, count: 2 })

@@ -102,8 +102,8 @@ impl Classes {
 
 /// The error that a classifier needs two classes.
 fn too_few(count: usize, hint: &str) -> Error {
-    let verb = if count == 1 { "there is 1" } else { "there are none" };
-    Error::Usage(format!("a classifier needs two classes, and {verb}{hint}"))
+    let verb = if count == 1 { "the corpus has 1" } else { "the corpus has none" };
+    Error::Usage(format!("a classifier needs at least two classes, but {verb}{hint}"))
 }
 
 /// A hint on how classes are written in a file.
@@ -348,10 +348,10 @@ mod tests {
             examples.iter().for_each(|(class, text)| given.example([*class].into_iter(), text));
             given.finish(min_count, "").unwrap_err().to_string()
         };
-        assert!(message(&[("a", "x"), ("a", "y")], 1).contains("two classes, and there is 1"));
+        assert!(message(&[("a", "x"), ("a", "y")], 1).contains("two classes, but the corpus has 1"));
         assert!(message(&[("a", ""), ("b", " \n")], 1).contains("empty"));
         assert!(message(&[], 1).contains("empty"));
-        assert!(message(&[("a", "x"), ("b", "y")], 2).contains("comes once"));
+        assert!(message(&[("a", "x"), ("b", "y")], 2).contains("occurs once"));
     }
 
     #[test]

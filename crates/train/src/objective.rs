@@ -85,7 +85,7 @@ impl Plan {
             Some("skip-gram" | "cbow") => Plan::Pairs(PairOptions::read(options)?),
             Some("next-token") => Plan::NextToken(NextTokenOptions::read(options)?),
             Some("classify") => Plan::Classify(ClassifyOptions::read(options)?),
-            other => return Err(Error::Usage(format!("no objective is called {other:?}"))),
+            other => return Err(Error::Usage(format!("there is no objective {other:?}"))),
         })
     }
 

@@ -80,7 +80,7 @@ impl Trainer {
             None => return Ok(()),
             Some(Failed::Step(step)) => {
                 return Err(Error::Usage(format!(
-                    "step {step} ended half done: the tables are of no use any more. Start over, or from the last checkpoint"
+                    "step {step} was interrupted, so the tables are inconsistent: start over, or resume from the last checkpoint"
                 )));
             }
             Some(Failed::Loss(step)) => format!("the loss of step {step} is not a finite number"),
@@ -89,7 +89,7 @@ impl Trainer {
             }
         };
         Err(Error::Usage(format!(
-            "{what}: the tables are of no use any more. Start over, or from the last checkpoint, with a smaller learning rate"
+            "{what}: the tables are useless. Start over, or resume from the last checkpoint, with a smaller learning rate"
         )))
     }
 

@@ -25,7 +25,10 @@ impl Unigram {
         let weights: Vec<f64> = ids.iter().map(|&id| libm::pow(counts[id as usize] as f64, exponent)).into_list();
         let sum: f64 = weights.iter().sum();
         if ids.is_empty() || !sum.is_finite() || sum <= 0.0 {
-            return Err(Error::Usage(format!("{} ids to draw from, of the weight {sum}", ids.len())));
+            return Err(Error::Usage(format!(
+                "ids cannot be drawn from counts of {} ids with the total weight {sum}",
+                ids.len()
+            )));
         }
         let mut probabilities = zeroed(counts.len());
         let mut shares: Vec<f64> = with_room(ids.len());

@@ -124,7 +124,7 @@ impl WordCounter {
         }
         let most = self.counts.iter().copied().max().unwrap_or(0);
         Error::Usage(format!(
-            "minCount {min_count} leaves no word of the corpus: the most frequent comes {}; give more text, or a smaller minCount",
+            "minCount {min_count} leaves no word of the corpus: the most frequent one occurs {}; give more text or a smaller minCount",
             times(most)
         ))
     }
@@ -198,6 +198,6 @@ mod tests {
     #[test]
     fn rejects_empty_texts() {
         assert!(counted(&["", " \n "], 1).unwrap_err().to_string().contains("empty"));
-        assert!(counted(&["a b b"], 3).unwrap_err().to_string().contains("comes 2 times"));
+        assert!(counted(&["a b b"], 3).unwrap_err().to_string().contains("occurs 2 times"));
     }
 }

@@ -79,7 +79,7 @@ fn rejects_other_files_and_versions() {
     let path = folder.path().join("x.safetensors");
     let tensor = |name: &str, dtype, len, bytes| ToSave { name: name.into(), dtype, shape: vec![len], bytes };
     save(&path, vec![tensor("weight", DType::UInt8, 1, &[1])], Default::default()).unwrap();
-    assert!(config(&path).unwrap_err().to_string().contains("is no checkpoint"));
+    assert!(config(&path).unwrap_err().to_string().contains("is not a checkpoint"));
     let counters = [9u64.to_le_bytes(), 0u64.to_le_bytes()].concat();
     save(&path, vec![tensor("counters", DType::Int64, 2, &counters)], Default::default()).unwrap();
     let error = config(&path).unwrap_err().to_string();

@@ -1,10 +1,10 @@
-"""Writes bag.json: bags of PyTorch, over float tables and over FBGEMM's quantized rows, and those rows' bytes.
+"""Writes bag.json: PyTorch's bags over float tables and over FBGEMM's quantized rows, and the bytes of those rows.
 
     python make.py                  writes bag.json beside this script
     python make.py other.json       writes elsewhere, to compare releases
 
-Needs torch, built with FBGEMM (x86-64). Elements are in decimal, exact; 16-bit ones as their bits. Tables are drawn from
-N(0, 1) after manual_seed(seed) and, where a scale stands with them, multiplied by it.
+Needs torch, built with FBGEMM (x86-64). Elements are exact decimals; 16-bit ones are their bits. Tables are drawn from
+N(0, 1) after manual_seed(seed), and multiplied by their scale if they have one.
 """
 
 import hashlib

@@ -1,6 +1,8 @@
-"""Principal components of rows whose variances are close, by numpy.linalg.eigh of their covariance: python make.py
+"""Writes components.json beside this script: principal components of rows whose variances are close. Run: python
+make.py
 
-Writes components.json beside this file. The rows are drawn again in __test__/pca.spec.ts: whole numbers of a generator of 32 bits.
+They come from numpy.linalg.eigh of the covariance. __test__/vectors/pca.spec.ts draws the same rows again, from a
+32-bit generator.
 """
 
 import json
@@ -12,7 +14,7 @@ ROWS, DIM, COUNT = 7758, 100, 4
 
 
 def draw(count):
-    """Numbers from -1 to 1, by the generator of Numerical Recipes (Press et al., section 7.1)."""
+    """Numbers from -1 to 1, from the generator of Numerical Recipes (Press et al., section 7.1)."""
     state, numbers = 1, np.empty(count)
     for i in range(count):
         state = (1664525 * state + 1013904223) % 2**32
@@ -37,7 +39,7 @@ def components(x):
 
 def main():
     x = draw(ROWS * DIM).reshape(ROWS, DIM)
-    # Few rows of many columns, too.
+    # The second case has few rows and many columns.
     result = {"numpy": np.__version__, "tall": components(x), "wide": components(x.reshape(-1)[: 40 * 300].reshape(40, 300))}
     path = pathlib.Path(__file__).with_name("components.json")
     path.write_text(json.dumps(result) + "\n")

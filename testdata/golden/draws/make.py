@@ -1,15 +1,15 @@
-"""Writes draws.json: what PyTorch's CPU generator draws, as digests.
+"""Writes draws.json: digests of what PyTorch's CPU generator draws.
 
     python make.py                  writes draws.json beside this script
     python make.py other.json       writes elsewhere, to compare releases
 
-Needs torch and numpy. The reference is the release from PyPI for x86-64 (its AVX2 kernels, which the AVX-512 capability
-shares for draws); the file names the release and the capability. A case is a seed and steps that run one after another
-on one generator. Digests are sha256 over little endian f32, or u32 for orders. Seeds and 63-bit integers are strings.
+Needs torch and numpy. The reference is PyPI's release for x86-64 (its AVX2 kernels, which the AVX-512 capability also
+uses for draws); the file names the release and the capability. A case is a seed and steps that run one after another on
+one generator. Digests are sha256 over little endian f32, or u32 for orders. Seeds and 63-bit integers are strings.
 
-What 1.13.1 draws differently, in these cases: uniform values that round up to `high` stay there (newer releases give
-`low`); permutations of 214748364 samples and more take 32-bit draws; and as fewer than 16 normal values come from
-log(1 - u) there and from log1p(-u) since, the cached value may differ in its last bit (no f32 here does).
+In these cases, 1.13.1 draws differently: uniform values that round up to `high` stay there (newer releases give
+`low`); permutations of 214748364 samples and more take 32-bit draws; and since fewer than 16 normal values come from
+log(1 - u) there and from log1p(-u) later, the cached value may differ in its last bit (no f32 here does).
 """
 
 import base64
@@ -83,7 +83,7 @@ def int31(generator):
 
 
 def run(step, generator):
-    """One step; all of them draw from the default generator."""
+    """Runs one step. All steps draw from the default generator."""
     arguments = {key: value for key, value in step.items() if key != "op"}
     match step["op"]:
         case "normal":

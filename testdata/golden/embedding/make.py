@@ -1,9 +1,9 @@
-"""Writes embedding.json: lookups, padding rows, renormalised rows and position sums of PyTorch.
+"""Writes embedding.json: PyTorch's lookups, padding rows, renormalised rows and sums with positions.
 
     python make.py                  writes embedding.json beside this script
     python make.py other.json       writes elsewhere, to compare releases
 
-Needs torch. Elements are float32 in decimal, exact. Tables are drawn from N(0, 1) after manual_seed(seed).
+Needs torch. Elements are float32 as exact decimals. Tables are drawn from N(0, 1) after manual_seed(seed).
 """
 
 import json

@@ -1,9 +1,10 @@
-"""Writes gradient.json: gradients of PyTorch's embedding layers, dense and sparse, of bags, and of the input of a transformer.
+"""Writes gradient.json: gradients of PyTorch's embedding layers, dense and sparse, of bags, and of a transformer's
+input.
 
     python make.py                  writes gradient.json beside this script
     python make.py other.json       writes elsewhere, to compare releases
 
-Needs torch on x86-64. Elements are in decimal, exact; 16-bit ones as their bits. Everything that is drawn is drawn after
+Needs torch on x86-64. Elements are exact decimals; 16-bit ones are their bits. Everything is drawn after
 manual_seed(seed), in this order: the layer's tables, then per-sample weights, then the gradient of the output.
 """
 
@@ -54,13 +55,13 @@ def embeddings():
     for seed, dim in enumerate([1, 5, 17]):
         for sparse in [False, True]:
             for padding_idx in [None, 1, -1]:
-                # PyTorch refuses the two together.
+                # PyTorch does not allow both together.
                 for by_freq in [False] if sparse else [False, True]:
                     yield embedding(seed, dim, padding_idx=padding_idx, by_freq=by_freq, sparse=sparse)
             yield embedding(seed, dim, ids=[], sparse=sparse)
             yield embedding(seed, dim, calls=3, sparse=sparse)
         for dtype in ["float16", "bfloat16"]:
-            # Each id at most twice: PyTorch rounds after every addition, which two make once.
+            # Each id appears at most twice, which takes one addition: PyTorch rounds after every one.
             yield embedding(seed, dim, ids=[[3, 0, 6], [1, 3, 2]], dtype=dtype)
 
 
@@ -86,7 +87,7 @@ def bags():
             yield bag(seed, dim, mode, FLAT, OFFSETS + [len(FLAT)], include_last_offset=True)
         for mode in ["sum", "mean"]:
             yield bag(seed, dim, mode, FLAT, OFFSETS, sparse=True)
-        # Every id of the batch equally often: PyTorch takes the count of another id where they differ.
+        # All ids of the batch are equally frequent: if they are not, PyTorch uses the count of a wrong id.
         yield bag(seed, dim, "sum", [[0, 1, 2], [2, 1, 0]], None, by_freq=True)
         yield bag(seed, dim, "mean", [[0, 1, 2], [2, 1, 0]], None, by_freq=True)
         yield bag(seed, dim, "sum", FLAT, OFFSETS, weighted=True)

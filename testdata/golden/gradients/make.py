@@ -1,12 +1,13 @@
-"""Writes gradients.json: results and gradients of every op, as PyTorch has them.
+"""Writes gradients.json: PyTorch's results and gradients of every op.
 
     python make.py                  writes gradients.json beside this script
     python make.py other.json       writes elsewhere, to compare releases
 
-Needs torch, which brings numpy. A tensor is {"t": type, "s": shape, "v": elements}; what JSON has no number for is a string.
-A case is an op with its inputs and arguments, its result, the gradient that flows back (ones where it is absent) and those
-of the inputs. Inputs are of the type named; results and gradients are computed in float64 from them and rounded to it, the
-reference that this package promises, but for cases marked "native", which are PyTorch's own in that type, bit for bit.
+Needs torch, which brings numpy. A tensor is {"t": type, "s": shape, "v": elements}; values that JSON cannot represent
+are strings. A case is an op with its inputs and arguments, its result, the gradient that flows back (ones where it is
+absent) and those of the inputs. Inputs have the named type; results and gradients are computed from them in float64 and
+rounded to that type, the reference that this package promises. Cases marked "native" are PyTorch's own in that type,
+bit for bit.
 """
 
 import json
@@ -41,7 +42,7 @@ def dump(tensor):
     if name in HALVES:
         values = flat.view(torch.int16).numpy().view("u2").tolist()
     elif name == "float32":
-        # The fewest digits that give the number back: as float64 it has twice as many.
+        # Write the fewest digits that give the same float32; as float64 it would have twice as many.
         values = [number(float(str(v))) for v in flat.numpy()]
     else:
         values = [number(v) for v in flat.tolist()]
@@ -56,7 +57,7 @@ def normal(shape, scale=1.0):
 
 
 def case(op, inputs, types, function, args=None, native=False):
-    """`inputs` in float64; each is rounded to its type, and learns."""
+    """A case with `inputs` in float64, each of which is rounded to its type and requires a gradient."""
     given = [x.to(torch_type(name)) for x, name in zip(inputs, types)]
     leaves = [(x if native else x.double()).clone().requires_grad_() for x in given]
     out = function(*leaves)

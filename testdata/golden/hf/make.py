@@ -1,11 +1,12 @@
-"""Writes small tokenizer.json files of every kind, and cases.json: what others make of hard texts with them.
+"""Writes small tokenizer.json files of every kind, and cases.json: the ids that other programs give hard texts with
+them.
 
-    npm run build                      # makes node_modules/, whose book the vocabularies are trained on
+    npm run build                      # installs node_modules/, with the book that the vocabularies are trained on
     python testdata/golden/hf/make.py
 
-Needs tokenizers (made with 0.23.3) and sentencepiece (0.2.3). The ids are those of tokenizers; where there is an
-independent implementation its ids are asserted to be the same, but for the texts named in DIFFER: sentencepiece itself
-for the Unigram model, and below the basic and WordPiece tokenizers, written after BERT's own tokenization.py.
+Needs tokenizers (made with 0.23.3) and sentencepiece (0.2.3). The ids are those of tokenizers. If there is an
+independent implementation, its ids must be the same, except for the texts named in DIFFER: sentencepiece itself
+for the Unigram model, and below the basic and WordPiece tokenizers, which follow BERT's own tokenization.py.
 """
 
 import io
@@ -35,13 +36,13 @@ TEXTS = [
     "  <s>  x", "antidisestablishmentarianism" * 4, "ab" * 40, " " * 33, "\u3000ideographic\u00a0nbsp\u2028line\u2029par",
 ]  # fmt: skip
 
-# Unassigned and private characters are controls to BERT's own code; sentencepiece writes U+2581 before U+2581, and has
-# nothing for a text of spaces alone.
+# BERT's own code treats unassigned and private characters as controls; sentencepiece writes U+2581 before U+2581, and
+# gives no ids for a text that has only spaces.
 DIFFER = {"bert": {"\U00010ffff\ue000"}, "sentencepiece": {" ", "\u2581a\u2581b"}}
 
 
 def byte_level():
-    """As GPT-2."""
+    """A tokenizer like GPT-2's."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -65,7 +66,7 @@ def wordpiece():
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[("[CLS]", ids["[CLS]"]), ("[SEP]", ids["[SEP]"])],
     )  # fmt: skip
-    # As files in use have them: neither may do anything unasked.
+    # Files in use have these settings, which must have no effect unless a caller asks for them.
     tokenizer.enable_truncation(max_length=6)
     tokenizer.enable_padding(length=10)
     return tokenizer
@@ -94,7 +95,7 @@ def unigram(model):
 
 
 def llama():
-    """BPE with bytes for what it has no token for, put together as Llama 2's."""
+    """BPE that writes unknown characters as bytes, built like Llama 2's."""
     trained = Tokenizer(models.BPE(unk_token="<unk>"))
     trained.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=True)
     special = ["<unk>", "<s>", "</s>"]
@@ -135,7 +136,7 @@ def is_cjk(code):
 
 
 def bert(text, vocab):
-    """BERT's tokenization.py: the basic tokenizer, then the longest piece first."""
+    """BERT's tokenization.py: the basic tokenizer, then longest match first."""
     out = []
     for char in text:
         if char in "\0\ufffd" or (unicodedata.category(char) in ("Cc", "Cf", "Cn", "Co") and char not in "\t\n\r"):
@@ -200,7 +201,7 @@ def main():
             if made["wordpiece"].encode(text, add_special_tokens=False).ids != bert(text, vocab):
                 differ["bert"].add(text)
         if text and not any(token in text for token in ("<s>", "<pad>")):
-            # sentencepiece writes U+2581 before, whatever the text begins with; the library only where there is none.
+            # sentencepiece always writes U+2581 before a text; the library does so only if the text does not begin with it.
             theirs = model.encode(unicodedata.normalize("NFKC", text).removeprefix(" "))
             if made["unigram"].encode(text, add_special_tokens=False).ids != theirs:
                 differ["sentencepiece"].add(text)

@@ -1,9 +1,9 @@
-"""Writes input.json: the input layers of Transformers' models, summed and normalized.
+"""Writes input.json: results of the input layers of Transformers' models, summed and normalized.
 
     python make.py                  writes input.json beside this script
     python make.py other.json       writes elsewhere, to compare releases
 
-Needs torch and transformers. Elements are float32 in decimal, exact. Tables are drawn from N(0, 1) after
+Needs torch and transformers. Elements are float32 as exact decimals. Tables are drawn from N(0, 1) after
 manual_seed(seed): tokens, positions, segments; then the normalization's weight and bias from U[0, 1).
 """
 

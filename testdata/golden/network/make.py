@@ -1,10 +1,10 @@
-"""Writes network.json: the losses of a small network, step by step, as PyTorch trains it.
+"""Writes network.json: the losses of a small network that PyTorch trains, step by step.
 
     python make.py                  writes network.json beside this script
 
-Needs torch. Bags of tokens, their mean, a linear layer, cross-entropy; 200 steps of plain gradient descent on one batch. Draws follow
-`manual_seed(0)`: the table, the weight, nothing else. Bag i has 1 + i mod 5 ids, of which the j-th is (7 i + 13 j) mod 50; its
-class is (3 i) mod 7.
+Needs torch. The network has bags of tokens, their mean, a linear layer and cross-entropy; it takes 200 steps of plain
+gradient descent on one batch. Draws follow `manual_seed(0)`: first the table, then the weight. Bag i has 1 + i mod 5
+ids, of which the j-th is (7 i + 13 j) mod 50; its class is (3 i) mod 7.
 """
 
 import json

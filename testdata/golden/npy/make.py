@@ -1,11 +1,12 @@
-"""Writes npy.json: files that NumPy writes, in base64, and what is in them.
+"""Writes npy.json: files that NumPy writes, in base64, and their contents.
 
     python make.py                  writes npy.json beside this script
     python make.py other.json       writes elsewhere, to compare releases
 
-Needs numpy. Each case is a file (by numpy.save, or by its format functions where those write another version), the dtype
-and shape that it is loaded as here, and its elements in row-major order: floats by repr in a string, as JSON has no NaN.
-`same` says that writing the elements here gives the same bytes. A case with an `error` is a type that has no place here.
+Needs numpy. Each case is a file (by numpy.save, or by its format functions where those write another version), the
+dtype and shape that it is loaded as here, and its elements in row-major order: floats are strings in the form of repr,
+because JSON has no NaN. `same` means that saveNpy gives the same bytes for these elements. A case with an `error` has
+an unsupported type.
 """
 
 import base64

@@ -3,12 +3,12 @@
     python make.py                  writes optim.json beside this script
     python make.py other.json       writes elsewhere, to compare releases
 
-Needs torch and transformers. Optimizers run as PyTorch has them for one tensor at a time (foreach=False, fused=False).
+Needs torch and transformers. Optimizers are PyTorch's for one tensor at a time (foreach=False, fused=False).
 Parameter and gradients are drawn by randn after manual_seed(seed), the parameter first, then a gradient each step; a
-float64 one is a float32 one, converted.
+float64 one is converted from float32.
 
-PyTorch built with MKL takes square roots from it, which rounds one in six wrongly. So every trajectory is here twice: as
-PyTorch is ("mkl"), to be compared within a tolerance, and with the square root replaced by numpy's, which is rounded as
+PyTorch built with MKL takes square roots from it, which rounds one in six wrongly. So every trajectory is written
+twice: as PyTorch gives it ("mkl"), to be compared within a tolerance, and with numpy's square root, which is rounded as
 IEEE says ("exact"), to be compared to the bit.
 """
 
@@ -45,7 +45,7 @@ def rounded_correctly():
 
 
 def ids_of(step):
-    """Rows of a step's gradient: ascending, each once."""
+    """The ids of the rows in a step's gradient, ascending and distinct."""
     return sorted({(step * 3) % SHAPE[0], (step * 5 + 1) % SHAPE[0], (step * step) % 3})
 
 
@@ -107,7 +107,7 @@ def trajectories():
 
 
 def row_wise(seed, lr, eps):
-    """FBGEMM's rule, written out: h += mean(g^2) of a row, p -= lr / (sqrt(h) + eps) * g; in float64."""
+    """FBGEMM's rule in float64: for each row, h += mean(g^2) and p -= lr / (sqrt(h) + eps) * g."""
     torch.manual_seed(seed)
     param = torch.randn(SHAPE).double()
     h = torch.zeros(SHAPE[0], dtype=torch.float64)

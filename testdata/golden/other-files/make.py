@@ -1,8 +1,9 @@
-"""Small files of kinds that no reader here reads, as their own programs write them.
+"""Writes small files of kinds that no reader here supports, each with its own program.
 
-Made with Python 3.11.7, NumPy 2.4.6, gensim 4.4.0, sentencepiece 0.2.3, gguf 0.19.0, safetensors 0.8.0. Run: python make.py
+Made with Python 3.11.7, NumPy 2.4.6, gensim 4.4.0, sentencepiece 0.2.3, gguf 0.19.0, safetensors 0.8.0. Run: python
+make.py
 
-torch.pt has the files of torch.save's zip archive under their names; the pickle in it holds no tensor.
+torch.pt is a zip archive with the file names of torch.save; the pickle in it holds no tensor.
 """
 
 import base64

@@ -1,8 +1,8 @@
-"""Makes the compressed files beside this script with gzip (of Python 3.11) and the zstd program (1.5.4).
+"""Writes the compressed files beside this script with gzip (of Python 3.11) and the zstd program (1.5.4).
 
     python3 testdata/golden/packed/make.py
 
-All of them hold the text of text(), which crates/io/tests/text.rs and __test__/stream.spec.ts write out again.
+All of them hold the text of text(), which crates/io/tests/text.rs and __test__/text/stream.spec.ts write out again.
 """
 
 import gzip

@@ -1,15 +1,15 @@
-"""Writes what the library finds with regular expressions, which it runs by Oniguruma: patterns.json.gz.
+"""Writes patterns.json.gz: the matches of regular expressions in the library, which runs them with Oniguruma.
 
     python testdata/golden/patterns/make.py
 
 Needs tokenizers (made with 0.23.3, whose wheel has onig 6.5.3 and Oniguruma 6.9.10 with the tables of Unicode 16).
 
-- sets: the characters of each name of a property and a class, as a digest of their ranges.
-- every: patterns in use, and each kind of class and place, over a text of nearly every character: a digest of what replacing
-  each match by a vertical bar leaves.
-- cases: patterns, with texts that are cut and replaced by them. Those of people first, then random ones of a grammar. A
+- sets: for each named property and class, a digest of the ranges of its characters.
+- every: patterns in use, and each kind of class and anchor, over a text of nearly every character: a digest of the text
+  in which a vertical bar replaces each match.
+- cases: patterns, with texts that they split and replace. First patterns in use, then random ones from a grammar. A
   pattern that the library refuses has no texts.
-- cased: each letter that has cases, and each group of letters that is one, in any case, over a text of all of them.
+- cased: each letter that has cases, and each group of letters that equals one letter in some case, over a text of all.
 """
 
 import gzip
@@ -23,7 +23,7 @@ from tokenizers import Regex, normalizers, pre_tokenizers
 
 HERE = Path(__file__).resolve().parent
 EVERY = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
-# Where one character is like the next for thousands of them, the first and the last will do.
+# In ranges of thousands of characters that are all alike, the first and the last suffice.
 ALIKE = [(0x3410, 0x4DB0), (0x4E10, 0x9FE0), (0xAC40, 0xD790), (0xE010, 0xF8F0), (0x17010, 0x187E0), (0x20010, 0xE0000), (0xE0200, 0x10FFF0)]
 MANY = [c for c in EVERY if not any(low <= ord(c) < high for low, high in ALIKE)]
 
@@ -71,7 +71,7 @@ KINDS = [
     r"\N", r"\O", r"\X", r"\y", r"\Y", r"[\w]", r"[^\w]", r"[\W]", r"\w+|[^\w\s]+", r"[^\S\n]+|$", "(?i)ss", "(?i)k", "(?i)[k]",
     "(?i)[^k]", r"(?i)\p{Lu}", r"(?i)[\p{Lu}]", r"\p{Word}", r"\P{Word}", "(?i)[[:lower:]]",
 ]  # fmt: skip
-# Each is the smallest of a kind that engines differ in, or that people's files have.
+# Each is the smallest example of something in which engines differ, or which files in use have.
 PEOPLE = [
     (r"\w+|[^\w\s]+", ["a\u200db", "½ 1²", "e\u0301 \u0301"]), (r"\w+", ["½", "x½y", "\u200c"]), (r"[^\S\n]+|$", ["a\n", "a \n b\n"]),
     (r"[[:punct:]]", ["…", "$+<", "a-b_c"]), ("(?i)ss", ["ß", "ẞ", "ſs", "Ss s"]), (r"\X", ["e\u0301x", "🇩🇪🇫🇷🇩", "👩\u200d👩\u200d👧", "\r\n\n"]),
@@ -120,7 +120,7 @@ def regex(pattern):
 def ranges(chars):
     out, codes = [], sorted(map(ord, chars))
     for code in codes:
-        # The gap of the surrogates is none.
+        # The gap of the surrogates does not end a range.
         if out and code - out[-1][1] == 1 or out and out[-1][1] == 0xD7FF and code == 0xE000:
             out[-1][1] = code
         else:

@@ -1,10 +1,10 @@
-"""Writes positions.json: positional schemes and input layers of Transformers' models.
+"""Writes positions.json: results of positional schemes and of input layers of Transformers' models.
 
     python make.py                  writes positions.json beside this script
     python make.py other.json       writes elsewhere, to compare releases
 
-Made with torch 2.15.0 and transformers 5.24.0. Elements are float32 in decimal, exact. Angles of rotations are computed
-by the models' own code with float64 in the place of float32, and rounded once; all else is the models' float32.
+Made with torch 2.15.0 and transformers 5.24.0. Elements are float32 as exact decimals. Angles of rotations are computed
+by the models' own code with float64 instead of float32, and rounded once; everything else is the models' float32.
 """
 
 import contextlib
@@ -78,7 +78,7 @@ def t5():
 
 @contextlib.contextmanager
 def doubles():
-    """float64 wherever the models ask for float32."""
+    """Gives the models float64 wherever they ask for float32."""
     kept = (torch.float, torch.float32, torch.Tensor.float)
     torch.float = torch.float32 = torch.float64
     torch.Tensor.float = torch.Tensor.double
@@ -151,7 +151,7 @@ def draw(layer, *tables):
 
 
 def hook(model, module, **inputs):
-    """What goes into the first layer of a model."""
+    """The input of a model's first layer."""
     caught = []
     handle = module.register_forward_pre_hook(
         lambda _, args, kwargs: caught.append(args[0] if args else kwargs["hidden_states"]), with_kwargs=True)
@@ -165,7 +165,7 @@ def layers():
     cases = []
 
     def case(name, seed, options, ids, out, tables, **call):
-        """`tables`: what is learned, by our names."""
+        """`tables` has the learned tables under tokenbed's names."""
         grad = torch.linspace(-1, 2, out.numel()).sin().reshape(out.shape)
         for table in tables.values():
             table.grad = None

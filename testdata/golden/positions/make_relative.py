@@ -1,10 +1,10 @@
-"""Writes relative.json: attention scores by relative position, of models that Transformers had up to version 4.
+"""Writes relative.json: attention scores by relative position, from models that Transformers had up to version 4.
 
     python make_relative.py                  writes relative.json beside this script
     python make_relative.py other.json       writes elsewhere, to compare releases
 
-Made with torch 2.15.0 and transformers 4.57.6: BERT's relative_key and relative_key_query left with version 5,
-Transformer-XL stands under `deprecated`. The models' own code runs in float64 on float32 numbers; elements are float64.
+Made with torch 2.15.0 and transformers 4.57.6: BERT's relative_key and relative_key_query were removed in version 5,
+Transformer-XL is under `deprecated`. The models' own code runs in float64 on float32 numbers; elements are float64.
 """
 
 import json
@@ -26,17 +26,17 @@ def dump(tensor):
 
 
 def draw(*shape, seed):
-    """Numbers that float32 holds."""
+    """Random numbers that float32 represents exactly."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(*shape, generator=generator).double().requires_grad_()
 
 
 class Scores(Exception):
-    """What attention is about to take the softmax of."""
+    """The scores of which attention takes the softmax."""
 
 
 def scores_of(run):
-    """The first tensor that softmax is taken of."""
+    """Runs a model up to its first softmax and returns the input of that."""
     kept = torch.nn.functional.softmax
 
     def stop(x, *args, **kwargs):
@@ -53,7 +53,7 @@ def scores_of(run):
 
 
 class Given(torch.nn.Module):
-    """A projection that gives what it was given."""
+    """A projection that returns a fixed tensor."""
 
     def __init__(self, value):
         super().__init__()
@@ -73,7 +73,7 @@ def bert(kind, batch, heads, length, dim, context):
     layer.query, layer.key = Given(merged(query)), Given(merged(key))
     del layer.distance_embedding
     layer.distance_embedding = lambda ids: torch.nn.functional.embedding(ids, weight)
-    # What the positions add: the model's scores, its scale taken back, less those of the content.
+    # What the positions add: the model's scores, without its scale, minus those of the content.
     scores = scores_of(lambda: layer(torch.zeros(batch, length, heads * dim).double())) * math.sqrt(dim) - query @ key.transpose(2, 3)
     grad = draw(*scores.shape, seed=4).detach()
     scores.backward(grad)
@@ -91,7 +91,7 @@ def case(model, name, tensors, scores, clamp, causal):
     query, key, u, v, weight = tensors
     grad = draw(*scores.shape, seed=6).detach()
     if causal:
-        # Keys that come later are masked out: what the shift leaves there is of no meaning.
+        # Later keys are masked out: the values that the shift leaves there have no meaning.
         queries, keys = scores.shape[2:]
         grad = grad * torch.ones(queries, keys).tril(keys - queries)
     scores.backward(grad)
@@ -117,7 +117,7 @@ def transformer_xl(batch, heads, queries, memory, dim, model, clamp):
         distances.clamp_(max=clamp)
     embedding = PositionalEmbedding(model)
     embedding.inv_freq = 1 / (10000 ** (torch.arange(0.0, model, 2.0, dtype=torch.float64) / model))
-    # The score is scaled in place, which the graph of what it was made of bears.
+    # The score is scaled in place, which its graph allows.
     scores = scores_of(lambda: layer(torch.zeros(queries, batch, model).double(), embedding(distances),
                                      mems=torch.zeros(memory, batch, model).double()))
     return case(model, "transfo_xl", tensors, scores.permute(2, 3, 0, 1) * math.sqrt(dim), clamp, True)

@@ -1,12 +1,12 @@
-"""Writes print.json: how PyTorch prints tensors, in tokenbed's words.
+"""Writes print.json: how PyTorch prints tensors, with tokenbed's names.
 
     python make.py        (torch 2.15.0)
 
-The elements are laid out by torch itself, and so are the words after them; only the words are ours: requiresGrad=true,
-dtype=int64, shape=[0, 3], true and false, and no dtype for int32 where torch shows none for int64.
+torch itself lays out the elements and the suffixes after them; only the names in these are tokenbed's:
+requiresGrad=true, dtype=int64, shape=[0, 3], true and false, and no dtype for int32 where torch shows none for int64.
 
-A case: name, dtype, shape, suffixes, text, and values: a number each, repeated until the shape is full. What JSON has
-no number for is a string: "nan", "inf", "-inf", "-0", and integers beyond 2^53.
+A case has a name, dtype, shape, suffixes, text, and values, which are repeated until the shape is full. Values that
+JSON cannot represent are strings: "nan", "inf", "-inf", "-0", and integers beyond 2^53.
 """
 
 import json
@@ -52,7 +52,7 @@ def plain(value):
 
 
 def case(name, tensor, suffixes=(), period=None):
-    """period: how many elements until they repeat."""
+    """Adds a case. `period` is the number of elements until they repeat."""
     flat = tensor.detach().reshape(-1)
     values = flat[:period].tolist()
     if period is not None:
@@ -159,7 +159,7 @@ def shapes():
 
 
 def suffixes():
-    # Columns where the words no longer fit: every length of a last line.
+    # Every length of the last line: on some of them the suffixes fit, on others not.
     for columns in range(1, 20):
         elements = torch.arange(columns, dtype=torch.int32) % 10
         case(f"{columns} elements and words", elements, ["gradFn=<AddBackward0>", *GRAD])
@@ -180,7 +180,7 @@ def summaries():
     case("summary of int64", repeated([3, -10, 500, 70000, 2], (40, 60), torch.int64), period=5)
     case("summary of bool", repeated([True, False, False], (2000,), torch.bool), period=3)
     case("summary of scientific", repeated([1e-7, 2.5, 33.0], (50, 50)), period=3)
-    # What is not shown has no say in how the rest is written.
+    # Elements that are not shown have no effect on how the others are written.
     hidden = torch.ones(1500)
     hidden[700] = 1e-9
     case("hidden elements have no say", hidden)

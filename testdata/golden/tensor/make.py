@@ -1,11 +1,12 @@
-"""Writes tensor.json: what PyTorch computes from small tensors, for every pair of element types.
+"""Writes tensor.json: PyTorch's results for small tensors, for every pair of element types.
 
     python make.py                  writes tensor.json beside this script
     python make.py other.json       writes elsewhere, to compare releases
 
-Needs torch, which brings numpy and mpmath. A tensor is {"t": type, "s": shape, "v": elements}; float16 and bfloat16 elements are their bits,
-what JSON has no number for is a string. Functions without an IEEE-exact result (tanh, softmax ...), sums and means are
-computed in float64 and rounded to the type at the end: the reference that this package promises.
+Needs torch, which brings numpy and mpmath. A tensor is {"t": type, "s": shape, "v": elements}; float16 and bfloat16
+elements are their bits, values that JSON cannot represent are strings. Functions without an IEEE-exact result (tanh,
+softmax ...), sums and means are computed in float64 and rounded to the type at the end, which is the reference that
+this package promises.
 """
 
 import json
@@ -58,7 +59,7 @@ def make(name, values, shape):
     return torch.tensor(values, dtype=torch.float64).reshape(shape).to(torch_type(name))
 
 
-# No value is cut by its type, and no product of int8 and uint8 leaves int16, which they become in PyTorch.
+# Every value fits its type, and every product of int8 and uint8 fits int16, PyTorch's type for them.
 LEFT = {
     "float32": [0.1, -2.5, 3e7, -0.0, 1e-3, 12345.678],
     "float64": [0.1, -2.5, 3e15, -0.0, 1e-3, 12345.678],
@@ -126,7 +127,7 @@ PRODUCTS = [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((5,
 
 
 def products():
-    """Of whole numbers, so that every order of summing gives the same bits."""
+    """Inputs are whole numbers, so that every order of summing gives the same bits."""
     for s, z in PRODUCTS:
         a = torch.arange(math.prod(s), dtype=torch.float32).reshape(s) % 7 - 3
         b = torch.arange(math.prod(z), dtype=torch.float32).reshape(z) % 5 - 2
@@ -138,7 +139,7 @@ def products():
 
 
 def rounded(exact, name):
-    """float64 as the type: the 16-bit types through float32, as PyTorch itself casts."""
+    """Rounds float64 to the type; to the 16-bit types by way of float32, as PyTorch itself does."""
     return exact.to(torch_type(name))
 
 
@@ -157,7 +158,7 @@ def unaries():
             x = make(name, GRID, (len(GRID),))
             exact = function(x.double())
             if op == "gelu":
-                # In float64 1 + erf(x) cancels, and erfc makes much of the rounding of its argument: in 50 digits.
+                # With 50 digits: in float64 1 + erf(x) cancels, and erfc magnifies the rounding of its argument.
                 exact = torch.tensor([exact_gelu(value) for value in x.tolist()], dtype=torch.float64)
             yield {"op": op, "x": dump(x), "out": dump(rounded(exact, name))}
         if op != "gelu":
@@ -194,7 +195,7 @@ def softmaxes():
 
 
 CASTS = {
-    # Ties, of float16 and bfloat16 too; what rounds differently by way of float32; the ends of float16.
+    # Ties, also of float16 and bfloat16; values that round differently by way of float32; the limits of float16.
     "float32": [0, -0.0, 1.5, -1.5, 2.5, 0.999, -0.999, 100.7, 2049, 2051, 257, 65519, -120.5],
     "float64": [0, -0.0, 1.5, -1.5, 0.1, 16777217, 16777219, 1 + 2**-8 + 2**-40, 1 + 2**-11 + 2**-40, 65519.999, -120.5],
     "float16": [0, -0.0, 1.5, -1.5, 0.1, 2048, -100.9, 2**-24, 120],
@@ -204,7 +205,7 @@ CASTS = {
     "int32": [0, -1, 127, 128, 255, 256, 2049, 16777217, 16777219, 2**31 - 1, -(2**31)],
     "bool": [0, 1],
 }
-# One unit above a tie of float32: by way of float64 it would become the tie, and round down.
+# Values one unit above a tie of float32: by way of float64 they would become the tie and round down.
 WIDE = [0, -1, 255, 256, 2**31, -(2**31) - 1, 2**53 + 1, 2**54 + 2**30 + 1, -(2**54) - 2**30 - 1, 2**62]
 
 
@@ -212,7 +213,7 @@ def casts():
     for a in TYPES:
         x = torch.tensor(WIDE) if a == "int64" else make(a, CASTS[a], (len(CASTS[a]),))
         for b in TYPES:
-            # Floats that leave an integer type are undefined there.
+            # Casts of floats beyond the range of an integer type are undefined.
             inside = x
             if a in FLOATS and b in ("int8", "uint8"):
                 inside = x[(x.double() > (-1 if b == "uint8" else -129)) & (x.double() < (256 if b == "uint8" else 128))]

@@ -1,11 +1,12 @@
-"""Writes single.json: what PyTorch makes of pairs of which one or both have a single element, without dimensions or with one.
+"""Writes single.json: PyTorch's results for pairs in which one or both have a single element, with one dimension or
+none.
 
     python make_single.py              writes single.json beside this script
     python make_single.py other.json   writes elsewhere, to compare releases
 
-Needs torch, which brings numpy. A case names the op and both types; `of` says what the operands are: "n" three elements, "1" one element in a
-dimension, "0" one element without dimensions. `t` and `v` are the result's type and elements (of float16 and bfloat16 their
-bits); `grads` are, for floats, those of both operands after `sum().backward()`.
+Needs torch, which brings numpy. A case names the op and both types; `of` describes the operands: "n" is three elements,
+"1" one element in a dimension, "0" one element without dimensions. `t` and `v` are the result's type and elements (of
+float16 and bfloat16 their bits); `grads` are, for floats, those of both operands after `sum().backward()`.
 """
 
 import json
@@ -22,7 +23,7 @@ OPS = ["add", "sub", "mul", "div"]
 SHAPES = {"n": (3,), "1": (1,), "0": ()}
 LAYOUTS = ["n0", "0n", "00", "n1", "1n", "10", "01"]
 
-# Elements that no 16-bit type holds, so that it shows where they are rounded; integers that wrap in narrower types.
+# Elements that no 16-bit type represents, which shows where they are rounded; integers that wrap in narrower types.
 FLOAT = {"n": [0.1, -2.7, 300.3], "1": [0.3], "0": [0.3]}
 VALUES = {
     "int8": {"n": [-128, 3, 127], "1": [5], "0": [5]},
@@ -51,7 +52,7 @@ def elements(tensor):
 
 
 def number(value):
-    """In the fewest digits that give the same bits; what JSON has no number for is a string."""
+    """Numbers have the fewest digits that give the same bits; values that JSON cannot represent are strings."""
     if value.dtype.kind != "f":
         return str(value) if abs(int(value)) > 2**53 else int(value)
     if not np.isfinite(value):
@@ -78,7 +79,7 @@ def cases():
                     if op == "sub" and "bool" in (a, b):
                         continue
                     out = getattr(torch, op)(x, y)
-                    # int8 with uint8, neither of which stands back: a type that this package does not have.
+                    # int8 with uint8 gives int16, a type that this package does not have.
                     if out.dtype == torch.int16:
                         continue
                     grads = gradients(op, x, y)

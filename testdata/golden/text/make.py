@@ -1,10 +1,10 @@
 """Writes r50k_base.json, cl100k_base.json and o200k_base.json: hard inputs with the ids that tiktoken gives them.
 
-    npm run build                      # makes vocab/
+    npm run build                      # writes vocab/
     python testdata/golden/text/make.py
 
-Needs tiktoken (made with 0.14.0) and node, which unpacks the vocabularies. Nothing is downloaded: the encodings are put
-together from vocab/ and from the patterns and special tokens that tiktoken ships.
+Needs tiktoken (made with 0.14.0) and node, which unpacks the vocabularies. Nothing is downloaded: the encodings are
+built from vocab/ and from the patterns and special tokens that tiktoken ships.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ def unpack(path):
 
 
 def load(name):
-    """The encoding as tiktoken makes it, but for where the ranks come from."""
+    """tiktoken's encoding, except that the ranks come from vocab/."""
     ranks = {token: rank for rank, token in enumerate(unpack(ROOT / f"vocab/{name}.br"))}
     openai_public.load_tiktoken_bpe = lambda *_, **__: ranks
     return tiktoken.Encoding(**openai_public.ENCODING_CONSTRUCTORS[name]())
@@ -59,7 +59,7 @@ SPACES = [
     "\u200a", "\u200b", "\u2028", "\u2029", "\u202f", "\u205f", "\u2060", "\u3000", "\ufeff",
 ]  # fmt: skip
 
-# One line a script or so. What matters is that letters, marks and digits of many blocks occur.
+# About one line for each script. It matters only that letters, marks and digits of many blocks occur.
 SCRIPTS = {
     "latin": "Ÿ Ǆǅǆ ß ẞ ſt œuvre naïve Ångström İstanbul ŋ ʻokina ǃxóõ",
     "greek": "Μῆνιν ἄειδε, θεά, Πηληϊάδεω Ἀχιλῆος",
@@ -115,7 +115,7 @@ LITERALS = [
 
 
 def random_texts(rng):
-    """Characters of every plane, assigned or not, with enough ASCII between them that pieces of all kinds arise."""
+    """Characters of every plane, assigned or not, with enough ASCII between them to give pieces of all kinds."""
     planes = [(plane << 16, (plane << 16) + 0xFFFF) for plane in range(17)]
     narrow = [(0x20, 0x7E), (0, 0x24F), (0x250, 0x1FFF), (0x2000, 0x33FF), (0xA000, 0xFFFD), (0x10000, 0x1FFFF)]
     for first, last in planes + narrow * 3:
@@ -156,7 +156,7 @@ def moby_dick():
 
 
 def mixed():
-    """A megabyte that needs no random numbers, so that the test can write it down again."""
+    """A megabyte of text without random numbers, so that the test can make it again."""
     parts = []
     for i in range(40000):
         parts.append(f"{i} {i * i:x}'s\t{'ab' * (i % 7)}{chr(0x3B1 + i % 25)}{' ' * (i % 5)}{chr(0x4E00 + i % 20000)}\n")
@@ -212,7 +212,7 @@ def special_cases(encoding):
 
 
 def decode_cases(encoding):
-    """Ids whose bytes are no UTF-8: what replaces them."""
+    """Ids whose bytes are not UTF-8, and the text that replaces them."""
     smile, han = "🙂".encode(), "字".encode()
     bytes_of = [b"", han[:1], han[:1] * 2, han[:2], han[1:], smile[:1], smile[:2], smile[:3], smile[:3] + b"a"]
     bytes_of += [smile[1:] + han, b"a" + han[:2] + smile, b"\xff\xfe", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"]
@@ -237,7 +237,7 @@ def write(name):
             "mixed": digest(encoding, mixed()),
         },
     }
-    if name != "o200k_base":  # tiktoken's stack is too small for so long a run with that pattern
+    if name != "o200k_base":  # tiktoken's stack is too small for such a long run with that pattern
         golden["digest"]["space"] = digest(encoding, " " * (1 << 20))
     lines = []
     for key, value in golden.items():

@@ -3,9 +3,9 @@
     python make.py                  writes train.json beside this script
     python make.py other.json       writes elsewhere, to compare releases
 
-Needs torch. The twin of a trainer draws as it does: tables by normal_ and uniform_ after manual_seed(seed), the order of an
-epoch by randperm, its seed and the ids of a sample by splitmix64 over (seed, epoch, place). All else is PyTorch's own:
-cross_entropy, its gradient, AdamW and SGD, in float32.
+Needs torch. This copy of a trainer draws as it does: tables by normal_ and uniform_ after manual_seed(seed), the order
+of an epoch by randperm, its seed and the ids of a sample by splitmix64 over (seed, epoch, place). Everything else is
+PyTorch's own: cross_entropy, its gradient, AdamW and SGD, in float32.
 """
 
 import json
@@ -27,7 +27,7 @@ def mixed(x):
 
 
 class Draws:
-    """Random bits of a place in an epoch."""
+    """The random bits for a place in an epoch."""
 
     def __init__(self, seed, epoch, place):
         run = mixed((seed + STEP) & MASK) ^ ((epoch + 1) * STEP & MASK)
@@ -46,7 +46,7 @@ def permutation(seed, size):
 
 
 class Sampler:
-    """Walker's alias method over counts to a power."""
+    """Walker's alias method, over counts raised to a power."""
 
     def __init__(self, counts, exponent):
         self.ids = [i for i, count in enumerate(counts) if count > 0]
@@ -70,7 +70,7 @@ class Sampler:
 
 
 def text(size, vocabulary):
-    """Ids of which some are far more frequent than others, each a little more likely after its neighbour."""
+    """Random ids, some far more frequent than others, and each a little more likely after its neighbour."""
     ids = [0]
     for i in range(1, size):
         draws = Draws(9, 0, i)
@@ -128,7 +128,7 @@ EXAMPLES = 64
 def classify(texts, labels, options):
     seed, dim = options["seed"], options["dim"]
     words = [word for line in texts for word in line.split()]
-    # By how often they come, then by which comes first.
+    # Sorted by frequency, then by first occurrence.
     vocabulary = sorted(dict.fromkeys(words), key=lambda word: -words.count(word))
     names = sorted(dict.fromkeys(labels), key=lambda label: -labels.count(label))
     bags = [[vocabulary.index(word) for word in line.split()] for line in texts]

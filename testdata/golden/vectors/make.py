@@ -1,5 +1,5 @@
-"""What gensim's KeyedVectors answers, the files it writes, and principal components: vectors.json, gensim.txt, gensim.bin;
-and words with spaces, which it writes but does not read: spaces.txt.
+"""Writes vectors.json, gensim.txt and gensim.bin: answers of gensim's KeyedVectors, the files it writes, and principal
+components; and spaces.txt: words with spaces, which gensim writes but does not read.
 
 Made with gensim 4.4.0 and NumPy 2.4.6. Run: python make.py
 """
@@ -16,7 +16,7 @@ random = np.random.default_rng(7)
 rows, dim = 60, 37
 words = ["king", "queen", "man", "woman", "naïve", "鯨", "😀", "it's", "C++", "\u00a0nbsp"] + [f"word{i}" for i in range(rows - 10)]
 table = random.standard_normal((rows, dim)).astype(np.float32) * 0.1
-# Groups that point much the same way.
+# Each group of four words gets almost the same direction.
 for first in range(0, 40, 4):
     table[first : first + 4] += random.standard_normal(dim).astype(np.float32) * 0.2
 table[11] = table[10] * 3 + random.standard_normal(dim).astype(np.float32) * 0.01
@@ -55,7 +55,7 @@ golden["pca"] = {
 vectors.save_word2vec_format(folder / "gensim.txt")
 vectors.save_word2vec_format(folder / "gensim.bin", binary=True)
 
-# The vector of word i is i, i + 1/2, -i.
+# The vector of word i is (i, i + 1/2, -i).
 spaced = KeyedVectors(3)
 spaced.add_vectors(["New York", "at name@domain.com", ". . .", " the", "the", "a  b", "Windows 95 SE"], np.array([[i, i + 0.5, -i] for i in range(7)], dtype=np.float32))
 spaced.save_word2vec_format(folder / "spaces.txt")

@@ -30,7 +30,7 @@ pub fn binary<T: Number>(
     a_at.check(shape, a.len())?;
     b_at.check(shape, b.len())?;
     if shape.iter().try_fold(1usize, |size, &n| size.checked_mul(n)) != Some(out.len()) {
-        return Err(Error::Shape(format!("a result of {shape:?} does not fill {} elements", out.len())));
+        return Err(Error::Shape(format!("a result of shape {shape:?} does not fill {} elements", out.len())));
     }
     if out.is_empty() {
         return Ok(());

@@ -15,7 +15,7 @@ pub fn convert(from_type: DType, from: &[u8], to_type: DType, to: &mut [u8]) -> 
         with_element!(to_type, To => {
             let to: &mut [To] = elements_mut(to)?;
             if from.len() != to.len() {
-                return Err(Error::Shape(format!("{} elements do not fill {}", from.len(), to.len())));
+                return Err(Error::Shape(format!("{} elements do not fill {} elements", from.len(), to.len())));
             }
             parallel_rows(to, 1, size_of::<From>() + size_of::<To>(), |part, to| cast(&from[part], to));
             Ok(())
@@ -44,7 +44,8 @@ pub fn elements<T: bytemuck::Pod>(bytes: &[u8]) -> Result<&[T]> {
         // An empty slice may have any address, so its alignment is not checked.
         return Ok(&[]);
     }
-    bytemuck::try_cast_slice(bytes).map_err(|error| Error::Shape(format!("bytes are not whole elements: {error}")))
+    bytemuck::try_cast_slice(bytes)
+        .map_err(|error| Error::Shape(format!("the bytes are not whole, aligned elements: {error}")))
 }
 
 /// Like [`elements`], but mutable.
@@ -55,5 +56,6 @@ pub fn elements_mut<T: bytemuck::Pod>(bytes: &mut [u8]) -> Result<&mut [T]> {
     if bytes.is_empty() {
         return Ok(&mut []);
     }
-    bytemuck::try_cast_slice_mut(bytes).map_err(|error| Error::Shape(format!("bytes are not whole elements: {error}")))
+    bytemuck::try_cast_slice_mut(bytes)
+        .map_err(|error| Error::Shape(format!("the bytes are not whole, aligned elements: {error}")))
 }

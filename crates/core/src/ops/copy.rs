@@ -27,7 +27,7 @@ impl Layout<'_> {
         if inside {
             Ok(())
         } else {
-            Err(Error::Shape(format!("{shape:?} as {self:?} leaves a buffer of {len} elements")))
+            Err(Error::Shape(format!("shape {shape:?} with {self:?} reaches beyond a buffer of {len} elements")))
         }
     }
 }

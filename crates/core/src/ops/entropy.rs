@@ -17,10 +17,10 @@ use tokenbed_threads::parallel_rows;
 /// are more classes than targets can name.
 pub fn resolve_targets(targets: IdSlice<'_>, classes: usize, ignore: Option<i64>, out: &mut [u32]) -> Result<usize> {
     if targets.len() != out.len() {
-        return Err(Error::Shape(format!("{} targets do not fill {}", targets.len(), out.len())));
+        return Err(Error::Shape(format!("{} targets do not fill {} elements", targets.len(), out.len())));
     }
     if classes >= IGNORED as usize {
-        return Err(Error::Shape(format!("{classes} classes: targets reach {IGNORED} of them")));
+        return Err(Error::Shape(format!("there must be fewer than {IGNORED} classes, not {classes}")));
     }
     let ignore = ignore.map(i128::from);
     let (mut kept, mut first, mut bad) = (0, None, 0);
@@ -52,7 +52,7 @@ fn check(n: usize, elements: &[usize], targets: &[u32], rows: usize) -> Result<(
         return Ok(());
     }
     Err(Error::Shape(format!(
-        "{rows} rows of {n} logits do not fit {elements:?} elements and {} targets",
+        "{rows} rows of {n} logits do not match buffers of {elements:?} elements and {} targets",
         targets.len()
     )))
 }
@@ -98,7 +98,7 @@ pub fn entropy_back<T: Real>(
     if let Scale::Each(scales) = scale
         && scales.len() != rows.len()
     {
-        return Err(Error::Shape(format!("{} gradients for {} rows", scales.len(), rows.len())));
+        return Err(Error::Shape(format!("there are {} gradients for {} rows", scales.len(), rows.len())));
     }
     if out.is_empty() {
         return Ok(());

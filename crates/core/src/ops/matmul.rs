@@ -26,7 +26,7 @@ pub fn matmul<T: Factor>(
 ) -> Result<()> {
     let products = a.of.len();
     let tiles = Tiles::new(kernels, sizes, terms, a, b, out)
-        .ok_or_else(|| Error::Shape(format!("{sizes:?} times {products} does not fit its buffers")))?;
+        .ok_or_else(|| Error::Shape(format!("{products} products of sizes {sizes:?} do not match their buffers")))?;
     parallel_ranges(tiles.count(), tiles.work() / WORK_A_BYTE, |range| {
         for _ in range {
             tiles.run_next();

@@ -144,6 +144,6 @@ impl Around {
         if size(self.n) == Some(input) && size(output_n) == Some(output) {
             return Ok(());
         }
-        Err(Error::Shape(format!("{self:?} does not fit buffers of {input} and {output} elements")))
+        Err(Error::Shape(format!("{self:?} does not match buffers of {input} and {output} elements")))
     }
 }

@@ -19,7 +19,7 @@ fn check<T>(dim: usize, elements: &[usize], parameters: &[Option<&[T]>]) -> Resu
     if fits {
         return Ok(());
     }
-    Err(Error::Shape(format!("buffers of {elements:?} elements are not rows of {dim}")))
+    Err(Error::Shape(format!("buffers of {elements:?} elements are not equally many whole rows of {dim}")))
 }
 
 /// `out` = the rows of `dim` elements normalized, times `weight`, plus `bias`, as `torch.nn.functional.layer_norm`.

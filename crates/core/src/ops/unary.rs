@@ -17,7 +17,7 @@ fn same(sizes: &[usize]) -> Result<()> {
     if sizes.windows(2).all(|pair| pair[0] == pair[1]) {
         return Ok(());
     }
-    Err(Error::Shape(format!("buffers of {sizes:?} elements are not of one size")))
+    Err(Error::Shape(format!("buffers of {sizes:?} elements must have equal sizes")))
 }
 
 /// `out = op(x)`, computed in f64 and rounded once.

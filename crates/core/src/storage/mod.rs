@@ -8,6 +8,7 @@
 
 #![allow(unsafe_code, reason = "allocation and mapping: the one place in this crate")]
 
+mod ahead;
 mod exposed;
 mod mapped;
 mod owned;
@@ -22,6 +23,7 @@ mod torn;
 mod torn_tests;
 mod usage;
 
+pub use ahead::ask_ahead;
 pub use exposed::is_private;
 pub use mapped::MappedFile;
 pub use part::Part;

@@ -48,7 +48,7 @@ impl Owned {
             return Ok(Self { start: NonNull::<u64>::dangling().cast(), len, page: 1, backing: Backing::Empty });
         }
         if len > MOST {
-            return Err(refused(&"more than an address space holds"));
+            return Err(refused(&"more than an address space can hold"));
         }
         if len < pages_from.min(HUGE_FROM) {
             let layout = Layout::from_size_align(len, CACHE_LINE).map_err(|error| refused(&error))?;

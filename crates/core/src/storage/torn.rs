@@ -102,8 +102,8 @@ impl Place {
     }
 
     fn error(&self) -> Error {
-        let why = "the file was cut short, or could not be read any more, while it was mapped: its bytes are lost. Replace \
-                   files by renaming, and load it again";
+        let why = "the file was cut short or became unreadable while it was mapped, and its bytes are lost: load it \
+                   again, and replace files only by renaming";
         Error::File { path: unpoisoned(&self.path).clone(), action: "read", source: io::Error::other(why) }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::literal::Literal;
 use tokenbed_core::DType;
-use tokenbed_memory::Gather;
+use tokenbed_memory::{Gather, owned};
 
 /// The type of elements in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +41,16 @@ pub(super) fn stored((descr, text): (Literal<'_>, &str)) -> Result<Stored, Strin
         _ => "save each field as an array of its own",
     };
     let known: Vec<_> = DType::ALL.iter().map(|dtype| dtype.name()).into_list();
-    // A long structure is cut, to keep the message short.
-    let shown = text.char_indices().nth(100).map_or(text, |(end, _)| &text[..end]);
-    Err(format!("elements of type {shown} are not supported; {advice}; the supported types are {}", known.join(", ")))
+    Err(format!(
+        "elements of type {} are not supported; {advice}; the supported types are {}",
+        shown(text),
+        known.join(", ")
+    ))
+}
+
+/// A type as the header writes it. A long structure is cut, to keep messages short.
+pub(super) fn shown(text: &str) -> String {
+    owned(text.char_indices().nth(100).map_or(text, |(end, _)| &text[..end]))
 }
 
 fn simple(name: &str) -> Option<Stored> {

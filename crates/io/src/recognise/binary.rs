@@ -6,8 +6,7 @@ use memchr::memmem;
 const SAFETENSORS: &str = "in Python, write it as safetensors";
 
 /// Formats with fixed first bytes: the bytes, what the file is, and what to do with it.
-const MAGIC: [(&[u8], &str, &str); 12] = [
-    (b"GGUF", "a GGUF file, as of llama.cpp", "take the .safetensors of the same model"),
+const MAGIC: [(&[u8], &str, &str); 11] = [
     (b"ggjt", "an old file of llama.cpp", "take the .safetensors of the same model"),
     (b"tjgg", "an old file of llama.cpp", "take the .safetensors of the same model"),
     (
@@ -26,15 +25,28 @@ const MAGIC: [(&[u8], &str, &str); 12] = [
 ];
 
 pub(super) fn recognise(start: &[u8], wanted: Wanted) -> Option<Found> {
+    if start.starts_with(b"GGUF") {
+        return gguf(wanted);
+    }
     if let Some((_, what, advice)) = MAGIC.iter().find(|(magic, ..)| start.starts_with(magic)) {
         return Some(Found::new(what, advice));
     }
     packed(start, wanted)
-        .or_else(|| zip(start))
+        .or_else(|| zip(start, wanted))
         .or_else(|| numpy(start, wanted))
         .or_else(|| fast_text(start, wanted))
         .or_else(|| pickle(start, wanted))
         .or_else(|| sentence_piece(start, wanted))
+}
+
+fn gguf(wanted: Wanted) -> Option<Found> {
+    let advice = match wanted {
+        // Its own reader explains better what is wrong with it.
+        Wanted::Gguf => return None,
+        Wanted::Tokenizer => "Tokenizer.fromGGUF reads the tokenizer in it",
+        _ => "loadGGUF reads it",
+    };
+    Some(Found::new("a GGUF file, as of llama.cpp", advice))
 }
 
 fn packed(start: &[u8], wanted: Wanted) -> Option<Found> {
@@ -51,21 +63,22 @@ fn packed(start: &[u8], wanted: Wanted) -> Option<Found> {
 }
 
 /// A zip archive, told by the name of its first file.
-fn zip(start: &[u8]) -> Option<Found> {
+fn zip(start: &[u8], wanted: Wanted) -> Option<Found> {
     let rest = start.strip_prefix(b"PK\x03\x04")?;
     let len = rest.get(22..24).and_then(|len| len.try_into().ok()).map_or(0, u16::from_le_bytes);
     let name = rest.get(26..26 + usize::from(len)).unwrap_or_default();
-    Some(if name.ends_with(b"data.pkl") || memmem::find(start, b"/data.pkl").is_some() {
-        let advice = "its pickle is never run here; take the .safetensors of the same model, or in Python: \
-                      safetensors.torch.save_file(torch.load(path, weights_only=True), path2)";
-        Found::new("a file of PyTorch (a zip with a pickle in it)", advice)
+    let (kind, found) = if name.ends_with(b"data.pkl") || memmem::find(start, b"/data.pkl").is_some() {
+        let what = "a file of PyTorch (a zip with a pickle in it)";
+        (Some(Wanted::Torch), Found::new(what, "loadTorch reads it, and runs nothing of the pickle"))
     } else if name.ends_with(b".npy") {
-        Found::new("an .npz file (a zip of .npy files)", "unpack it first (unzip) and load each with loadNpy")
+        (Some(Wanted::Npz), Found::new("an .npz file (a zip of .npy files)", "loadNpz reads it"))
     } else if name == b"[Content_Types].xml" || name.starts_with(b"word/") {
-        Found::new("an Office document (a zip)", "save its text as a file of plain text")
+        (None, Found::new("an Office document (a zip)", "save its text as a file of plain text"))
     } else {
-        Found::new("a zip archive", "unpack it first (unzip)")
-    })
+        (None, Found::new("a zip archive", "unpack it first (unzip)"))
+    };
+    // Of the kind that was wanted, its own reader says better what is wrong with it.
+    (kind != Some(wanted)).then_some(found)
 }
 
 fn numpy(start: &[u8], wanted: Wanted) -> Option<Found> {
@@ -94,8 +107,8 @@ fn pickle(start: &[u8], wanted: Wanted) -> Option<Found> {
     }
     // This is the number that torch.save wrote first, before it wrote zip archives.
     if start.starts_with(b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19") {
-        let advice = "it is never run here; take the .safetensors of the same model, or in Python: \
-                      safetensors.torch.save_file(torch.load(path, weights_only=True), path2)";
+        let advice = "loadTorch reads the form that came after it: take the .safetensors of the same model, or in Python \
+                      torch.save(torch.load(path, weights_only=True), path2)";
         return Some(Found::new("a file of PyTorch before 1.6 (a pickle)", advice));
     }
     if memmem::find(start, b"gensim.").is_some() {

@@ -47,6 +47,18 @@ impl NarrowLanes for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn load_i8(from: *const u8) -> Self {
+        // SAFETY: the caller promises AVX2, and that 8 bytes may be read.
+        unsafe { Self(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast())))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> __m256i {
+        // SAFETY: as the caller promises.
+        unsafe { bytes(from) }
+    }
+
+    #[inline(always)]
     unsafe fn load_nibbles(from: *const u8) -> [Self; 2] {
         // SAFETY: the caller promises AVX2, and that 8 bytes may be read.
         unsafe {

@@ -48,6 +48,18 @@ impl NarrowLanes for F32x16 {
     }
 
     #[inline(always)]
+    unsafe fn load_i8(from: *const u8) -> Self {
+        // SAFETY: the caller promises AVX-512, and that 16 bytes may be read.
+        unsafe { Self(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast())))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> __m512i {
+        // SAFETY: as the caller promises.
+        unsafe { bytes(from) }
+    }
+
+    #[inline(always)]
     unsafe fn load_nibbles(from: *const u8) -> [Self; 2] {
         // SAFETY: the caller promises AVX-512, and that 16 bytes may be read.
         unsafe {

@@ -58,6 +58,21 @@ impl NarrowLanes for F32x4 {
     }
 
     #[inline(always)]
+    unsafe fn load_i8(from: *const u8) -> Self {
+        // SAFETY: the caller promises NEON, and that 4 bytes may be read.
+        unsafe {
+            let four = vcreate_s8(u64::from(from.cast::<u32>().read_unaligned()));
+            Self(vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(four)))))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> uint32x4_t {
+        // SAFETY: as the caller promises.
+        unsafe { bytes(from) }
+    }
+
+    #[inline(always)]
     unsafe fn load_nibbles(from: *const u8) -> [Self; 2] {
         // SAFETY: the caller promises NEON, and that 4 bytes may be read.
         unsafe {

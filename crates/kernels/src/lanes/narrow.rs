@@ -22,6 +22,10 @@ pub(crate) trait NarrowLanes: MathLanes {
     unsafe fn load_bf16(from: *const u8) -> Self;
     /// Reads `WIDTH` unsigned bytes as numbers.
     unsafe fn load_u8(from: *const u8) -> Self;
+    /// Reads `WIDTH` signed bytes as numbers.
+    unsafe fn load_i8(from: *const u8) -> Self;
+    /// Reads `WIDTH` unsigned bytes as integers.
+    unsafe fn load_bytes(from: *const u8) -> Self::Ints;
     /// Reads the low and the high nibbles of `WIDTH` bytes as numbers.
     unsafe fn load_nibbles(from: *const u8) -> [Self; 2];
     /// `a0 b0 a1 b1 ...`, in two vectors.

@@ -163,6 +163,7 @@ impl RowFormat {
                 RowFormat::BFloat16 => half::bf16_to_f32(row.cast::<u16>().add(column).read_unaligned()),
                 RowFormat::Int8 => f32::from(*row.add(column)),
                 RowFormat::Int4 => f32::from((*row.add(column / 2) >> (4 * (column % 2))) & 15),
+                RowFormat::Blocks(block) => block.element(row, column),
             }
         }
     }

@@ -4,10 +4,13 @@
 //! Float32, Float16, BFloat16   [dim elements]
 //! Int8                         [dim x u8]             [f32 scale] [f32 bias]
 //! Int4                         [ceil(dim / 2) bytes]  [f16 scale] [f16 bias]     even columns in the low nibbles
+//! Blocks                       [dim / elements of a block] blocks of GGUF: rows/blocks
 //! ```
 //!
-//! The last two are FBGEMM's fused rows (FusedNBitRowwiseQuantizedSBHalf, Fused8BitRowwiseQuantizedSBFloat), little
+//! Int8 and int4 are FBGEMM's fused rows (FusedNBitRowwiseQuantizedSBHalf, Fused8BitRowwiseQuantizedSBFloat), little
 //! endian, at any alignment. A stored `q` means `q * scale + bias`.
+
+use super::blocks::Block;
 
 /// The layout of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,20 +21,22 @@ pub enum RowFormat {
     BFloat16,
     Int8,
     Int4,
+    Blocks(Block),
 }
 
 impl RowFormat {
-    /// All layouts.
+    /// All layouts whose rows may have any length; those of blocks are [`Block::ALL`].
     pub const ALL: [RowFormat; 5] =
         [RowFormat::Float32, RowFormat::Float16, RowFormat::BFloat16, RowFormat::Int8, RowFormat::Int4];
 
-    /// The bytes in a row of `dim` elements; None if that overflows.
+    /// The bytes in a row of `dim` elements; None if that overflows, or is not a whole number of blocks.
     pub fn row_bytes(self, dim: usize) -> Option<usize> {
         match self {
             RowFormat::Float32 => dim.checked_mul(4),
             RowFormat::Float16 | RowFormat::BFloat16 => dim.checked_mul(2),
             RowFormat::Int8 => dim.checked_add(8),
             RowFormat::Int4 => dim.div_ceil(2).checked_add(4),
+            RowFormat::Blocks(block) => block.row_bytes(dim),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Rows, as all ops use them: how they lie in memory, and how they are read, summed and written.
 
 pub mod added;
+pub mod blocks;
 pub(crate) mod decode;
 pub mod format;
 pub mod store;

@@ -1,6 +1,6 @@
 //! Gradient clipping.
 
-use crate::row_grad::{GradRows, Hot, for_each_share, shares};
+use crate::row_grad::{GradRows, Hot, ScratchRow, for_each_share, shares};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::real::Real;
@@ -42,9 +42,9 @@ pub fn sum_squares_of_rows<G: GradRows + ?Sized>(kernels: Kernels, grad: &G) -> 
         part
     });
     for_each_share(&shares, parts.into_list(), occurrences * grad.dim() * size_of::<f32>(), |share, sums| {
-        let mut scratch = zeroed(grad.dim());
+        let mut scratch = ScratchRow::new(grad.dim());
         for (i, sum) in share.rows.clone().zip(sums) {
-            *sum = kernels.sum_squares(grad.row(i, 0..grad.dim(), &mut scratch));
+            *sum = kernels.sum_squares(grad.row(i, 0..grad.dim(), scratch.row()));
         }
     });
     sums.iter().sum()

@@ -28,7 +28,7 @@ pub fn step<F: Real>(
     let dim = len.checked_div(rows).unwrap_or(0);
     parameter.check(&update, rows, dim)?;
     if grad.len() != len {
-        return Err(Error::Shape(format!("a gradient of {} elements for a parameter of {len}", grad.len())));
+        return Err(Error::Shape(format!("the gradient has {} elements, but the parameter has {len}", grad.len())));
     }
     // If the rule treats each element alone, pieces need not be rows.
     let piece = if optimizer.manner().by_row { dim } else { PIECE_BYTES / size_of::<F>() }.max(1);

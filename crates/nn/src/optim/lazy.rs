@@ -12,7 +12,7 @@
 //! cheap.
 
 use super::{Optimizer, Parameter, rows};
-use crate::row_grad::{GradRows, Hot, for_each_share, parts, shares};
+use crate::row_grad::{GradRows, Hot, ScratchRow, for_each_share, parts, shares};
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
@@ -52,7 +52,7 @@ impl Lazy {
         if [parameter.param.len(), parameter.first.len(), parameter.second.len()] == [len; 3] {
             return Ok(());
         }
-        Err(Error::Shape(format!("a table and moments of other sizes than {} x {}", self.taken.len(), self.dim)))
+        Err(Error::Shape(format!("the table and its moments must have the size {} x {}", self.taken.len(), self.dim)))
     }
 
     /// Does step `at` (the first is 1) of Adam or AdamW on the rows of the gradient.
@@ -70,7 +70,7 @@ impl Lazy {
         self.check(&parameter)?;
         let update = optimizer.update::<f32>(at);
         let Update::Adam(now) = update else {
-            return Err(Error::Usage(format!("{optimizer:?} has no steps that rows could take later")));
+            return Err(Error::Usage(format!("{optimizer:?} cannot bring rows up to date later")));
         };
         rows::check(&update, &parameter, grad, self.taken.len())?;
         if self.steps.len() >= LONGEST {
@@ -87,7 +87,7 @@ impl Lazy {
         let bytes = rows::bytes(&update, grad) + missed * dim;
         for_each_share(&shares, with, bytes, |share, (param, (first, second))| {
             let columns = share.columns.clone();
-            let mut scratch = zeroed(columns.len());
+            let mut scratch = ScratchRow::new(columns.len());
             for i in share.rows.clone() {
                 let (at, id) = (share.at(ids, i, dim), ids[i] as usize);
                 let (param, first, second) = (
@@ -96,7 +96,7 @@ impl Lazy {
                     &mut second[at..][..columns.len()],
                 );
                 self.replay(kernels, id, Parameter { param, first, second });
-                let grad = grad.row(i, columns.clone(), &mut scratch);
+                let grad = grad.row(i, columns.clone(), scratch.row());
                 kernels.update(&update, Slots { param, grad, first, second });
             }
         });

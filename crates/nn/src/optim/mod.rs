@@ -154,7 +154,9 @@ impl<'a, F: Real> Parameter<'a, F> {
             return Ok(());
         }
         let sizes = [self.param.len(), self.first.len(), self.second.len()];
-        Err(Error::Shape(format!("{sizes:?} elements are no parameter of {rows} x {dim} and its state")))
+        Err(Error::Shape(format!(
+            "buffers of {sizes:?} elements do not match a parameter of {rows} x {dim} and its state"
+        )))
     }
 
     /// Cuts the parameter into pieces of `len` elements, of which the last may be shorter. If the rule's state is per

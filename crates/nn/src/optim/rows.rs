@@ -2,7 +2,7 @@
 //! same as for a step on the whole table with a dense gradient.
 
 use super::{Idle, Optimizer, Parameter};
-use crate::row_grad::{GradRows, Hot, for_each_share, parts, parts_by_row, shares};
+use crate::row_grad::{GradRows, Hot, ScratchRow, for_each_share, parts, parts_by_row, shares};
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
@@ -46,7 +46,7 @@ pub(super) fn check<G: GradRows + ?Sized>(
     parameter.check(update, rows, grad.dim())?;
     match grad.ids().last() {
         Some(&last) if last as usize >= rows => {
-            Err(Error::Shape(format!("a gradient of row {last} for a table of {rows} rows")))
+            Err(Error::Shape(format!("the gradient has row {last}, but the table has only {rows} rows")))
         }
         _ => Ok(()),
     }
@@ -77,7 +77,7 @@ fn touched<G: GradRows + ?Sized>(
     let with: Vec<_> = parts(&shares, ids, dim, parameter.param).into_iter().zip(states).into_list();
     for_each_share(&shares, with, bytes(update, grad), |share, (param, (a, b))| {
         let columns = share.columns.clone();
-        let mut scratch = zeroed(columns.len());
+        let mut scratch = ScratchRow::new(columns.len());
         let (first_len, second_len) = update.state(columns.len());
         let distance = prefetch_distance(dim);
         for i in share.rows.clone() {
@@ -88,7 +88,7 @@ fn touched<G: GradRows + ?Sized>(
                 prefetch(&b[share.at(ids, later, second)..][..second_len]);
                 grad.prefetch(later, &columns);
             }
-            let grad = grad.row(i, columns.clone(), &mut scratch);
+            let grad = grad.row(i, columns.clone(), scratch.row());
             let slots = Slots {
                 param: &mut param[share.at(ids, i, dim)..][..grad.len()],
                 grad,
@@ -107,9 +107,9 @@ fn all<G: GradRows + ?Sized>(kernels: Kernels, update: &Update<f32>, parameter: 
     let mut pieces: Vec<_> = parameter.pieces(update, rows * dim).into_iter().enumerate().into_list();
     let zeros = zeroed(rows * dim);
     parallel_rows(&mut pieces, 1, rows * dim * size_of::<f32>(), |_, pieces| {
-        let mut scratch = zeroed(dim);
+        let mut scratch = ScratchRow::new(dim);
         for (piece, parameter) in pieces {
-            step_piece(kernels, update, (*piece * rows, parameter), grad, (&zeros, &mut scratch));
+            step_piece(kernels, update, (*piece * rows, parameter), grad, (&zeros, scratch.row()));
         }
     });
 }

@@ -31,7 +31,7 @@ pub enum Real {
 pub fn skipping(ids: IdSlice<'_>, real: Real, length: usize, first: i32, padded: i32, out: &mut [i32]) -> Result<()> {
     check(ids.len(), out.len())?;
     if !(ids.is_empty() || length > 0 && ids.len().is_multiple_of(length)) {
-        return Err(Error::Shape(format!("{} ids are not sequences of {length}", ids.len())));
+        return Err(Error::Shape(format!("{} ids are not whole sequences of {length}", ids.len())));
     }
     let absent = match real {
         Real::Not(padding) => i128::from(padding),
@@ -74,13 +74,15 @@ pub fn ragged(offsets: IdSlice<'_>, first: i32, out: &mut [i32]) -> Result<usize
         }
     });
     if let Some((i, offset)) = wrong {
-        return Err(Error::Shape(format!("offsets begin with 0 and do not decrease, but offset {i} is {offset}")));
+        return Err(Error::Shape(format!("offsets must begin with 0 and not decrease, but offset {i} is {offset}")));
     }
     let Some(&end) = at.last() else {
-        return Err(Error::Shape("offsets have one more element than there are rows: at least one, 0".into()));
+        return Err(Error::Shape(
+            "offsets must have one more element than there are rows, so at least the element 0".into(),
+        ));
     };
     if end != out.len() {
-        return Err(Error::Shape(format!("the last offset is {end} where there are {} values", out.len())));
+        return Err(Error::Shape(format!("the last offset is {end}, but there are {} values", out.len())));
     }
     let mut longest = 0;
     for row in at.windows(2) {
@@ -91,5 +93,5 @@ pub fn ragged(offsets: IdSlice<'_>, first: i32, out: &mut [i32]) -> Result<usize
 }
 
 fn check(ids: usize, out: usize) -> Result<()> {
-    if ids == out { Ok(()) } else { Err(Error::Shape(format!("a result of {out} for {ids} ids"))) }
+    if ids == out { Ok(()) } else { Err(Error::Shape(format!("the result has {out} elements for {ids} ids"))) }
 }

@@ -28,7 +28,7 @@ pub fn interpolate(
         return Ok(());
     }
     if rows == 0 {
-        return Err(Error::Shape("a table without rows has nothing to interpolate between".into()));
+        return Err(Error::Shape("a table without rows cannot be interpolated".into()));
     }
     let step = match (aligned, length) {
         (true, 1) => 0.0,

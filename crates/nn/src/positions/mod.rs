@@ -71,7 +71,7 @@ fn product(kernels: Kernels, rows: usize, inner: usize, columns: usize, a: Matri
             while tiles.run_next() {}
             true
         }),
-        "product: matrices of other sizes"
+        "product: the sizes of the matrices do not match"
     );
     out
 }

@@ -114,11 +114,11 @@ impl Buckets {
         let exact = buckets / 2;
         if exact == 0 {
             let least = if bidirectional { 4 } else { 2 };
-            return Err(Error::Usage(format!("{count} buckets are too few: at least {least}")));
+            return Err(Error::Usage(format!("numBuckets must be at least {least}, not {count}")));
         }
         if max_distance <= exact {
             return Err(Error::Usage(format!(
-                "a maxDistance of {max_distance} leaves nothing beyond the {exact} distances with a bucket of their own: more than that"
+                "maxDistance must be more than the {exact} distances that have buckets of their own, not {max_distance}"
             )));
         }
         let log = (max_distance as f64 / exact as f64).ln() as f32;
@@ -190,6 +190,12 @@ impl Buckets {
     fn check(&self, len: usize, heads: usize) -> Result<()> {
         let used = if self.bidirectional { 2 * self.buckets } else { self.buckets } as usize;
         let good = heads > 0 && len.is_multiple_of(heads) && len / heads >= used;
-        if good { Ok(()) } else { Err(Error::Shape(format!("{len} elements for {used} buckets of {heads} heads"))) }
+        if good {
+            Ok(())
+        } else {
+            Err(Error::Shape(format!(
+                "a table of {len} elements does not have rows of {heads} heads for {used} buckets"
+            )))
+        }
     }
 }

@@ -58,10 +58,12 @@ impl Rotary {
     /// [`Error::Shape`] if dim is odd or above 2^20.
     pub fn new(dim: usize, base: f64, scaling: Scaling, pairs: Pairs) -> Result<Self> {
         if dim == 0 || !dim.is_multiple_of(2) {
-            return Err(Error::Shape(format!("pairs need an even dim of at least 2, not {dim}")));
+            return Err(Error::Shape(format!(
+                "elements are rotated in pairs: dim must be even and at least 2, not {dim}"
+            )));
         }
         if dim > MOST_DIM {
-            return Err(Error::Shape(format!("a dim of {dim}: at most {MOST_DIM} elements are rotated")));
+            return Err(Error::Shape(format!("dim must be at most {MOST_DIM}, not {dim}")));
         }
         let frequencies = frequencies(dim, base, scaling, 0.0);
         Ok(Self { dim, base, scaling, pairs, frequencies, kept: Vec::new(), made: Vec::new(), rows: Vec::new() })
@@ -82,7 +84,7 @@ impl Rotary {
         let token = heads.heads * heads.head_dim * heads.format.size();
         let good = self.dim <= heads.head_dim && x.is_none_or(|x| x.len() == out.len());
         if !(good && (out.is_empty() || token > 0 && out.len().is_multiple_of(token))) {
-            return Err(Error::Shape(format!("{} bytes are not tokens of {heads:?}", out.len())));
+            return Err(Error::Shape(format!("{} bytes are not whole tokens of {heads:?}", out.len())));
         }
         if out.is_empty() {
             return Ok(());
@@ -104,7 +106,7 @@ impl Rotary {
         match at {
             At::From { offset, length } => {
                 if length == 0 || !tokens.is_multiple_of(length) {
-                    return Err(Error::Shape(format!("{tokens} tokens are not sequences of {length}")));
+                    return Err(Error::Shape(format!("{tokens} tokens are not whole sequences of {length}")));
                 }
                 let end = offset.saturating_add(length);
                 self.scale_for(end as f64);
@@ -120,7 +122,7 @@ impl Rotary {
             }
             At::Each(positions) => {
                 if positions.len() != tokens {
-                    return Err(Error::Shape(format!("{} positions for {tokens} tokens", positions.len())));
+                    return Err(Error::Shape(format!("there are {} positions for {tokens} tokens", positions.len())));
                 }
                 let values = whole(positions)?;
                 let largest = values.iter().copied().max().unwrap_or(0);
@@ -140,7 +142,7 @@ impl Rotary {
                     distinct.len()
                 };
                 let rows = CheckedIds::new(kernels, &self.rows, count)
-                    .ok_or_else(|| Error::Shape("positions without angles".into()))?;
+                    .ok_or_else(|| Error::Shape("some positions have no angles".into()))?;
                 let table = if largest < kept as u64 { &self.kept } else { &self.made };
                 Ok((table, Along::Each(rows)))
             }
@@ -210,7 +212,7 @@ fn whole(positions: IdSlice<'_>) -> Result<Vec<u64>> {
     match wrong {
         None => Ok(values),
         Some((at, position)) if position < 0 => {
-            Err(Error::Usage(format!("positions are not negative, but that of token {at} is {position}")))
+            Err(Error::Usage(format!("positions must not be negative, but that of token {at} is {position}")))
         }
         Some((at, position)) => Err(Error::Usage(format!("position {position} of token {at} is beyond 2^53"))),
     }

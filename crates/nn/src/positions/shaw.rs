@@ -37,7 +37,9 @@ impl Shaw<'_> {
         let rows = self.weight.len().checked_div(self.scores.dim).unwrap_or(0);
         check_len("the table", self.weight.len(), &[rows, self.scores.dim])?;
         if rows.is_multiple_of(2) {
-            return Err(Error::Shape(format!("a table of clipped distances has an odd number of rows, not {rows}")));
+            return Err(Error::Shape(format!(
+                "a table of clipped distances must have an odd number of rows, not {rows}"
+            )));
         }
         Ok((rows / 2) as i64)
     }

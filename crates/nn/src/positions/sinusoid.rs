@@ -35,7 +35,7 @@ pub fn sinusoids(
     out: &mut [f32],
 ) -> Result<()> {
     if !dim.is_multiple_of(2) {
-        return Err(Error::Shape(format!("sines and cosines fill an even dim, not {dim}")));
+        return Err(Error::Shape(format!("sines and cosines come in pairs: dim must be even, not {dim}")));
     }
     check_len("the result", out.len(), &[out.len().checked_div(dim).unwrap_or(0), dim])?;
     if out.is_empty() {

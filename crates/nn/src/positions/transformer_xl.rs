@@ -62,7 +62,7 @@ impl TransformerXl<'_> {
         if !scores.is_empty() {
             check_len("the sinusoids", self.sinusoids.len(), &[self.distances(), model])?;
         }
-        if model == 0 { Err(Error::Shape("sinusoids of no elements".into())) } else { Ok(model) }
+        if model == 0 { Err(Error::Shape("sinusoids must have at least one element".into())) } else { Ok(model) }
     }
 
     /// The keys of a head's distances: (distances, dim).

@@ -45,7 +45,7 @@ pub fn bag_order(
     let sizes: Vec<usize> = bags.iter().map(counted).into_list();
     if let Some(coefficients) = coefficients {
         if coefficients.len() != n {
-            return Err(Error::Shape(format!("no room for the coefficients of {n} ids")));
+            return Err(Error::Shape(format!("the buffer for the coefficients must have room for {n} ids")));
         }
         for i in 0..unique {
             let range = out.starts[i] as usize..out.starts[i + 1] as usize;
@@ -89,7 +89,7 @@ pub fn winners(
     let dim = table.dim();
     let (ids, bags) = places(kernels, table.rows(), request, scratch)?;
     if bags.count().checked_mul(dim) != Some(out.len()) {
-        return Err(Error::Shape(format!("{} bags of {dim} columns do not fill {} places", bags.count(), out.len())));
+        return Err(Error::Shape(format!("{} bags of {dim} columns do not fill {} elements", bags.count(), out.len())));
     }
     let read = ids.ids().len() / bags.count().max(1) * table.row_bytes();
     parallel_rows(out, dim.max(1), 4 * dim + read, |range, out| {
@@ -136,7 +136,7 @@ pub fn largest_rows(
         && order.ids().len().checked_mul(dim) == Some(out.len())
         && order.places().iter().all(|&place| (place as usize) < n);
     if !fits {
-        return Err(Error::Shape(format!("{} elements are not the gradient of these bags", grad.len())));
+        return Err(Error::Shape(format!("a gradient of {} elements does not match these bags", grad.len())));
     }
     let bag_of = bag_of(bags, n);
     let read = dim * 8 * (order.places().len() / order.ids().len().max(1));
@@ -171,7 +171,7 @@ pub fn weights_grad(
     let dim = table.dim();
     let (ids, bags) = places(kernels, table.rows(), request, scratch)?;
     if bags.count().checked_mul(dim) != Some(grad.len()) || out.len() != ids.ids().len() {
-        return Err(Error::Shape(format!("{} elements are not the gradient of these bags", grad.len())));
+        return Err(Error::Shape(format!("a gradient of {} elements does not match these bags", grad.len())));
     }
     let bag_of = bag_of(bags, out.len());
     parallel_rows(out, 1, table.row_bytes() + 4 * dim, |range, out| {

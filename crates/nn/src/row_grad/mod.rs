@@ -14,11 +14,13 @@
 pub mod bags;
 mod order;
 mod pending;
+mod scratch;
 pub mod shares;
 mod sum;
 
 pub use order::{Factors, Order, OrderOut, OrderScratch, row_order};
 pub use pending::Pending;
+pub use scratch::ScratchRow;
 pub use shares::{Hot, Share, bytes, for_each_share, parts, parts_by_row, shares};
 pub use sum::{add_rows, merge_rows, merged_ids, sum_dense, sum_rows};
 
@@ -112,7 +114,7 @@ fn check_ascending(ids: &[u32]) -> Result<()> {
         None => Ok(()),
         Some(at) => {
             let (one, next) = (ids[at], ids[at + 1]);
-            Err(Error::Shape(format!("rows of a gradient ascend by id, and {next} stands behind {one}")))
+            Err(Error::Shape(format!("the ids of a gradient's rows must ascend, but {next} follows {one}")))
         }
     }
 }

@@ -35,7 +35,7 @@ impl<'a> Order<'a> {
             && starts.windows(2).all(|pair| pair[0] <= pair[1])
             && starts[ids.len()] as usize == places.len();
         if !whole {
-            return Err(Error::Shape("the places of ids do not follow each other".into()));
+            return Err(Error::Shape("the places of ids must follow each other without gaps".into()));
         }
         Ok(Self { ids, starts, places })
     }
@@ -51,7 +51,7 @@ impl<'a> Order<'a> {
         let places = starts.get(count).and_then(|&end| places.get(..end as usize));
         match (ids.get(..count), places) {
             (Some(ids), Some(places)) => Self::new(ids, &starts[..=count], places),
-            _ => Err(Error::Shape(format!("no {count} rows in the order of {n} ids"))),
+            _ => Err(Error::Shape(format!("the order of {n} ids does not have {count} rows"))),
         }
     }
 
@@ -111,7 +111,7 @@ fn check_block(block: &[u32], n: usize) -> Result<()> {
     if n.checked_mul(3).and_then(|all| all.checked_add(1)) == Some(block.len()) {
         return Ok(());
     }
-    Err(Error::Shape(format!("{} elements are no room for the order of {n} ids", block.len())))
+    Err(Error::Shape(format!("a block of {} elements does not fit the order of {n} ids", block.len())))
 }
 
 /// The factors of a gradient's rows, applied before they are summed.
@@ -141,7 +141,7 @@ pub fn row_order(
     let (unique, _) = sorting.sort(ids, rows, padding, out)?;
     let Some((Factors { scale, by_frequency }, coefficients)) = coefficients else { return Ok(unique) };
     if coefficients.len() != ids.len() {
-        return Err(Error::Shape(format!("no room for the coefficients of {} ids", ids.len())));
+        return Err(Error::Shape(format!("the buffer for the coefficients must have room for {} ids", ids.len())));
     }
     for range in out.starts[..=unique].windows(2).map(|pair| pair[0] as usize..pair[1] as usize) {
         let count = if by_frequency { range.len() as f64 } else { 1.0 };
@@ -165,7 +165,7 @@ impl OrderScratch {
     ) -> Result<(usize, usize)> {
         let n = ids.len();
         if out.ids.len() != n || out.places.len() != n || out.starts.len() != n + 1 || u32::try_from(n).is_err() {
-            return Err(Error::Shape(format!("no room for the order of {n} ids")));
+            return Err(Error::Shape(format!("the buffers for the order must have room for {n} ids")));
         }
         // No id is u32::MAX, because a table has fewer rows.
         let skipped = skipped.unwrap_or(u32::MAX);

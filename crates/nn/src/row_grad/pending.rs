@@ -34,13 +34,16 @@ impl<'a> Pending<'a> {
         let places = order.places();
         let rows = grad.len().checked_div(dim).unwrap_or(0);
         if rows * dim != grad.len() {
-            return Err(Error::Shape(format!("{} elements are no rows of {dim}", grad.len())));
+            return Err(Error::Shape(format!("{} elements are not whole rows of {dim}", grad.len())));
         }
         let Some(places) = CheckedIds::new(kernels, places, rows) else {
-            return Err(Error::Shape(format!("{rows} rows of a gradient are fewer than ids have places in it")));
+            return Err(Error::Shape(format!("the places of ids reach beyond the {rows} rows of the gradient")));
         };
         if coefficients.is_some_and(|coefficients| coefficients.len() != places.ids().len()) {
-            return Err(Error::Shape(format!("coefficients of another number than {} places", places.ids().len())));
+            return Err(Error::Shape(format!(
+                "there must be one coefficient for each of {} places",
+                places.ids().len()
+            )));
         }
         let sum = RowSum { grad, dim, places, coefficients };
         Ok(Self { kernels, order, sum, format: OutFormat::Float32 })

@@ -131,7 +131,7 @@ pub fn parts_by_row<'t, T>(shares: &[Share], ids: &[u32], width: usize, table: &
 pub(super) fn cut<T>(bounds: impl Iterator<Item = Range<usize>>, table: &mut [T]) -> Vec<&mut [T]> {
     let (mut rest, mut at) = (table, 0);
     let mut part = |bounds: Range<usize>| {
-        assert!(at <= bounds.start, "parts of a table that are not disjoint");
+        assert!(at <= bounds.start, "the parts of a table must be disjoint");
         let (_, from) = std::mem::take(&mut rest).split_at_mut(bounds.start - at);
         let (part, after) = from.split_at_mut(bounds.len());
         (rest, at) = (after, bounds.end);
@@ -145,7 +145,7 @@ pub(super) fn cut<T>(bounds: impl Iterator<Item = Range<usize>>, table: &mut [T]
 /// # Panics
 /// If `run` does, and if the lengths of `shares` and `with` differ.
 pub fn for_each_share<P: Send>(shares: &[Share], with: Vec<P>, bytes: usize, run: impl Fn(&Share, P) + Sync) {
-    assert!(shares.len() == with.len(), "shares: of another number");
+    assert!(shares.len() == with.len(), "shares: both lists must have the same length");
     let mut work: Vec<_> = shares.iter().zip(with.into_iter().map(Some)).into_list();
     let each = bytes.div_ceil(shares.len().max(1));
     parallel_rows(&mut work, 1, each, |_, work| {

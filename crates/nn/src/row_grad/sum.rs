@@ -1,5 +1,6 @@
 //! Sums all rows of a gradient: only those of the ids, or the whole gradient of a table.
 
+use super::scratch::ScratchRow;
 use super::shares::{Share, cut, shares_for};
 use super::{GradRows, Hot, Pending, Rows, bytes, for_each_share, parts, round, shares};
 use std::cmp::Ordering;
@@ -8,7 +9,7 @@ use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::learn::row_sum::Sums;
 use tokenbed_kernels::rows::format::OutFormat;
 use tokenbed_kernels::rows::store::Store;
-use tokenbed_memory::{Gather, List, zeroed};
+use tokenbed_memory::{Gather, List};
 use tokenbed_threads::parallel_rows;
 
 /// If a table has at least this many rows for each row with a sum, all rows are filled with zeros first: the machine
@@ -66,7 +67,9 @@ fn check(rows: usize, dim: usize, out: &[f32]) -> Result<()> {
 
 fn check_ids(ids: &[u32], rows: usize) -> Result<()> {
     match ids.last() {
-        Some(&last) if last as usize >= rows => Err(Error::Shape(format!("row {last} of a table of {rows}"))),
+        Some(&last) if last as usize >= rows => {
+            Err(Error::Shape(format!("row {last} is out of range for a table of {rows} rows")))
+        }
         _ => Ok(()),
     }
 }
@@ -80,8 +83,8 @@ fn write(grad: &Pending<'_>, store: Store, share: &Share, first: Option<usize>, 
         columns: &share.columns,
         dense: first.map(|first| (&order.ids()[start..end], first)),
     };
-    let mut scratch = zeroed(share.columns.len());
-    grad.kernels.row_sums(store, &grad.sum, to, &mut scratch, out);
+    let mut scratch = ScratchRow::new(share.columns.len());
+    grad.kernels.row_sums(store, &grad.sum, to, scratch.row(), out);
     round(grad.format, out);
 }
 
@@ -178,9 +181,9 @@ pub fn add_rows<G: GradRows + ?Sized>(grad: &G, rows: usize, out: &mut [f32]) ->
     let shares = shares(grad, Hot::Split);
     let with = parts(&shares, grad.ids(), dim, out);
     for_each_share(&shares, with, bytes(grad), |share, part| {
-        let mut scratch = zeroed(share.columns.len());
+        let mut scratch = ScratchRow::new(share.columns.len());
         for i in share.rows.clone() {
-            let row = grad.row(i, share.columns.clone(), &mut scratch);
+            let row = grad.row(i, share.columns.clone(), scratch.row());
             let at = share.at(grad.ids(), i, dim);
             part[at..].iter_mut().zip(row).for_each(|(sum, g)| *sum += g);
         }
@@ -192,7 +195,7 @@ pub fn add_rows<G: GradRows + ?Sized>(grad: &G, rows: usize, out: &mut [f32]) ->
 /// of ids.
 pub fn merged_ids(a: &[u32], b: &[u32], out: &mut [u32]) -> Result<usize> {
     if out.len() < a.len() + b.len() {
-        return Err(Error::Shape(format!("no room for {} ids", a.len() + b.len())));
+        return Err(Error::Shape(format!("the result must have room for {} ids", a.len() + b.len())));
     }
     let mut count = 0;
     for (id, ..) in merged(a, b) {
@@ -229,7 +232,7 @@ pub fn merge_rows(a: Rows<'_>, b: Rows<'_>, format: OutFormat, out: &mut [f32]) 
     let pairs: Vec<_> = merged(a.ids(), b.ids()).into_list();
     check(pairs.len(), dim, out)?;
     if b.dim() != dim {
-        return Err(Error::Shape(format!("rows of {dim} and of {} elements", b.dim())));
+        return Err(Error::Shape(format!("the two gradients have rows of {dim} and of {} elements", b.dim())));
     }
     parallel_rows(out, dim.max(1), 3 * dim * size_of::<f32>(), |range, out| {
         for (&(_, i, j), out) in pairs[range].iter().zip(out.chunks_exact_mut(dim)) {

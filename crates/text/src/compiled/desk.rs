@@ -24,7 +24,9 @@ pub(super) struct Desk {
 const DESKS: usize = 4;
 
 thread_local! {
-    static FREE: RefCell<Vec<Desk>> = const { RefCell::new(Vec::new()) };
+    /// The one that was used last is at the end. They are moved for each text, so each is in a box.
+    #[allow(clippy::vec_box, reason = "a desk is many times as large as a pointer to it")]
+    static FREE: RefCell<Vec<Box<Desk>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Desk {
@@ -43,7 +45,7 @@ impl Desk {
                 }
             }
         });
-        let mut desk = desk.take().unwrap_or_else(|| Self::new(owner));
+        let mut desk = desk.take().unwrap_or_else(|| Box::new(Self::new(owner)));
         let done = work(&mut desk);
         desk.shrink();
         FREE.with_borrow_mut(|free| free.put(desk));

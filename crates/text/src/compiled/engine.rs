@@ -102,7 +102,7 @@ impl Compiled {
         let budget = self.limits.budget(text.len());
         let work = Work { text, spared, goes_on, budget: &budget };
         Desk::with(self.number, |desk| match &self.model {
-            Model::ByteBpe(model) => self.run(work, model, desk, out),
+            Model::ByteBpe(model) => self.run(work, model.as_ref(), desk, out),
             Model::CharBpe(model) => self.run(work, model, desk, out),
             Model::WordPiece(model) => self.run(work, model, desk, out),
             Model::WordLevel(model) => self.run(work, model, desk, out),
@@ -125,9 +125,9 @@ impl Compiled {
             let normal = self.normal.run(raw, room, section).map_err(|reason| Fault::Part("normalizer", reason))?;
             made += normal.len();
             let is_front = part.start == 0 && !work.goes_on;
-            let depends = is_front && self.cuts.depend_on_front() && !std::ptr::eq(raw, normal);
+            let depends = is_front && self.cuts.ask_for_places(!std::ptr::eq(raw, normal));
             if depends {
-                // The normalizer may have removed or added characters at the front, so that the places decide.
+                // Characters may have been removed or added at the front.
                 *aligned = Aligned::of(raw, 0);
                 self.normal.run_aligned(aligned, section).map_err(|reason| Fault::Part("normalizer", reason))?;
             }
@@ -276,7 +276,9 @@ fn encode_pieces<M: Encode>(
 fn model(part: ModelPart, are_bytes: bool) -> Result<Model, NotNative> {
     let ModelPart { kind, settings, tokens, merges, scores } = part;
     Ok(match (kind.as_str(), merges, scores) {
-        ("BPE", Some(merges), None) if are_bytes => Model::ByteBpe(ByteBpe::compile(&settings, tokens, &merges)?),
+        ("BPE", Some(merges), None) if are_bytes => {
+            Model::ByteBpe(Box::new(ByteBpe::compile(&settings, tokens, &merges)?))
+        }
         ("BPE", Some(merges), None) => Model::CharBpe(CharBpe::compile(&settings, tokens, &merges)?),
         ("WordPiece", None, None) => Model::WordPiece(WordPiece::compile(&settings, tokens)?),
         ("WordLevel", None, None) => Model::WordLevel(WordLevel::compile(&settings, tokens)?),

@@ -71,6 +71,11 @@ impl Tokens {
         self.bytes[from as usize..to as usize] == self.bytes[start as usize..end as usize]
     }
 
+    /// The bytes of all tokens, and start and end of each by its id, for a model that finds tokens in its own way.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Vec<(u32, u32)>) {
+        (self.bytes, self.places)
+    }
+
     /// Number of tokens.
     pub(crate) fn len(&self) -> usize {
         self.count

@@ -78,7 +78,15 @@ pub(crate) struct Budget {
 /// The processor time is not asked for before this has passed, because that takes longer than reading a clock.
 const SHORT: Duration = Duration::from_millis(50);
 
+/// A step over fewer bytes is done sooner than a clock is read twice.
+const SHORT_STEP: usize = 4 << 10;
+
 impl Budget {
+    /// Whether the time is spent, after a step over `bytes` bytes whose time is linear in them.
+    pub(crate) fn is_spent_by(&self, bytes: usize) -> bool {
+        bytes > SHORT_STEP && self.is_spent()
+    }
+
     /// Whether the time is spent. It is processor time, so that other work on the machine does not count.
     pub(crate) fn is_spent(&self) -> bool {
         let passed = self.began.elapsed();

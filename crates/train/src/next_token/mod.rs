@@ -120,7 +120,7 @@ impl NextToken {
         let NextTokenOptions { run, context_length, stride, batch_size, init_std, .. } = options;
         let RunOptions { dim, epochs, seed, .. } = run;
         if [dim, context_length, stride, batch_size].contains(&0) || epochs == 0 {
-            return Err(Error::Usage("dim, context, stride, batch size and epochs are at least 1".into()));
+            return Err(Error::Usage("dim, context, stride, batch size and epochs must be at least 1".into()));
         }
         let vocabulary = corpus.counts().len();
         let windows = Windows::new(corpus.len(), &options)?;
@@ -138,7 +138,7 @@ impl NextToken {
         let unigram = match options.softmax {
             Softmax::Full => None,
             Softmax::Sampled(SampleOptions { samples: 0, .. }) => {
-                return Err(Error::Usage("samples is at least 1".into()));
+                return Err(Error::Usage("samples must be at least 1".into()));
             }
             Softmax::Sampled(sample) => Some(Unigram::new(corpus.counts(), sample.ns_exponent)?),
         };

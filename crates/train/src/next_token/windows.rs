@@ -28,7 +28,7 @@ impl Windows {
         let count = text.saturating_sub(context).div_ceil(stride);
         if count == 0 {
             return Err(Error::Usage(format!(
-                "a text of {text} tokens has no window of {context} and a token after it: give a longer text or a shorter context"
+                "a text of {text} tokens has no window of {context} tokens with another token after it: give a longer text or a shorter context"
             )));
         }
         let mut new =

@@ -167,7 +167,7 @@ impl Pairs {
     pub fn new(options: PairOptions, corpus: Corpus) -> Result<Self> {
         let PairOptions { run: RunOptions { dim, epochs, seed, .. }, window, negative, .. } = options;
         if dim == 0 || window == 0 || negative == 0 || epochs == 0 {
-            return Err(Error::Usage("dim, window, negative and epochs are at least 1".into()));
+            return Err(Error::Usage("dim, window, negative and epochs must be at least 1".into()));
         }
         let vocabulary = corpus.counts().len();
         let unigram = Unigram::new(corpus.counts(), options.ns_exponent)?;

@@ -19,7 +19,8 @@
 pub use super::bag_raw::Mode;
 use super::bag_raw::RawBag;
 use super::bag_tiles;
-use super::quantize::sample;
+use super::block_bags;
+use super::quantize::{all_formats, sample};
 use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
 use crate::lanes::narrow::NarrowLanes;
@@ -109,6 +110,10 @@ impl Kernels {
 
 /// The reference, which defines the result.
 unsafe fn reference(op: RawBag) {
+    if let RowFormat::Blocks(block) = op.format {
+        // SAFETY: the contract of `RawBag`.
+        return unsafe { block_bags::reference(op, block) };
+    }
     for b in 0..op.bags {
         // SAFETY: the contract of `RawBag`.
         unsafe {
@@ -132,7 +137,7 @@ pub(crate) const PROBE: Probe = Probe { name: "bag", line: "bag", sizes: &DIMS, 
 
 fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
     let (ids, factors) = (id_list(), numbers(64, 23));
-    for format in RowFormat::ALL {
+    for format in all_formats() {
         let packed = sample(format, ROWS, dim);
         let table = RowTable::new(format, &packed, ROWS, dim);
         let (Some(table), Some(ids)) = (table, CheckedIds::new(kernels, &ids, ROWS)) else { continue };

@@ -11,7 +11,8 @@
 //! Everything is computed in f32, rounding to nearest even. A bias of zero has the sign of the row's first zero.
 
 use crate::half;
-use crate::probe::numbers;
+use crate::probe::{numbers, words};
+use crate::rows::blocks::Block;
 use crate::rows::format::RowFormat;
 
 /// The reason and the place why a row cannot be quantized.
@@ -30,7 +31,7 @@ pub struct Unquantizable {
 /// not written in these cases.
 ///
 /// # Panics
-/// If `to` does not have the length of such a row, or `format` is a float layout, which is a bug in the caller.
+/// If `to` does not have the length of such a row, or `format` is another layout, which is a bug in the caller.
 pub fn quantize_row(format: RowFormat, row: &[f32], to: &mut [u8]) -> Result<(), Unquantizable> {
     assert!(format.row_bytes(row.len()) == Some(to.len()), "quantize_row: a row of another length");
     if let Some(column) = row.iter().position(|x| !x.is_finite()) {
@@ -40,8 +41,8 @@ pub fn quantize_row(format: RowFormat, row: &[f32], to: &mut [u8]) -> Result<(),
     let fits = match format {
         RowFormat::Int8 => int8(row, min, max, to),
         RowFormat::Int4 => int4(row, min, max, to),
-        RowFormat::Float32 | RowFormat::Float16 | RowFormat::BFloat16 => {
-            assert!(format.is_scaled(), "quantize_row: a layout of floats");
+        RowFormat::Float32 | RowFormat::Float16 | RowFormat::BFloat16 | RowFormat::Blocks(_) => {
+            assert!(format.is_scaled(), "quantize_row: no layout of integers with a scale for each row");
             true
         }
     };
@@ -99,10 +100,19 @@ fn int4(row: &[f32], min: f32, max: f32, to: &mut [u8]) -> bool {
     true
 }
 
-/// The bytes of a table in a layout, for probes.
+/// The layouts that probes go through.
+pub(super) fn all_formats() -> impl Iterator<Item = RowFormat> {
+    RowFormat::ALL.into_iter().chain(Block::ALL.map(RowFormat::Blocks))
+}
+
+/// The bytes of a table in a layout, for probes. Where `dim` is no whole number of blocks, there are none.
 pub(super) fn sample(format: RowFormat, rows: usize, dim: usize) -> Vec<u8> {
+    if let RowFormat::Blocks(block) = format {
+        return sample_blocks(block, rows * dim / block.elements());
+    }
     let row = |row: &[f32]| -> Vec<u8> {
         match format {
+            RowFormat::Blocks(_) => Vec::new(),
             RowFormat::Float32 => row.iter().flat_map(|x| x.to_le_bytes()).collect(),
             RowFormat::Float16 => row.iter().flat_map(|&x| half::f32_to_f16(x).to_le_bytes()).collect(),
             RowFormat::BFloat16 => row.iter().flat_map(|&x| half::f32_to_bf16(x).to_le_bytes()).collect(),
@@ -115,4 +125,16 @@ pub(super) fn sample(format: RowFormat, rows: usize, dim: usize) -> Vec<u8> {
         }
     };
     numbers(rows * dim, 17).chunks(dim).flat_map(row).collect()
+}
+
+/// Blocks of random bytes, with halves of an ordinary size.
+fn sample_blocks(block: Block, count: usize) -> Vec<u8> {
+    let mut bytes: Vec<u8> = words(count * block.bytes(), 19).into_iter().map(|word| (word >> 11) as u8).collect();
+    let halves = numbers(2 * count, 21);
+    for (bytes, halves) in bytes.chunks_mut(block.bytes()).zip(halves.chunks(2)) {
+        for (&at, &value) in block.halves().iter().zip(halves) {
+            bytes[at..at + 2].copy_from_slice(&half::f32_to_f16(value).to_le_bytes());
+        }
+    }
+    bytes
 }

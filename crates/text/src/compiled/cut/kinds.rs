@@ -50,6 +50,8 @@ pub(crate) static KINDS: LazyLock<Kinds> = LazyLock::new(Kinds::new);
 /// A table in two steps: the code point's block, then the place in the block. Equal blocks in a row are stored once.
 pub(crate) struct Kinds {
     ascii: [Kind; 128],
+    /// Bytes that are ASCII characters and neither white space nor punctuation.
+    plain: [bool; 256],
     index: Vec<u16>,
     kinds: Vec<Kind>,
 }
@@ -84,7 +86,15 @@ impl Kinds {
         }
         let mut ascii = [0; 128];
         ascii.copy_from_slice(&flat[..128]);
-        Self { ascii, index, kinds }
+        let mut plain = [false; 256];
+        plain.iter_mut().zip(ascii).for_each(|(plain, kind)| *plain = kind & (SPACE | PUNCTUATED) == 0);
+        Self { ascii, plain, index, kinds }
+    }
+
+    /// Whether a byte is an ASCII character, and neither white space nor punctuation.
+    #[inline]
+    pub(crate) fn is_plain(&self, byte: u8) -> bool {
+        self.plain[usize::from(byte)]
     }
 
     /// The kinds of a character.

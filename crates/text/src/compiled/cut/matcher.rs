@@ -143,15 +143,26 @@ fn each_char(text: &str, is: impl Fn(char) -> bool, found: &mut Vec<(usize, usiz
 pub(super) fn bert(text: &str, start: usize, end: usize, out: &mut Vec<(u32, u32)>) {
     let kinds = &*KINDS;
     let Some(text) = text.get(..end) else { return };
-    let mut at = start;
-    while let Some((kind, after)) = kinds.at(text, at) {
-        if kind & SPACE != 0 {
+    let (mut at, mut from) = (start, start);
+    loop {
+        // Most of a text is passed over a byte at a time.
+        let rest = text.as_bytes().get(at..).unwrap_or_default();
+        at += rest.iter().position(|&byte| !kinds.is_plain(byte)).unwrap_or(rest.len());
+        let next = kinds.at(text, at);
+        if let Some((kind, after)) = next
+            && kind & (SPACE | PUNCTUATED) == 0
+        {
             at = after;
             continue;
         }
-        let end = if kind & PUNCTUATED != 0 { after } else { kinds.end_of_others(text, after, SPACE | PUNCTUATED) };
-        out.put((at as u32, end as u32));
-        at = end;
+        if from < at {
+            out.put((from as u32, at as u32));
+        }
+        let Some((kind, after)) = next else { return };
+        if kind & SPACE == 0 {
+            out.put((at as u32, after as u32));
+        }
+        (at, from) = (after, after);
     }
 }
 

@@ -187,9 +187,16 @@ impl Cuts {
         self.bytes
     }
 
-    /// Whether it matters whether a section's first character is the first of the text.
-    pub(crate) fn depend_on_front(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step, Step::Metaspace { prepend: Prepend::First, .. }))
+    /// Whether a step asks if a piece begins at the text's first character, and only the places in the original text can
+    /// tell, because the normalizer or a step before it changed the text.
+    pub(crate) fn ask_for_places(&self, is_normalized: bool) -> bool {
+        let changes = |step: &Step| matches!(step, Step::Metaspace { .. } | Step::Space | Step::Letters);
+        let mut changed = is_normalized;
+        self.steps.iter().any(|step| {
+            let asks = changed && matches!(step, Step::Metaspace { prepend: Prepend::First, .. });
+            changed |= changes(step);
+            asks
+        })
     }
 
     /// Cuts a section. `is_front` says whether its first character is the first of the text. `places` are those of its
@@ -209,7 +216,7 @@ impl Cuts {
         for step in &self.steps {
             self.take(step, section, is_front, budget, pieces)?;
         }
-        if !self.steps.is_empty() && budget.is_spent() { Err(self.limits.slow()) } else { Ok(()) }
+        if !self.steps.is_empty() && budget.is_spent_by(section.len()) { Err(self.limits.slow()) } else { Ok(()) }
     }
 
     /// Takes one step.

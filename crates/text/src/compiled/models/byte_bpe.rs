@@ -9,7 +9,7 @@ use tokenbed_memory::{Gather, List, with_room};
 use super::super::{Memo, NotNative, Tokens};
 use super::char_bpe::{check_dropout, flag, text};
 use super::ranks::{GONE, Ranks, SHORT};
-use super::{Encode, Merges, Settings, letters};
+use super::{Encode, Merges, Settings, letters, spelling};
 
 /// A byte level BPE model.
 pub(crate) struct ByteBpe {
@@ -225,7 +225,7 @@ impl Encode for ByteBpe {
     }
 
     fn token(&self, id: u32) -> Option<Cow<'_, str>> {
-        let other = || self.others.token(id).map(String::from_utf8_lossy);
+        let other = || self.others.token(id).and_then(spelling);
         self.tokens.token(id).map(|bytes| Cow::Owned(letters::of_bytes(bytes))).or_else(other)
     }
 

@@ -60,7 +60,7 @@ impl CharBpe {
         let alphabet = Alphabet::new(&tokens);
         let seams = if prefix.is_empty() && suffix.is_empty() {
             let behavior = behavior(bytes.as_deref(), &unknown, &tokens, merges);
-            Some(Seams::new(&tokens, &alphabet, &merges, behavior))
+            Some(Seams::new(&tokens, &alphabet, merges, behavior))
         } else {
             None
         };
@@ -218,7 +218,8 @@ impl Encode for CharBpe {
         let (mut start, mut at) = (0, 0);
         while start < piece.len() {
             let end = self.seams.as_ref().map_or(piece.len(), |seams| seams.next(&self.alphabet, piece, start));
-            (ids.clear(), lengths.clear());
+            ids.clear();
+            lengths.clear();
             self.symbols(&piece[start..end], |id, length| {
                 ids.put(id);
                 lengths.put(length);

@@ -51,7 +51,7 @@ pub(crate) trait Encode {
 
 /// The model of a file.
 pub(crate) enum Model {
-    ByteBpe(byte_bpe::ByteBpe),
+    ByteBpe(Box<byte_bpe::ByteBpe>),
     CharBpe(CharBpe),
     WordPiece(WordPiece),
     WordLevel(WordLevel),
@@ -62,7 +62,7 @@ impl Model {
     /// The model, whatever its kind.
     pub(crate) fn encoder(&self) -> &dyn Encode {
         match self {
-            Self::ByteBpe(model) => model,
+            Self::ByteBpe(model) => model.as_ref(),
             Self::CharBpe(model) => model,
             Self::WordPiece(model) => model,
             Self::WordLevel(model) => model,
@@ -85,5 +85,10 @@ pub(crate) type Merges = Vec<(u32, u32)>;
 
 /// Helpers for models whose tokens are spelled as they are.
 pub(crate) fn spelled(tokens: &Tokens, id: u32) -> Option<Cow<'_, str>> {
-    tokens.token(id).map(String::from_utf8_lossy)
+    spelling(tokens.token(id)?)
+}
+
+/// The text of a token. All tokens are text, because a file is.
+pub(crate) fn spelling(token: &[u8]) -> Option<Cow<'_, str>> {
+    std::str::from_utf8(token).ok().map(Cow::Borrowed)
 }

@@ -3,42 +3,60 @@
 use crate::compiled::{NotNative, Tokens};
 use tokenbed_memory::{Gather, List, filled};
 
-/// The trie.
+/// The tokens, and a trie of them.
 ///
 /// A node is a unit. The child of a node by a byte is the unit at `base ^ byte`, if its label is that byte. No two
-/// nodes have the same base.
+/// nodes have the same base. Where a single token is left, the trie ends, and the rest of the token is compared.
 #[derive(Debug)]
 pub(super) struct Prefixes {
-    /// The label in the lowest byte, [`ENDS`] and [`LEAF`], and above them the base; of a leaf, the token instead.
-    /// At the base of a node with [`ENDS`] that is no leaf is a unit without label that has the token.
+    /// The label in the lowest byte, [`ENDS`] or [`LEAF`], and above them the base, or the token of a leaf. At the base
+    /// of a node with [`ENDS`] is a unit without label that has the token.
     units: Vec<u32>,
+    /// The tokens end to end, in the order of their ids.
+    bytes: Vec<u8>,
+    /// The start of each token, and the end of the last one.
+    starts: Vec<u32>,
+    /// The token of no bytes.
+    empty: Option<u32>,
 }
 
-/// A token ends at the node.
+/// A token ends at the node, and others go on.
 const ENDS: u32 = 1 << 8;
-/// The node has no children.
+/// A single token begins with the bytes up to here.
 const LEAF: u32 = 1 << 9;
 const SHIFT: u32 = 10;
 /// Bases and tokens are smaller than this.
 const MOST: usize = 1 << (32 - SHIFT);
 
 impl Prefixes {
-    pub(super) fn new(tokens: &Tokens) -> Result<Self, NotNative> {
+    /// The trie of tokens whose ids have no gaps.
+    pub(super) fn new(tokens: Tokens) -> Result<Self, NotNative> {
         let too_large = || NotNative::new("model: Unigram with millions of tokens");
-        let mut keys = tokens.iter().filter(|(_, token)| !token.is_empty()).map(Key::new).into_list();
         if tokens.end() > MOST {
             return Err(too_large());
         }
+        let (mut bytes, places) = tokens.into_parts();
+        bytes.shrink_to_fit();
+        let mut starts = places.iter().map(|place| place.0).into_list();
+        starts.put(places.last().map_or(0, |place| place.1));
+        if places.iter().zip(&starts[1..]).any(|(place, &next)| place.1 != next) {
+            return Err(NotNative::new("model: Unigram with tokens out of order"));
+        }
+        drop(places);
+        let mut it = Self { units: Vec::new(), bytes, starts, empty: None };
+        let mut keys = (0..it.len() as u32).map(|id| Key::new(id, it.token(id).unwrap_or_default())).into_list();
+        keys.sort_unstable();
         if keys.iter().any(|key| key.bytes.contains(&0)) {
             return Err(NotNative::new("model: Unigram with a token of NUL"));
         }
-        keys.sort_unstable();
+        let empty = keys.first().filter(|key| key.bytes.is_empty()).map(|key| key.id);
+        let first = usize::from(empty.is_some());
         let mut builder = Builder::default();
         builder.add_block();
         // The root is used, and so is its base 0: a text's NUL would lead from there to the root.
         builder.take(0);
         builder.is_base[0] = true;
-        let mut left = Vec::from([Node { unit: 0, depth: 0, first: 0, last: keys.len() }]);
+        let mut left = Vec::from([Node { unit: 0, depth: 0, first, last: keys.len() }]);
         while let Some(node) = left.pop() {
             builder.place(&keys, &node, &mut left);
             if builder.units.len() > MOST {
@@ -46,10 +64,37 @@ impl Prefixes {
             }
         }
         builder.close();
-        Ok(Self { units: builder.units })
+        drop(keys);
+        builder.units.shrink_to_fit();
+        (it.units, it.empty) = (builder.units, empty);
+        Ok(it)
     }
 
-    /// Calls `found` with the length and the id of each token that `text` begins with, the shortest first.
+    /// Number of tokens.
+    pub(super) fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The bytes of a token.
+    #[inline]
+    pub(super) fn token(&self, id: u32) -> Option<&[u8]> {
+        let &[start, end] = self.starts.get(id as usize..)?.first_chunk::<2>()?;
+        self.bytes.get(start as usize..end as usize)
+    }
+
+    /// The token with these bytes.
+    pub(super) fn get(&self, token: &[u8]) -> Option<u32> {
+        let mut found = if token.is_empty() { self.empty } else { None };
+        self.each(token, |len, id| {
+            if len == token.len() {
+                found = Some(id);
+            }
+        });
+        found
+    }
+
+    /// Calls `found` with the length and the id of each token that `text` begins with, the shortest first. A token of
+    /// no bytes does not count.
     #[inline(always)]
     pub(super) fn each(&self, text: &[u8], mut found: impl FnMut(usize, u32)) {
         let Some(&(mut node)) = self.units.first() else { return };
@@ -59,15 +104,29 @@ impl Prefixes {
                 return;
             }
             node = next;
-            if node & ENDS != 0 {
-                if node & LEAF != 0 {
-                    return found(at + 1, node >> SHIFT);
-                }
-                let Some(&end) = self.units.get((node >> SHIFT) as usize) else { return };
-                found(at + 1, end >> SHIFT);
+            if node & (ENDS | LEAF) == 0 {
+                continue;
             }
+            let len = at + 1;
+            if node & LEAF != 0 {
+                let id = node >> SHIFT;
+                let token = self.token(id).unwrap_or_default();
+                let rests = text.get(len..token.len()).zip(token.get(len..));
+                if rests.is_some_and(|(text, token)| are_equal(text, token)) {
+                    found(token.len(), id);
+                }
+                return;
+            }
+            let Some(&end) = self.units.get((node >> SHIFT) as usize) else { return };
+            found(len, end >> SHIFT);
         }
     }
+}
+
+/// Whether two short parts of the same length are equal.
+#[inline]
+fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    one.iter().zip(other).all(|(one, other)| one == other)
 }
 
 /// A token, with its first bytes as a number, by which most comparisons are decided.
@@ -79,7 +138,7 @@ struct Key<'a> {
 }
 
 impl<'a> Key<'a> {
-    fn new((id, bytes): (u32, &'a [u8])) -> Self {
+    fn new(id: u32, bytes: &'a [u8]) -> Self {
         let head = (0..8).fold(0, |head, at| head << 8 | u64::from(bytes.get(at).copied().unwrap_or(0)));
         Self { head, bytes, id }
     }
@@ -212,8 +271,8 @@ impl Builder {
     fn place(&mut self, keys: &[Key<'_>], node: &Node, left: &mut Vec<Node>) {
         let Some(keys_of_it) = keys.get(node.first..node.last).filter(|keys| !keys.is_empty()) else { return };
         let (ends, id) = (keys_of_it[0].bytes.len() == node.depth, keys_of_it[0].id);
-        if ends && keys_of_it.len() == 1 {
-            self.units[node.unit] |= ENDS | LEAF | id << SHIFT;
+        if keys_of_it.len() == 1 && node.depth > 0 {
+            self.units[node.unit] |= LEAF | id << SHIFT;
             return;
         }
         self.labels.clear();

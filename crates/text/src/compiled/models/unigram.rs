@@ -5,15 +5,14 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::prefixes::Prefixes;
-use super::{Encode, Settings, spelled};
+use super::{Encode, Settings, spelling};
 use crate::compiled::{Memo, NotNative, Tokens};
 use crate::file::check::MOST_NESTED_BYTES;
 use tokenbed_memory::{List, filled};
 
 /// A Unigram model.
 pub(crate) struct Unigram {
-    tokens: Tokens,
-    prefixes: Prefixes,
+    tokens: Prefixes,
     /// By id.
     scores: Vec<f64>,
     unknown: Option<u32>,
@@ -75,17 +74,17 @@ impl Unigram {
             }
             bytes
         });
-        let it =
-            Self { prefixes: Prefixes::new(&tokens)?, tokens, scores, unknown, unknown_score: least - PENALTY, bytes };
+        let tokens = Prefixes::new(tokens)?;
+        let it = Self { tokens, scores, unknown, unknown_score: least - PENALTY, bytes };
         it.is_bounded().then_some(it).ok_or_else(|| odd("number of tokens within tokens"))
     }
 
     /// Whether few tokens lie within one another, so that finding them takes time in proportion.
     fn is_bounded(&self) -> bool {
-        let long = self.tokens.iter().filter(|(_, token)| token.len() > 64);
-        long.into_iter().all(|(_, token)| {
+        let tokens = (0..self.tokens.len() as u32).filter_map(|id| self.tokens.token(id));
+        tokens.filter(|token| token.len() > 64).all(|token| {
             let mut bytes = 0;
-            self.prefixes.each(token, |len, _| bytes += len);
+            self.tokens.each(token, |len, _| bytes += len);
             bytes <= MOST_NESTED_BYTES
         })
     }
@@ -160,7 +159,7 @@ impl Unigram {
                 }
                 is_better
             };
-            self.prefixes.each(rest, |len, id| {
+            self.tokens.each(rest, |len, id| {
                 let score = self.scores.get(id as usize).copied().unwrap_or_default();
                 reach(len, score, id);
                 is_known |= len == width;
@@ -202,7 +201,7 @@ impl Encode for Unigram {
     }
 
     fn token(&self, id: u32) -> Option<Cow<'_, str>> {
-        spelled(&self.tokens, id)
+        self.tokens.token(id).and_then(spelling)
     }
 
     fn id_of(&self, token: &str) -> Option<u32> {
@@ -210,7 +209,7 @@ impl Encode for Unigram {
     }
 
     fn sizes(&self) -> (usize, usize) {
-        (self.tokens.len(), self.tokens.end())
+        (self.tokens.len(), self.tokens.len())
     }
 }
 
@@ -298,7 +297,7 @@ mod tests {
         for (id, (token, _)) in vocabulary.iter().enumerate() {
             assert_eq!(ours.id_of(token), Some(id as u32));
             let mut found = Vec::new();
-            ours.prefixes.each(token.as_bytes(), |len, id| found.push((len, id)));
+            ours.tokens.each(token.as_bytes(), |len, id| found.push((len, id)));
             let expected: Vec<(usize, u32)> = (1..=token.len())
                 .filter(|&end| token.is_char_boundary(end))
                 .filter_map(|end| Some((end, ours.id_of(&token[..end])?)))

@@ -211,7 +211,8 @@ impl ByCharacter {
             }
             at = end;
         }
-        if !flow.changed && !(self.lowers_ascii && bytes.iter().any(u8::is_ascii_uppercase)) {
+        let lowers = self.lowers_ascii && bytes.iter().any(u8::is_ascii_uppercase);
+        if !flow.changed && !lowers {
             return false;
         }
         flow.flush(text.len());

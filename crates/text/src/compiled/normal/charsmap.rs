@@ -314,5 +314,5 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
             bits &= (1 << count) - 1;
         }
     }
-    (text.len() % 4 == 0 && bits == 0).then_some(bytes)
+    (text.len().is_multiple_of(4) && bits == 0).then_some(bytes)
 }

@@ -121,7 +121,7 @@ impl Normal {
         if bytes > section.most {
             return Err(self.limits.grows());
         }
-        if section.budget.is_spent() { Err(self.limits.slow()) } else { Ok(()) }
+        if section.budget.is_spent_by(bytes) { Err(self.limits.slow()) } else { Ok(()) }
     }
 
     /// Normalizes a section of a text. The result is `text` itself if nothing changes, else it is in `room`.

@@ -25,15 +25,19 @@ pub(super) trait Rules {
     fn fate(&self, c: char, text: &mut String) -> Fate;
 }
 
-/// Number of code points in a block.
+/// Number of code points in a block, and of blocks in a plane of Unicode.
 const BLOCK: usize = 256;
-const CODE_POINTS: usize = 0x11_0000;
+const BLOCKS: usize = 256;
+const PLANES: usize = 17;
+
+/// The blocks of a plane, each made when it is needed.
+type Plane = Vec<OnceLock<Box<Block>>>;
 
 /// The table.
 pub(super) struct Table<R> {
     rules: R,
     ascii: Block,
-    blocks: Vec<OnceLock<Box<Block>>>,
+    planes: [OnceLock<Plane>; PLANES],
     /// Whether each of the bytes from the space to the tilde stays as it is.
     keeps_visible: bool,
 }
@@ -96,8 +100,7 @@ impl<R: Rules> Table<R> {
     pub(super) fn new(rules: R) -> Self {
         let ascii = Block::new(&rules, 0);
         let keeps_visible = (0x20..0x7f).all(|code| ascii.get(code).0 == Fate::Keep);
-        let blocks = (0..CODE_POINTS / BLOCK).map(|_| OnceLock::new()).into_list();
-        Self { rules, ascii, blocks, keeps_visible }
+        Self { rules, ascii, planes: [const { OnceLock::new() }; PLANES], keeps_visible }
     }
 
     pub(super) fn rules(&self) -> &R {
@@ -111,7 +114,9 @@ impl<R: Rules> Table<R> {
             return self.ascii.get(code);
         }
         let number = code as usize / BLOCK;
-        match self.blocks.get(number) {
+        let plane = self.planes.get(number / BLOCKS);
+        let plane = plane.map(|plane| plane.get_or_init(|| (0..BLOCKS).map(|_| OnceLock::new()).into_list()));
+        match plane.and_then(|plane| plane.get(number % BLOCKS)) {
             Some(block) => block.get_or_init(|| Box::new(Block::new(&self.rules, number))).get(code),
             None => (Fate::Depends, ""),
         }

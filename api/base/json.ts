@@ -1,8 +1,8 @@
 // Checks that a value is valid JSON before it is written, so that nothing is lost.
 
-import { UsageError } from '../base/errors.js'
-import { isPlain } from '../base/realm.js'
-import { isArray, isObject, show } from '../base/validate.js'
+import { UsageError } from './errors.js'
+import { isPlain } from './realm.js'
+import { isArray, isObject, show } from './validate.js'
 
 /** A value that is the same after a round trip through JSON. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json | undefined }
@@ -14,14 +14,14 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 export function checkJson(value: unknown, where: string, depth = 0): asserts value is Json {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return
   if (typeof value === 'number' && Number.isFinite(value)) return
-  if (depth > 64) throw new UsageError(`${where}: nested too deeply for JSON, or holds itself`)
+  if (depth > 64) throw new UsageError(`${where}: the value is nested too deeply for JSON, or contains itself`)
   if (isArray(value)) {
     for (let i = 0; i < value.length; i++) checkJson(value[i], `${where}[${i}]`, depth + 1)
     return
   }
   if (!isObject(value) || !isPlain(value))
     throw new UsageError(
-      `${where} is ${show(value)}, which JSON does not hold: finite numbers, strings, true, false, null, arrays and plain objects of them`,
+      `${where} is ${show(value)}, which JSON cannot represent: it must be a finite number, string, boolean or null, or an array or plain object of these`,
     )
   for (const [name, its] of Object.entries(value)) if (its !== undefined) checkJson(its, `${where}.${name}`, depth + 1)
 }

@@ -1,0 +1,162 @@
+// The tensors of a model folder by their names, whichever files they are in. A file's header is read when something of
+// it is asked for, and a tensor is loaded when it is.
+
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { FileError, FormatError } from '../base/errors.js'
+import type { StoredTensor } from '../files/loaded-tensors.js'
+import { TensorFile } from '../files/tensor-file.js'
+import { scopeless } from '../memory/scope.js'
+import type { Tensor } from '../tensor/tensor.js'
+import { show } from '../base/validate.js'
+import { isJsonObject, readJsonObject, type JsonObject } from './config.js'
+
+/** The files that weights may be in, in the order in which Transformers looks for them. */
+const FILES = [
+  { name: 'model.safetensors', kind: 'safetensors', index: false },
+  { name: 'model.safetensors.index.json', kind: 'safetensors', index: true },
+  { name: 'pytorch_model.bin', kind: 'torch', index: false },
+  { name: 'pytorch_model.bin.index.json', kind: 'torch', index: true },
+] as const
+
+type Kind = (typeof FILES)[number]['kind']
+
+/** The tensors of a model by name, each loaded when it is asked for, and kept as long as somebody holds it. */
+export class Weights implements ReadonlyMap<string, Tensor> {
+  readonly #folder: string
+  readonly #kind: Kind
+  /** The file of each tensor; null if there is but one file. */
+  readonly #index: JsonObject | null
+  readonly #files = new Map<string, TensorFile>()
+  readonly #loaded = new Map<string, WeakRef<Tensor>>()
+  /** The only file, or the index. */
+  readonly path: string
+
+  private constructor(folder: string, name: string, kind: Kind, index: JsonObject | null) {
+    this.#folder = folder
+    this.#kind = kind
+    this.#index = index
+    this.path = join(folder, name)
+  }
+
+  /** @throws FileError if the folder has no weights that can be read; FormatError if their index or header is wrong. */
+  static open(folder: string): Weights {
+    const found = FILES.find(({ name }) => existsSync(join(folder, name)))
+    if (found === undefined) throw noWeights(folder)
+    const { name, kind, index } = found
+    const weights = new Weights(folder, name, kind, index ? readIndex(join(folder, name)) : null)
+    if (!index) weights.#file(name)
+    return weights
+  }
+
+  /** The opened file of this name. */
+  #file(name: string): TensorFile {
+    let file = this.#files.get(name)
+    if (file === undefined) {
+      file = TensorFile.open(join(this.#folder, name), this.#kind)
+      this.#files.set(name, file)
+    }
+    return file
+  }
+
+  /** The file that holds a tensor; undefined if none does. */
+  #fileOf(name: string): TensorFile | undefined {
+    if (this.#index === null) {
+      const [file] = this.#files.values()
+      return file.stored.has(name) ? file : undefined
+    }
+    if (!Object.hasOwn(this.#index, name)) return undefined
+    const shard = this.#index[name] as string
+    const file = this.#file(shard)
+    if (file.stored.has(name)) return file
+    const path = join(this.#folder, shard)
+    throw new FormatError(`${path}: tensor "${name}" is not in it, where ${this.path} says that it is`, path, 0)
+  }
+
+  /** The names of all tensors, from the index alone if there is one. */
+  names(): Iterable<string> {
+    return this.#index === null ? this.#files.values().next().value!.stored.keys() : Object.keys(this.#index)
+  }
+
+  /** What the header of its file says of a tensor; undefined if there is none. */
+  stored(name: string): StoredTensor | undefined {
+    return this.#fileOf(name)?.stored.get(name)
+  }
+
+  get size(): number {
+    return this.#index === null ? this.#files.values().next().value!.stored.size : Object.keys(this.#index).length
+  }
+
+  has(name: string): boolean {
+    return this.#index === null ? this.#fileOf(name) !== undefined : Object.hasOwn(this.#index, name)
+  }
+
+  get(name: string): Tensor | undefined {
+    const known = this.#loaded.get(name)?.deref()
+    if (known !== undefined && !known.disposed) return known
+    // It belongs to the model, and to no scope that happens to be open.
+    const tensor = scopeless(() => this.#fileOf(name)?.load(name))
+    if (tensor !== undefined) this.#loaded.set(name, new WeakRef(tensor))
+    return tensor
+  }
+
+  keys(): MapIterator<string> {
+    return this.names()[Symbol.iterator]() as MapIterator<string>
+  }
+
+  *values(): MapIterator<Tensor> {
+    for (const name of this.names()) yield this.get(name)!
+  }
+
+  *entries(): MapIterator<[string, Tensor]> {
+    for (const name of this.names()) yield [name, this.get(name)!]
+  }
+
+  [Symbol.iterator](): MapIterator<[string, Tensor]> {
+    return this.entries()
+  }
+
+  forEach(visit: (tensor: Tensor, name: string, map: ReadonlyMap<string, Tensor>) => void, self?: unknown): void {
+    for (const [name, tensor] of this.entries()) visit.call(self, tensor, name, this)
+  }
+}
+
+/** Reads the index of a model in several files: which tensor is in which. */
+function readIndex(path: string): JsonObject {
+  const { weight_map: map } = readJsonObject(path)
+  if (!isJsonObject(map)) throw new FormatError(`${path}: "weight_map" must name the file of every tensor`, path, 0)
+  const known = new Set<unknown>()
+  for (const name in map) {
+    const file = map[name]
+    if (known.has(file)) continue
+    // Shards lie beside their index: a path could lead anywhere.
+    if (typeof file !== 'string' || !/^[^/\\\0:]+$/.test(file) || file.startsWith('..'))
+      throw new FormatError(
+        `${path}: "weight_map" says that tensor ${show(name)} is in ${show(file)}, which is no name of a file in the folder`,
+        path,
+        0,
+      )
+    known.add(file)
+  }
+  return map
+}
+
+/** The error for a folder without weights, which says what is there instead. */
+function noWeights(folder: string): FileError {
+  const wanted = `no ${FILES.map(({ name }) => name).join(', no ')}`
+  let there: string[]
+  try {
+    there = readdirSync(folder)
+  } catch (cause) {
+    return new FileError(`cannot read ${folder}: ${(cause as Error).message}`, folder, cause)
+  }
+  const others = there.filter((name) => /\.(gguf|safetensors|bin|pt|pth|h5|msgpack|onnx|npz|ckpt)$/.test(name))
+  const gguf = others.filter((name) => name.endsWith('.gguf'))
+  const advice =
+    gguf.length > 0
+      ? `: name the file ${show(gguf[0])} instead of the folder`
+      : others.length > 0
+        ? `; there are ${others.slice(0, 5).map(show).join(', ')}`
+        : ''
+  return new FileError(`${folder}: its weights cannot be found: ${wanted}${advice}`, folder, undefined)
+}

@@ -70,7 +70,8 @@ for (const name of ['r50k_base', 'cl100k_base', 'o200k_base'] as const) {
         const after = before + tokenizer.tokenBytes(id).length
         // The shortest range of whole characters around the token's bytes.
         t.true(bytes(text.slice(0, starts[j])) <= before && bytes(text.slice(0, ends[j])) >= after)
-        const [first, last] = [[...text.slice(starts[j], ends[j])][0], [...text.slice(starts[j], ends[j])].at(-1)!]
+        const characters = Array.from(text.slice(starts[j], ends[j]))
+        const [first, last] = [characters[0], characters.at(-1)!]
         t.true(bytes(text.slice(0, starts[j]) + first) > before && bytes(text.slice(0, ends[j])) - bytes(last) < after)
         before = after
       }

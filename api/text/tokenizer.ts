@@ -399,7 +399,7 @@ export class Tokenizer {
     const signal = checkSignal(checked.signal, where)
     const own = texts.length > COPIED_AT_ONCE ? texts : [...texts]
     const encoding = { where, texts: own, isOne: false, tokenizer: this.#native, rows, signal }
-    return fill === null ? await encodedBatch(encoding) : await encodedRows(encoding, fill)
+    return fill === null ? encodedBatch(encoding) : encodedRows(encoding, fill)
   }
 
   /** Number of ids that `encode` gives for a text. For an encoding they are counted without being made. */

@@ -56,7 +56,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_pieces_of_the_parts_are_those_of_the_text(
-            text in "[aAlveEsSd'\u{17f}\u{301}\u{6587} \n\u{a0}7!/\u{1f999}]{0,60}",
+            text in "[a-e'A-E7l-m!s-v/S\u{17f}\u{301}\u{6587} \n\u{a0}\u{1f999}]{0,60}",
             bytes in 0..9usize,
         ) {
             let parts: Vec<&str> = Parts::new(&text, bytes).collect();

@@ -18,7 +18,9 @@ const USER_DEFINED = 4
 /** A space, as SentencePiece writes it. */
 const SPACE = '\u2581'
 
-/** Longest token that is put together; all ways to do so of longer ones, which no vocabulary has, would take forever. */
+/**
+ * Longest token that is put together; all ways to do so of longer ones, which no vocabulary has, would take forever.
+ */
 const LONGEST = 1000
 
 /** The vocabulary of a file. */

@@ -112,8 +112,7 @@ pub fn npz(data: &[u8]) {
         // Compressed entries may become sixteen megabytes, and arrays of other orders and types are copied once more.
         let is_packed = how & 2 != 0 || content.len() == data.len();
         let own = if is_packed { 36 << 20 } else { 256 << 10 };
-        let Ok(arrays) = within(room(own, 64, &content), TIME, || npz::load(&path, Some(how & 1 != 0), 20))
-        else {
+        let Ok(arrays) = within(room(own, 64, &content), TIME, || npz::load(&path, Some(how & 1 != 0), 20)) else {
             continue;
         };
         for tensor in &arrays.tensors {

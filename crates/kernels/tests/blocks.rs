@@ -1,5 +1,6 @@
 //! Rows of GGUF's blocks: every instruction set gives the bits of the reference, for lookups and bags, at every offset,
-//! and writes nothing else. That the reference is right is tested against gguf itself, in `__test__/files/gguf.spec.ts`.
+//! and writes nothing else. That the reference is right is tested against gguf itself, in
+//! `__test__/files/gguf.spec.ts`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
 

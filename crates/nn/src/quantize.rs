@@ -17,7 +17,8 @@ const CHUNK: usize = 64;
 ///
 /// # Errors
 /// [`Error::Usage`], which names the element, for a value that the layout cannot hold: NaN and infinities for integers,
-/// and values beyond float16 for int4; also for blocks, which are only read. [`Error::Shape`] for sizes that do not fit.
+/// and values beyond float16 for int4; also for blocks, which are only read. [`Error::Shape`] for sizes that do not
+/// fit.
 pub fn quantize(format: RowFormat, elements: &[f32], dim: usize, to: &mut [u8]) -> Result<()> {
     if matches!(format, RowFormat::Blocks(_)) {
         return Err(Error::Usage("blocks of GGUF are read, and not made: quantize to int8 or int4".into()));

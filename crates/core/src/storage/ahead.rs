@@ -9,11 +9,11 @@ use tokenbed_memory::List;
 /// The most rows that are looked at to see whether the pages are in memory already.
 const LOOKED_AT: usize = 16;
 
-/// Asks the system for the rows of a table that `ids` name, if the table is in a mapped file and some of its pages are not
-/// in memory. It returns at once, and the system reads while other work goes on. A row beyond the table is ignored.
+/// Asks the system for the rows of a table that `ids` name, if the table is in a mapped file and some of its pages are
+/// not in memory. It returns at once, and the system reads while other work goes on. A row beyond the table is ignored.
 ///
-/// On systems other than Linux, and for files that belong to another user and cannot be written, nothing is asked: there
-/// the system does not say what is in memory.
+/// On systems other than Linux, and for files that belong to another user and cannot be written, nothing is asked:
+/// there the system does not say what is in memory.
 pub fn ask_ahead(table: &[u8], row_bytes: usize, ids: &[u32]) {
     if ids.len() > 1 && row_bytes > 0 && is_mapped(table) {
         system::ask(table, row_bytes, ids);
@@ -56,8 +56,8 @@ mod system {
             let Some(row) = table.get((id as usize).saturating_mul(row_bytes)..) else { return false };
             let mut resident = 1u8;
             let address = (row.as_ptr() as usize / page * page) as *mut libc::c_void;
-            // SAFETY: the page exists, because a byte of the table is in it or follows it, and the answer for one page is
-            // one byte.
+            // SAFETY: the page exists, because a byte of the table is in it or follows it, and the answer for one page
+            // is one byte.
             let done = !row.is_empty() && unsafe { libc::mincore(address, 1, &mut resident) } == 0;
             done && resident & 1 == 0
         };

@@ -5,8 +5,9 @@ use tokenbed_memory::zeroed;
 /// Elements in a line of the first-level cache.
 const LINE: usize = 64 / size_of::<f32>();
 
-/// Memory for one row that begins with a line of the cache. A sum of many rows loads and stores this row again and again:
-/// vectors of 64 bytes that cross lines would make it take up to twice as long, and where an allocator puts a row is luck.
+/// Memory for one row that begins with a line of the cache. A sum of many rows loads and stores this row again and
+/// again: vectors of 64 bytes that cross lines would make it take up to twice as long, and where an allocator puts a
+/// row is luck.
 pub struct ScratchRow {
     memory: Vec<f32>,
     from: usize,

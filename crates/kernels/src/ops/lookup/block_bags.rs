@@ -1,5 +1,5 @@
-//! The body of [`super::bag`] for rows of blocks. Each bag is computed in parts of columns: a row's part is decoded into
-//! a buffer that stays in the first-level cache, and added to the sums, which are there, too. As for floats, the
+//! The body of [`super::bag`] for rows of blocks. Each bag is computed in parts of columns: a row's part is decoded
+//! into a buffer that stays in the first-level cache, and added to the sums, which are there, too. As for floats, the
 //! value that is stored takes one fused multiply-add with the weight.
 
 use super::bag_raw::{Mode, RawBag};

@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { FileError, FormatError } from '../base/errors.js'
 import type { StoredTensor } from '../files/loaded-tensors.js'
+import { guardReceivers } from '../base/receivers.js'
 import { TensorFile } from '../files/tensor-file.js'
 import { scopeless } from '../memory/scope.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -21,18 +22,26 @@ const FILES = [
 
 type Kind = (typeof FILES)[number]['kind']
 
+/** Which tensor is in which file. */
+interface Index {
+  /** File names by the names of tensors. */
+  readonly map: JsonObject
+  /** The names of all tensors. */
+  readonly names: readonly string[]
+}
+
 /** The tensors of a model by name, each loaded when it is asked for, and kept as long as somebody holds it. */
 export class Weights implements ReadonlyMap<string, Tensor> {
   readonly #folder: string
   readonly #kind: Kind
-  /** The file of each tensor; null if there is but one file. */
-  readonly #index: JsonObject | null
+  /** The file of each tensor; null if there is only one file. */
+  readonly #index: Index | null
   readonly #files = new Map<string, TensorFile>()
   readonly #loaded = new Map<string, WeakRef<Tensor>>()
   /** The only file, or the index. */
   readonly path: string
 
-  private constructor(folder: string, name: string, kind: Kind, index: JsonObject | null) {
+  private constructor(folder: string, name: string, kind: Kind, index: Index | null) {
     this.#folder = folder
     this.#kind = kind
     this.#index = index
@@ -65,8 +74,9 @@ export class Weights implements ReadonlyMap<string, Tensor> {
       const [file] = this.#files.values()
       return file.stored.has(name) ? file : undefined
     }
-    if (!Object.hasOwn(this.#index, name)) return undefined
-    const shard = this.#index[name] as string
+    const { map } = this.#index
+    if (!Object.hasOwn(map, name)) return undefined
+    const shard = map[name] as string
     const file = this.#file(shard)
     if (file.stored.has(name)) return file
     const path = join(this.#folder, shard)
@@ -75,7 +85,7 @@ export class Weights implements ReadonlyMap<string, Tensor> {
 
   /** The names of all tensors, from the index alone if there is one. */
   names(): Iterable<string> {
-    return this.#index === null ? this.#files.values().next().value!.stored.keys() : Object.keys(this.#index)
+    return this.#index === null ? this.#files.values().next().value!.stored.keys() : this.#index.names
   }
 
   /** What the header of its file says of a tensor; undefined if there is none. */
@@ -84,11 +94,11 @@ export class Weights implements ReadonlyMap<string, Tensor> {
   }
 
   get size(): number {
-    return this.#index === null ? this.#files.values().next().value!.stored.size : Object.keys(this.#index).length
+    return this.#index === null ? this.#files.values().next().value!.stored.size : this.#index.names.length
   }
 
   has(name: string): boolean {
-    return this.#index === null ? this.#fileOf(name) !== undefined : Object.hasOwn(this.#index, name)
+    return this.#index === null ? this.#fileOf(name) !== undefined : Object.hasOwn(this.#index.map, name)
   }
 
   get(name: string): Tensor | undefined {
@@ -119,14 +129,20 @@ export class Weights implements ReadonlyMap<string, Tensor> {
   forEach(visit: (tensor: Tensor, name: string, map: ReadonlyMap<string, Tensor>) => void, self?: unknown): void {
     for (const [name, tensor] of this.entries()) visit.call(self, tensor, name, this)
   }
+
+  static {
+    guardReceivers(this, (value) => #folder in value)
+  }
 }
 
-/** Reads the index of a model in several files: which tensor is in which. */
-function readIndex(path: string): JsonObject {
+/** Reads the index of a model in several files. */
+function readIndex(path: string): Index {
   const { weight_map: map } = readJsonObject(path)
   if (!isJsonObject(map)) throw new FormatError(`${path}: "weight_map" must name the file of every tensor`, path, 0)
+  // A large object is slow to enumerate, so its names are kept.
+  const names = Object.keys(map)
   const known = new Set<unknown>()
-  for (const name in map) {
+  for (const name of names) {
     const file = map[name]
     if (known.has(file)) continue
     // Shards lie beside their index: a path could lead anywhere.
@@ -138,7 +154,7 @@ function readIndex(path: string): JsonObject {
       )
     known.add(file)
   }
-  return map
+  return { map, names }
 }
 
 /** The error for a folder without weights, which says what is there instead. */

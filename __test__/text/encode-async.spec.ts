@@ -99,7 +99,7 @@ test('errors are those of the other forms', async (t) => {
   }
   await t.throwsAsync(gpt2.encodeAsync('a', { padding: 'longest' } as never), { code: 'USAGE', message: /padding/ })
   for (const signal of [5, {}, 'abort'] as never[]) {
-    await t.throwsAsync(gpt2.encodeAsync('a', { signal }), { code: 'USAGE', message: /signal is an AbortSignal/ })
+    await t.throwsAsync(gpt2.encodeAsync('a', { signal }), { code: 'USAGE', message: /signal must be an AbortSignal/ })
     await t.throwsAsync(gpt2.encodeBatchAsync(['a'], { signal }), { code: 'USAGE' })
   }
 })

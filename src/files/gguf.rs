@@ -3,7 +3,7 @@
 use crate::files::tensors::{LoadedTensor, StoredTensor, handle};
 use crate::node::borrow::size;
 use crate::node::borrowed_word::Word;
-use crate::node::external::External;
+use crate::node::external::{self, External};
 use crate::node::guard::guard;
 use napi::Env;
 use napi_derive::napi;
@@ -37,6 +37,7 @@ pub fn open_gguf(path: String) -> Option<OpenedGguf> {
             bytes: entry.bytes as f64,
         });
         let tensors = tensors.into_list();
+        external::mapped();
         Ok(OpenedGguf { file: External::new(GgufFile(opened)), keys, tensors })
     })
 }

@@ -115,7 +115,8 @@ impl Header {
 pub(super) fn open(path: &Path) -> Result<(Source, Header)> {
     let file = Source::open(path, None)?;
     let header = read(&file).map_err(|error| file.named(Wanted::Gguf, error))?;
-    Ok((file, header))
+    // What is read later must not keep a file open until somebody collects it.
+    Ok((file.held()?, header))
 }
 
 fn read(file: &Source) -> Result<Header> {

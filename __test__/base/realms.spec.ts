@@ -201,7 +201,12 @@ test('named tensors may be Maps and objects of any realm, and nothing else', (t)
     '() => {}',
   ]) {
     for (const value of [foreign(one), new Function(`return (${one})`)()]) {
-      refuses(t, () => saveSafetensors(path, value), 'USAGE', 'saveSafetensors: expected an object or a Map of tensors by name')
+      refuses(
+        t,
+        () => saveSafetensors(path, value),
+        'USAGE',
+        'saveSafetensors: expected an object or a Map of tensors by name',
+      )
       refuses(
         t,
         () => saveModel(join(base, 'model'), { objective: 'x', tensors: value, vocabulary: ['w'] }),

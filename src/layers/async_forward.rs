@@ -26,7 +26,8 @@ impl<J: Job> Errand for Lookup<J> {
             return Err(Failure::aborted());
         }
         let (rows, row) = self.0.size();
-        let bytes = rows.checked_mul(row).ok_or_else(|| Error::Shape(format!("{rows} rows of {row} bytes are too many")))?;
+        let bytes =
+            rows.checked_mul(row).ok_or_else(|| Error::Shape(format!("{rows} rows of {row} bytes are too many")))?;
         let mut result = Storage::result(bytes)?;
         let out = result.elements_mut().ok_or_else(|| Error::Shape("the result is not aligned".into()))?;
         if self.0.write(&|| go_on.is_wanted(), out)? { Ok(Vec::from([result])) } else { Err(Failure::aborted()) }

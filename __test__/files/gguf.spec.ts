@@ -69,7 +69,7 @@ for (const kind of BLOCKS) {
     refuses(t, () => quantize(zeros([1, 256]), kind), 'USAGE', kind, 'read and not made')
     refuses(t, () => QuantizedTable.fromBytes(kind, [1, 48], new Uint8Array(48)), 'SHAPE', 'no whole number of blocks')
     refuses(t, () => QuantizedTable.fromBytes(kind, [1, 256], new Uint8Array(48)), 'SHAPE', 'not 48')
-    refuses(t, () => Embedding.fromPretrained(table(kind), { freeze: false }), 'USAGE', 'cannot learn')
+    refuses(t, () => Embedding.fromPretrained(table(kind), { freeze: false }), 'USAGE', 'cannot require gradients')
   })
 }
 

@@ -171,6 +171,8 @@ void main({
 
   /** Once the event loop runs, everything is freed, and V8 is told. */
   turned: async () => {
+    // The first draw makes the default generator, which stays.
+    new Embedding(1, 1)
     await collect()
     const told = native.externalMemory()!
     const make = (i: number) => {

@@ -19,4 +19,4 @@ export function strip() {
   }
 }
 
-runIfMain(import.meta, strip)
+await runIfMain(import.meta, strip)

@@ -10,7 +10,7 @@ import {
   QuantizedTable,
   scope,
   tensor,
-  Tensor,
+  type Tensor,
   zeros,
 } from '../../index.js'
 import { digest } from '../support/compare.js'

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Embedding, loadGGUF, loadPretrained, QuantizedTable, scope, Tensor, Tokenizer } from '../../index.js'
+import { Embedding, loadGGUF, loadPretrained, QuantizedTable, scope, type Tensor, Tokenizer } from '../../index.js'
 import { digest } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
 import { root } from '../support/golden.js'

@@ -8,7 +8,7 @@ import { readGolden, root } from '../../support/golden.js'
 import { corpus, withAddedTokens, type Block, type Numbered } from './corpus.js'
 
 /** Where scripts/tokenizer-files.mjs puts the files. */
-export const FOLDER = join(root, 'target', 'tokenizer-files')
+const FOLDER = join(root, 'target', 'tokenizer-files')
 
 export const pathOf = (name: string) => join(FOLDER, `${name}.json`)
 

@@ -211,7 +211,7 @@ test('set writes from an offset on, and writes nothing if the values do not fit'
   ])
   x.set({ length: 1, 0: 9 })
   t.is(x.data[0], 9)
-  refuses(t, () => x.set([1, 2], 5), 'SHAPE', '2 values from 5')
+  refuses(t, () => x.set([1, 2], 5), 'SHAPE', '2 values from offset 5')
   refuses(t, () => x.set([1], -1), 'USAGE', '-1')
   refuses(t, () => x.set([1], 0.5), 'USAGE', '0.5')
   refuses(t, () => x.set(null as never), 'USAGE')

@@ -15,7 +15,7 @@
 //! Rows with few places are summed in registers while the rows of later places are prefetched. Rows with many are
 //! summed, four at a time, in a row of scratch that stays in the first-level cache.
 
-use crate::dispatch::{Kernels, arms};
+use crate::dispatch::{Arms, Kernels, arms};
 use crate::ids::CheckedIds;
 use crate::lanes::BLOCK;
 use crate::lanes::math::MathLanes;
@@ -76,7 +76,10 @@ pub(crate) struct RawRowSum {
     store: Store,
 }
 
-arms!(ROW_SUM: fn(op: RawRowSum), body<L>, reference);
+// Sums with coefficients have functions of their own: in one function of both the compiler keeps pointers of the inner
+// loops on the stack.
+arms!(PLAIN: fn(op: RawRowSum), plain<L>, reference);
+arms!(WEIGHTED: fn(op: RawRowSum), weighted<L>, reference);
 
 impl Kernels {
     /// Writes the sum of some of the places to `out`, which has one element for each of the columns.
@@ -93,7 +96,7 @@ impl Kernels {
         let op = of.raw(columns, &starts, (std::ptr::null(), 0), 1, (out, out), Store::Cached);
         if op.width > 0 {
             // SAFETY: as in `row_sums`.
-            unsafe { ROW_SUM.on(self)(op) }
+            unsafe { op.arms().on(self)(op) }
         }
     }
 
@@ -129,7 +132,7 @@ impl Kernels {
         let op = of.raw(columns, starts, (ids, first), rows, to, store);
         // SAFETY: everything was just checked, CheckedIds are below their rows, a `&mut` overlaps nothing, and `self`
         // proves that its instruction set runs here.
-        unsafe { ROW_SUM.on(self)(op) }
+        unsafe { op.arms().on(self)(op) }
     }
 }
 
@@ -172,6 +175,11 @@ impl RowSum<'_> {
 }
 
 impl RawRowSum {
+    /// The functions for sums with or without coefficients.
+    fn arms(&self) -> &'static Arms<unsafe fn(RawRowSum)> {
+        if self.coefficients.is_null() { &PLAIN } else { &WEIGHTED }
+    }
+
     /// The address of a place's row, at the first column.
     #[inline(always)]
     unsafe fn row(&self, k: usize) -> *const f32 {
@@ -221,17 +229,27 @@ unsafe fn reference(op: RawRowSum) {
 /// # Safety
 /// The contract of [`RawRowSum`], on a machine that has `L`'s instruction set.
 #[inline(always)]
-unsafe fn body<L: MathLanes>(op: RawRowSum) {
+unsafe fn plain<L: MathLanes>(op: RawRowSum) {
+    // SAFETY: as the caller promises.
+    unsafe { body::<L, false>(op) }
+}
+
+/// # Safety
+/// The contract of [`RawRowSum`], on a machine that has `L`'s instruction set.
+#[inline(always)]
+unsafe fn weighted<L: MathLanes>(op: RawRowSum) {
+    // SAFETY: as the caller promises.
+    unsafe { body::<L, true>(op) }
+}
+
+/// # Safety
+/// The contract of [`RawRowSum`], on a machine that has `L`'s instruction set.
+#[inline(always)]
+unsafe fn body<L: MathLanes, const WEIGHTED: bool>(op: RawRowSum) {
     let target = Target { out: op.out, len: op.rows, dim: op.width, store: op.store };
     let ahead = prefetch_distance(op.width).max(FEW);
     // SAFETY: as the caller promises.
-    unsafe {
-        if op.coefficients.is_null() {
-            write_rows::<L, _>(target, AllSums::<false> { op, next: 0, ahead });
-        } else {
-            write_rows::<L, _>(target, AllSums::<true> { op, next: 0, ahead });
-        }
-    }
+    unsafe { write_rows::<L, _>(target, AllSums::<WEIGHTED> { op, next: 0, ahead }) }
 }
 
 /// The rows of the result.

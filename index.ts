@@ -85,6 +85,26 @@ export {
   type TokensProgress,
 } from './api/pipelines/save-tokens.js'
 export {
+  records,
+  type ByteSource,
+  type RecordFormat,
+  type Records,
+  type RecordsOptions,
+  type TextRecord,
+} from './api/pipelines/records.js'
+export {
+  embedStream,
+  embedTransform,
+  type EmbedsTexts,
+  type EmbedStreamOptions,
+  type EmbedTransform,
+  type FilesOfRecords,
+  type RecordSource,
+  type StreamedVectors,
+  type VectorBatch,
+} from './api/pipelines/embed-stream.js'
+export type { BatchMeasured } from './api/pipelines/channel.js'
+export {
   inspectTokens,
   openTokens,
   TokenFolder,

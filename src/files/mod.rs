@@ -4,6 +4,7 @@ pub mod archives;
 pub mod folder;
 pub mod gguf;
 pub mod lazy;
+pub mod records;
 pub mod tensors;
 pub mod token_writer;
 pub mod tokens;

@@ -126,6 +126,10 @@ words! {
     /// What to do about an id that has no row, if no other row replaces it.
     BadIdPolicy for BadIdPolicy { Throw = "throw", Clamp = "clamp" }
 }
+words! {
+    /// How the records of a text are written.
+    RecordFormat for RecordFormat { Text = "text", Jsonl = "jsonl", Csv = "csv", Tsv = "tsv" }
+}
 
 /// A value that crosses as its word.
 #[derive(Clone, Copy, Debug)]

@@ -17,6 +17,7 @@ pub mod npz;
 mod pickle;
 mod pipe;
 pub mod recognise;
+pub mod records;
 pub mod safetensors;
 pub mod text;
 pub mod tokens;

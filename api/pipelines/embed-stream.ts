@@ -1,0 +1,422 @@
+// Streams of texts to streams of vectors: batches bounded by tokens and bytes, in order, off the event loop.
+
+import type { Duplex } from 'node:stream'
+import { abortable, throwIfAborted } from '../base/abortable.js'
+import { AbortedError, TokenbedError, UsageError } from '../base/errors.js'
+import { checkFunction, checkOptions, checkSize, checkWord, isArray, isObject, show } from '../base/validate.js'
+import { checkSignal } from '../layers/async.js'
+import { concat, zeros } from '../tensor/create.js'
+import type { Tensor } from '../tensor/tensor.js'
+import { publishBatch } from './channel.js'
+import { Records, records, type Entry, type TextRecord } from './records.js'
+
+/** What embeds texts: a TextEmbedder, or anything with its method. */
+export interface EmbedsTexts {
+  /** Number of elements of a vector, before `dim` cuts it. */
+  readonly dim: number
+  embedAsync(texts: readonly string[], options?: object): Promise<Tensor>
+}
+
+/** One batch of vectors, in the order of their records. */
+export interface VectorBatch {
+  /** The ids of the records that have a vector. */
+  readonly ids: (string | number)[]
+  /** (ids, dim). */
+  readonly vectors: Tensor
+  /** The records that have none; filled only by `onError: 'collect'`. */
+  readonly errors: { id: string | number; error: TokenbedError }[]
+}
+
+export interface EmbedStreamOptions {
+  embedder: EmbedsTexts
+  /**
+   * A batch is full at so many tokens; default 65,536. A token counts as four UTF-16 units of text, and a record as one
+   * at least. A record is never divided: if it alone has more, it is a batch of its own.
+   */
+  batchTokens?: number
+  /** How many bytes of texts and vectors may be under way; default 64 MB. It also bounds a batch. */
+  maxBytes?: number
+  /**
+   * What happens with a record that has no text or cannot be embedded: the stream ends with its error after the batches
+   * before it (`throw`, the default), it is left out (`skip`), or it is reported in `errors` of its batch (`collect`).
+   */
+  onError?: 'throw' | 'skip' | 'collect'
+  /** Ends the stream with an AbortedError. */
+  signal?: AbortSignal
+}
+
+/** How a vector is made of a text; the names are those of `TextEmbedder.embed`. */
+export interface StreamedVectors {
+  /** Number of elements that are kept of each vector. */
+  dim?: number
+  normalize?: boolean
+  dtype?: 'float32' | 'float16' | 'int8' | 'binary'
+}
+
+type Items = AsyncIterable<string | TextRecord> | Iterable<string | TextRecord>
+/** What `embedStream` reads. */
+export type RecordSource = FilesOfRecords | { readonly texts: Items } | Items
+/** Files whose records are read as by `records`. */
+export interface FilesOfRecords {
+  readonly files: readonly string[]
+}
+
+const OPTIONS = ['embedder', 'batchTokens', 'maxBytes', 'onError', 'signal', 'dim', 'normalize', 'dtype']
+/** Batches that are computed while the one before them is used. */
+const AHEAD = 2
+const UNITS_A_TOKEN = 4
+const BYTES: Record<string, number> = { float32: 4, float16: 2, int8: 1, binary: 1 / 8 }
+
+/** The options with their defaults. */
+interface Plan {
+  readonly embedder: EmbedsTexts
+  readonly batchTokens: number
+  readonly maxBytes: number
+  readonly onError: 'throw' | 'skip' | 'collect'
+  readonly signal: AbortSignal | undefined
+  readonly vectors: StreamedVectors
+  readonly rowBytes: number
+  readonly where: string
+}
+
+/**
+ * Embeds a stream of texts, batch by batch, in memory that does not grow with it.
+ *
+ * Texts are read, and up to two batches are embedded, while the batch before is used; a consumer that waits stops all
+ * of it. The vectors of a record do not depend on its batch.
+ *
+ * ```ts
+ * for await (const { ids, vectors } of embedStream(records('reviews.jsonl'), { embedder })) {
+ *   await table.add(ids, vectors)
+ * }
+ * ```
+ *
+ * @param source `{ files }`, whose records are read as by `records`; `{ texts }`; what `records` gives; or any (async)
+ * iterable of texts or of `{ id, text }`.
+ * @throws UsageError, at once, for a source, such as a bare string, and for options that cannot be used. While
+ * iterating: what the source and the embedder throw, with the record's id, and AbortedError. Batches before a failure
+ * are given first.
+ */
+export function embedStream(
+  source: RecordSource,
+  options: EmbedStreamOptions & StreamedVectors,
+): AsyncIterable<VectorBatch> {
+  const where = 'embedStream'
+  const plan = planOf(options, where)
+  const open = sourceOf(source, plan)
+  return { [Symbol.asyncIterator]: () => batchesOf(open(), plan) }
+}
+
+/**
+ * The same as a web TransformStream: texts or records are written, and batches are read. `node()` gives it as a
+ * Transform of `node:stream`.
+ *
+ * @throws UsageError for options that cannot be used. What is written after a failure is refused with its error.
+ */
+export function embedTransform(options: EmbedStreamOptions & StreamedVectors): EmbedTransform {
+  return new EmbedTransform(planOf(options, 'embedTransform'))
+}
+
+/** A TransformStream of texts to batches of vectors, which `embedTransform` makes. */
+export class EmbedTransform extends TransformStream<string | TextRecord, VectorBatch> {
+  /** @internal */
+  constructor(plan: Plan) {
+    const batches = new Batches(plan)
+    let count = 0
+    super({
+      async transform(item, controller) {
+        throwIfAborted(plan.signal, plan.where)
+        batches.add(entryOf(item, count++, plan.where))
+        while (batches.isFull) controller.enqueue(await batches.take())
+        batches.check()
+      },
+      async flush(controller) {
+        batches.end()
+        while (batches.isPending) controller.enqueue(await batches.take())
+        batches.check()
+      },
+    })
+  }
+
+  /** The same as a Duplex of `node:stream`, in object mode; use one of the two forms. */
+  node(): Duplex {
+    const { Duplex: Node } = require('node:stream') as typeof import('node:stream')
+    return Node.fromWeb(this as never, { objectMode: true })
+  }
+}
+
+function planOf(options: EmbedStreamOptions & StreamedVectors, where: string): Plan {
+  const {
+    embedder,
+    batchTokens = 65536,
+    maxBytes = 2 ** 26,
+    onError = 'throw',
+    signal,
+    ...vectors
+  } = checkOptions(options, OPTIONS, where)
+  if (!isObject(embedder) || !('embedAsync' in embedder))
+    throw new UsageError(`${where}: embedder must be a TextEmbedder, not ${show(embedder)}`)
+  checkFunction(embedder.embedAsync, `${where}: embedder.embedAsync`)
+  const { dtype = 'float32', dim = embedder.dim } = vectors
+  checkWord(dtype, ['float32', 'float16', 'int8', 'binary'], `${where}: dtype`)
+  checkSize(dim, `${where}: dim`, 1, embedder.dim)
+  return {
+    embedder,
+    batchTokens: checkSize(batchTokens, `${where}: batchTokens`, 1),
+    maxBytes: checkSize(maxBytes, `${where}: maxBytes`, 1),
+    onError: checkWord(onError, ['throw', 'skip', 'collect'], `${where}: onError`),
+    signal: checkSignal(signal, where),
+    vectors,
+    rowBytes: Math.ceil(dim * BYTES[dtype]),
+    where,
+  }
+}
+
+/** Finds the kind of a source, and returns a function that begins an iteration. */
+function sourceOf(source: unknown, { where, signal }: Plan): () => AsyncIterable<Entry> {
+  if (source instanceof Records) return () => source.entries()
+  if (typeof source === 'string')
+    throw new UsageError(
+      `${where}: a string could be a text or a path: write { texts: [${show(source)}] } or { files: [${show(source)}] }`,
+    )
+  if (!isObject(source) || ArrayBuffer.isView(source)) throw notSource(source, where)
+  if (Symbol.asyncIterator in source || Symbol.iterator in source)
+    return () => entriesOf(source as Items, signal, where)
+  const names = Object.keys(source)
+  if (names.length !== 1) throw notSource(source, where)
+  if ('files' in source) {
+    const files = source.files
+    if (!isArray(files)) throw new UsageError(`${where}: files must be an array of paths, not ${show(files)}`)
+    const read = records(files, { signal })
+    return () => read.entries()
+  }
+  if (!('texts' in source)) throw notSource(source, where)
+  const texts = source.texts
+  if (!isObject(texts) || !(Symbol.asyncIterator in texts || Symbol.iterator in texts))
+    throw new UsageError(`${where}: texts must be an array or an iterable of strings or records, not ${show(texts)}`)
+  return () => entriesOf(texts as Items, signal, where)
+}
+
+const notSource = (source: unknown, where: string) =>
+  new UsageError(
+    `${where}: the source must be { files: [...] }, { texts: [...] }, records(...), or an iterable of texts or records, not ${show(source)}`,
+  )
+
+async function* entriesOf(items: Items, signal: AbortSignal | undefined, where: string): AsyncGenerator<Entry> {
+  let count = 0
+  // An array in memory gives its elements without a promise for each.
+  if (isArray(items)) {
+    for (const item of items) yield entryOf(item, count++, where)
+    return
+  }
+  for await (const item of abortable(items, signal, where)) yield entryOf(item, count++, where)
+}
+
+/** The record that an item stands for. */
+function entryOf(item: unknown, count: number, where: string): Entry {
+  if (typeof item === 'string') return { id: count, text: item }
+  const { id = count, text } = (isObject(item) ? item : {}) as Partial<TextRecord>
+  const isNamed = typeof id === 'string' || typeof id === 'number'
+  if (isNamed && typeof text === 'string') return { id, text }
+  const what = isObject(item)
+    ? (isNamed ? 'its text is ' : 'its id is ') + show(isNamed ? text : id)
+    : `it is ${show(item)}`
+  const error = new UsageError(
+    `${where}: record ${isNamed ? show(id) : count}: a record must be a string or { id, text }, but ${what}`,
+  )
+  return { id: isNamed ? id : count, error }
+}
+
+async function* batchesOf(entries: AsyncIterable<Entry>, plan: Plan): AsyncGenerator<VectorBatch> {
+  throwIfAborted(plan.signal, plan.where)
+  const batches = new Batches(plan)
+  try {
+    try {
+      for await (const entry of entries) {
+        batches.add(entry)
+        while (batches.isFull) yield await batches.take()
+        if (batches.isEnded) break
+      }
+    } catch (error) {
+      batches.fail(error)
+    }
+    batches.end()
+    while (batches.isPending) yield await batches.take()
+    batches.check()
+  } finally {
+    batches.leave()
+  }
+}
+
+/** A batch while its texts are gathered. */
+class Gathered {
+  readonly ids: (string | number)[] = []
+  readonly texts: string[] = []
+  readonly errors: VectorBatch['errors'] = []
+  tokens = 0
+  bytes = 0
+}
+
+/** Records become batches, and batches vectors, in order. */
+class Batches {
+  #next = new Gathered()
+  #count = 0
+  /** What is under way, in order. */
+  readonly #queue: { readonly work: Promise<VectorBatch>; readonly bytes: number }[] = []
+  #bytes = 0
+  #failure: { readonly error: unknown } | null = null
+  readonly #leave = new AbortController()
+  readonly #signal: AbortSignal
+
+  constructor(private readonly plan: Plan) {
+    const { signal } = plan
+    this.#signal = signal === undefined ? this.#leave.signal : AbortSignal.any([signal, this.#leave.signal])
+  }
+
+  /** Whether a batch has to be taken before more is added. */
+  get isFull(): boolean {
+    return this.#queue.length > AHEAD || (this.#queue.length > 0 && this.#bytes >= this.plan.maxBytes)
+  }
+
+  get isPending(): boolean {
+    return this.#queue.length > 0
+  }
+
+  /** Whether a failure ended the stream, so that nothing more is added. */
+  get isEnded(): boolean {
+    return this.#failure !== null
+  }
+
+  add(entry: Entry): void {
+    const { onError, batchTokens, maxBytes, rowBytes } = this.plan
+    if (this.#failure) return
+    if ('error' in entry) {
+      if (onError === 'throw') this.fail(entry.error)
+      else if (onError === 'collect') this.#next.errors.push(entry)
+      if (this.#next.errors.length >= MOST_ERRORS) this.#begin()
+      return
+    }
+    const { id, text } = entry
+    const tokens = Math.max(1, Math.ceil(text.length / UNITS_A_TOKEN))
+    // A string has one or two bytes a unit.
+    const bytes = text.length * 2 + rowBytes
+    const { texts } = this.#next
+    if (texts.length > 0 && (this.#next.tokens + tokens > batchTokens || this.#next.bytes + bytes > maxBytes))
+      this.#begin()
+    this.#next.ids.push(id)
+    this.#next.texts.push(text)
+    this.#next.tokens += tokens
+    this.#next.bytes += bytes
+    if (this.#next.tokens >= batchTokens || this.#next.bytes >= maxBytes) this.#begin()
+  }
+
+  /** No more will be added. */
+  end(): void {
+    this.#begin()
+  }
+
+  /** The stream ends with this error, after the batches before it. */
+  fail(error: unknown): void {
+    this.end()
+    this.#failure ??= { error }
+  }
+
+  /** Throws the failure that ended the stream, once all batches before it were taken. */
+  check(): void {
+    if (this.#failure && !this.isPending) throw this.#failure.error
+  }
+
+  async take(): Promise<VectorBatch> {
+    const { work, bytes } = this.#queue.shift()!
+    const settled = () => {
+      this.#bytes -= bytes
+      throwIfAborted(this.plan.signal, this.plan.where)
+    }
+    await work.then(settled, settled)
+    return work
+  }
+
+  /** Nobody wants the rest. */
+  leave(): void {
+    this.#leave.abort()
+    for (const { work } of this.#queue) {
+      work.then(
+        ({ vectors }) => vectors.dispose(),
+        () => {},
+      )
+    }
+  }
+
+  #begin(): void {
+    const gathered = this.#next
+    if (gathered.texts.length === 0 && gathered.errors.length === 0) return
+    this.#next = new Gathered()
+    const work = this.#embed(gathered, this.#count++)
+    // The failure is reported when the batch is taken.
+    work.catch(() => {})
+    this.#queue.push({ work, bytes: gathered.bytes })
+    this.#bytes += gathered.bytes
+  }
+
+  async #embed({ ids, texts, errors, tokens }: Gathered, batch: number): Promise<VectorBatch> {
+    const begun = performance.now()
+    const done = await this.#vectors(ids, texts)
+    const vectors = done.parts.length === 1 ? done.parts[0] : joined(done.parts, this.plan)
+    if (this.plan.onError === 'collect') errors.push(...done.errors)
+    publishBatch({
+      batch,
+      texts: done.ids.length,
+      tokens,
+      bytes: done.ids.length * this.plan.rowBytes,
+      seconds: (performance.now() - begun) / 1e3,
+    })
+    return { ids: done.ids, vectors, errors }
+  }
+
+  /** The vectors of texts. If some fail, halves are tried, until the texts at fault are found. */
+  async #vectors(ids: (string | number)[], texts: string[]): Promise<Embedded> {
+    if (texts.length === 0) return { ids: [], parts: [], errors: [] }
+    const { embedder, vectors, onError, where } = this.plan
+    try {
+      const made = await embedder.embedAsync(texts, { ...vectors, signal: this.#signal })
+      return { ids, parts: [made], errors: [] }
+    } catch (cause) {
+      if (cause instanceof AbortedError || !(cause instanceof TokenbedError)) throw cause
+      if (texts.length === 1) {
+        const error =
+          cause instanceof UsageError
+            ? new UsageError(`${where}: record ${show(ids[0])}: ${cause.message}`, { cause })
+            : cause
+        if (onError === 'throw') throw error
+        return { ids: [], parts: [], errors: [{ id: ids[0], error }] }
+      }
+      const half = texts.length >> 1
+      const first = await this.#vectors(ids.slice(0, half), texts.slice(0, half))
+      const second = await this.#vectors(ids.slice(half), texts.slice(half))
+      return {
+        ids: [...first.ids, ...second.ids],
+        parts: [...first.parts, ...second.parts],
+        errors: [...first.errors, ...second.errors],
+      }
+    }
+  }
+}
+
+interface Embedded {
+  readonly ids: (string | number)[]
+  readonly parts: Tensor[]
+  readonly errors: VectorBatch['errors']
+}
+
+/** A batch is given after so many records without a text, so that memory does not grow with them. */
+const MOST_ERRORS = 4096
+
+function joined(parts: Tensor[], { embedder, vectors: { dim = embedder.dim, dtype } }: Plan): Tensor {
+  if (parts.length > 0) {
+    const all = concat(parts, 0)
+    for (const part of parts) part.dispose()
+    return all
+  }
+  const width = dtype === 'binary' ? Math.ceil(dim / 8) : dim
+  return zeros([0, width], { dtype: dtype === 'binary' ? 'uint8' : dtype })
+}

@@ -1,0 +1,104 @@
+use super::*;
+use proptest::prelude::*;
+
+fn settings(format: Format) -> Settings {
+    Settings { format, field: "text".into(), id: "id".into(), most: 1 << 20 }
+}
+
+/// The records of a text that comes in parts of so many bytes.
+fn read(format: Format, text: &str, part: usize) -> Result<Vec<Record>, Unreadable> {
+    let mut reader = Records::new(settings(format));
+    let mut records = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut end = part.min(rest.len());
+        while !rest.is_char_boundary(end) {
+            end += 1;
+        }
+        reader.push(&rest[..end], &mut records)?;
+        rest = &rest[end..];
+    }
+    reader.finish(&mut records)?;
+    Ok(records)
+}
+
+fn texts(records: Vec<Record>) -> Vec<String> {
+    records.into_iter().map(|record| record.text.unwrap()).collect()
+}
+
+#[test]
+fn lines_end_with_either_line_break() {
+    for part in [1, 2, 3, 100] {
+        let read = read(Format::Lines, "\u{feff}a\r\n\nb\rc\nd", part).unwrap();
+        assert_eq!(texts(read), ["a", "", "b\rc", "d"]);
+    }
+}
+
+#[test]
+fn json_lines_give_fields() {
+    let text = r#"{"id": 7, "text": "a\nb", "other": [1, {"text": "no"}]}
+
+{"text": "\u00e9", "id": "x"}
+{"text": 5}
+{"id": 3}
+nonsense
+{"text": "1", "text": "2", "id": null}"#;
+    for part in [1, 5, 1000] {
+        let read = read(Format::JsonLines, text, part).unwrap();
+        let ids: Vec<_> = read.iter().map(|record| record.id.clone()).collect();
+        let expected = [Some(Id::Number(7.0)), Some(Id::Text("x".into())), None, Some(Id::Number(3.0)), None, None];
+        assert_eq!(ids, expected);
+        assert_eq!(read.iter().map(|record| record.line).collect::<Vec<_>>(), [1, 3, 4, 5, 6, 7]);
+        assert_eq!(read[0].text.as_deref(), Ok("a\nb"));
+        assert_eq!(read[1].text.as_deref(), Ok("é"));
+        assert_eq!(read[2].text.as_deref(), Err(&"its field \"text\" is a number, and not a string".to_string()));
+        assert_eq!(read[3].text.as_deref(), Err(&"it has no field \"text\"".to_string()));
+        assert!(read[4].text.as_ref().unwrap_err().starts_with("it is not a JSON object"));
+        assert_eq!(read[5].text.as_deref(), Ok("2"));
+    }
+}
+
+#[test]
+fn tables_have_quotes() {
+    let text = "\u{feff}id,text,more\r\n1,\"a, \"\"b\"\"\nc\",x\n2,é\n\n,d,\"y\"\n4\n5,last,";
+    for part in [1, 2, 7, 1000] {
+        let read = read(Format::Table(b','), text, part).unwrap();
+        assert_eq!(read.len(), 5, "{read:?}");
+        assert_eq!(read[0].text.as_deref(), Ok("a, \"b\"\nc"));
+        assert_eq!(read[0].id, Some(Id::Text("1".into())));
+        assert_eq!(read[1].text.as_deref(), Ok("é"));
+        assert_eq!((&read[2].id, read[2].text.as_deref()), (&None, Ok("d")));
+        assert!(read[3].text.as_ref().unwrap_err().starts_with("it has 1 fields"));
+        assert_eq!(read[4].text.as_deref(), Ok("last"));
+        assert_eq!(read[1].line, 4);
+    }
+}
+
+#[test]
+fn tables_without_the_field_are_refused() {
+    let error = read(Format::Table(b'\t'), "a\tb\n1\t2\n", 100).unwrap_err();
+    assert_eq!(error.message, "its first row does not name a field \"text\"; it names: \"a\", \"b\"");
+    assert!(read(Format::Table(b','), "", 100).unwrap_err().message.starts_with("it has no row"));
+}
+
+#[test]
+fn records_have_a_longest_length() {
+    for format in [Format::Lines, Format::JsonLines, Format::Table(b',')] {
+        let mut reader = Records::new(Settings { most: 10, ..settings(format) });
+        let mut records = Vec::new();
+        let outcome = reader.push("text\n", &mut records).and_then(|()| reader.push("0123456789ab", &mut records));
+        assert_eq!(outcome.unwrap_err().offset, 5, "{format:?}");
+    }
+}
+
+proptest! {
+    /// The records do not depend on how the text is divided, and the lines are those of the standard library.
+    #[test]
+    fn parts_do_not_matter(text in "([a-zé,\"\n\r{}:]|\"text\"|text){0,60}", part in 1usize..20) {
+        for format in [Format::Lines, Format::JsonLines, Format::Table(b',')] {
+            prop_assert_eq!(read(format, &text, part), read(format, &text, 1000));
+        }
+        let lines: Vec<String> = text.lines().map(str::to_string).collect();
+        prop_assert_eq!(texts(read(Format::Lines, &text, part).unwrap()), lines);
+    }
+}

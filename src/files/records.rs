@@ -1,0 +1,239 @@
+//! Records of files and of texts that arrive in parts: lines, JSON Lines, CSV.
+
+use crate::node::borrow::size;
+use crate::node::borrowed_text::JsText;
+use crate::node::borrowed_word::{RecordFormat, Word};
+use crate::node::external::External;
+use crate::node::guard::{Failure, Report, caught, guard, status};
+use crate::text::stream::{invalid, ratio};
+use napi::bindgen_prelude::{AsyncTask, Either3, Null};
+use napi::{Env, Task};
+use napi_derive::napi;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokenbed_core::Error;
+use tokenbed_io::records::{Format, Id, Record, Records, Settings, Unreadable};
+use tokenbed_io::text::{InvalidUtf8, TextFile};
+use tokenbed_memory::{Gather, List};
+
+/// Which records to read, as given by TypeScript.
+#[napi(object, object_to_js = false)]
+pub struct RecordSettings {
+    pub format: Word<RecordFormat>,
+    /// The field that holds the text.
+    pub field: String,
+    /// The field that holds the id.
+    pub id: String,
+    /// Largest number of bytes of a record.
+    pub max_bytes: f64,
+}
+
+impl RecordSettings {
+    fn read(self) -> Result<Settings, Failure> {
+        let format = match self.format.0 {
+            RecordFormat::Text => Format::Lines,
+            RecordFormat::Jsonl => Format::JsonLines,
+            RecordFormat::Csv => Format::Table(b','),
+            RecordFormat::Tsv => Format::Table(b'\t'),
+        };
+        Ok(Settings { format, field: self.field, id: self.id, most: size(self.max_bytes)? })
+    }
+}
+
+/// Why a record has no text.
+#[napi(object, object_from_js = false)]
+pub struct BadRecord {
+    /// Its place among the records that were returned with it.
+    pub index: u32,
+    /// The line where it begins, from 1.
+    pub line: f64,
+    /// The byte where it begins.
+    pub offset: f64,
+    pub message: String,
+}
+
+/// The records that were read.
+#[napi(object, object_from_js = false)]
+pub struct RecordsRead {
+    /// A bad record has an empty text.
+    pub texts: Vec<String>,
+    /// Absent if no record has an id.
+    pub ids: Option<Vec<Either3<String, f64, Null>>>,
+    pub bad: Vec<BadRecord>,
+    /// Number of bytes of text that were read.
+    pub bytes: f64,
+    pub done: bool,
+    /// Whether a pipe has delivered nothing yet.
+    pub waiting: bool,
+    pub failure: Option<Report>,
+}
+
+fn read(records: Vec<Record>, bytes: usize) -> RecordsRead {
+    let mut bad = Vec::new();
+    for (index, record) in records.iter().enumerate() {
+        if let Err(message) = &record.text {
+            let (line, offset) = (record.line as f64, record.offset as f64);
+            bad.put(BadRecord { index: index as u32, line, offset, message: message.clone() });
+        }
+    }
+    let has_ids = records.iter().any(|record| record.id.is_some());
+    let id = |record: &Record| match &record.id {
+        Some(Id::Text(id)) => Either3::A(id.clone()),
+        Some(Id::Number(id)) => Either3::B(*id),
+        None => Either3::C(Null),
+    };
+    let ids = has_ids.then(|| records.iter().map(id).into_list());
+    let texts = records.into_iter().map(|record| record.text.unwrap_or_default()).into_list();
+    RecordsRead { texts, ids, bad, bytes: bytes as f64, done: false, waiting: false, failure: None }
+}
+
+/// A file of records, as JavaScript holds it.
+pub struct RecordFile {
+    reading: Mutex<Reading>,
+    /// Set by the caller while work is running: nothing more is read then.
+    closed: AtomicBool,
+}
+
+struct Reading {
+    path: PathBuf,
+    invalid: InvalidUtf8,
+    ratio: u64,
+    /// None before the file is opened, and after it has ended.
+    file: Option<TextFile>,
+    records: Option<Records>,
+    part: String,
+}
+
+impl Reading {
+    fn next(&mut self, closed: &AtomicBool) -> Result<RecordsRead, Failure> {
+        let Some(records) = &mut self.records else { return Ok(RecordsRead { done: true, ..read(Vec::new(), 0) }) };
+        if self.file.is_none() {
+            self.file = Some(TextFile::open(&self.path, self.invalid, self.ratio)?);
+        }
+        let Some(file) = &mut self.file else { return Ok(read(Vec::new(), 0)) };
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        while found.is_empty() && !closed.load(Ordering::Relaxed) {
+            self.part.clear();
+            let more = file.read(&mut self.part)?;
+            bytes += self.part.len();
+            records.push(&self.part, &mut found).map_err(|error| in_file(&self.path, error))?;
+            if !more {
+                records.finish(&mut found).map_err(|error| in_file(&self.path, error))?;
+                (self.file, self.records) = (None, None);
+                return Ok(RecordsRead { done: true, ..read(found, bytes) });
+            }
+            if file.is_waiting() {
+                return Ok(RecordsRead { waiting: true, ..read(found, bytes) });
+            }
+        }
+        Ok(read(found, bytes))
+    }
+
+    fn close(&mut self) {
+        (self.file, self.records, self.part) = (None, None, String::new());
+    }
+}
+
+fn in_file(path: &Path, Unreadable { offset, message }: Unreadable) -> Failure {
+    Error::Format { path: path.to_path_buf(), offset, message }.into()
+}
+
+/// Prepares a file to be read; it is opened with the first call of `recordFileNext`.
+#[napi(catch_unwind)]
+pub fn record_file_new(
+    path: String,
+    settings: RecordSettings,
+    replace_invalid: bool,
+    max_ratio: Option<f64>,
+) -> Option<External<Arc<RecordFile>>> {
+    guard(|| {
+        let reading = Reading {
+            path: PathBuf::from(path),
+            invalid: invalid(replace_invalid),
+            ratio: ratio(max_ratio)?,
+            file: None,
+            records: Some(Records::new(settings.read()?)),
+            part: String::new(),
+        };
+        Ok(External::new(Arc::new(RecordFile { reading: Mutex::new(reading), closed: AtomicBool::new(false) })))
+    })
+}
+
+/// The task that continues reading, on another thread.
+pub struct ReadRecords(Arc<RecordFile>);
+
+#[napi]
+impl Task for ReadRecords {
+    type Output = Result<RecordsRead, Failure>;
+    type JsValue = RecordsRead;
+
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        Ok(caught(|| {
+            // After a panic nothing more is read, so its leftovers are never used.
+            let mut reading = self.0.reading.lock().unwrap_or_else(PoisonError::into_inner);
+            let records = reading.next(&self.0.closed);
+            if records.is_err() || self.0.closed.load(Ordering::Relaxed) {
+                reading.close();
+            }
+            records
+        }))
+    }
+
+    fn resolve(&mut self, _env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        Ok(output.unwrap_or_else(|failure| RecordsRead { failure: Some(failure.into()), ..read(Vec::new(), 0) }))
+    }
+}
+
+/// Reads the records of about the next megabyte of text on another thread. Only one call may run at a time.
+#[napi(catch_unwind)]
+pub fn record_file_next(file: &External<Arc<RecordFile>>) -> Option<AsyncTask<ReadRecords>> {
+    guard(|| Ok(AsyncTask::new(ReadRecords(Arc::clone(file)))))
+}
+
+/// Closes the file; if work is running, as soon as it notices.
+#[napi(catch_unwind)]
+pub fn record_file_close(file: &External<Arc<RecordFile>>) -> bool {
+    status(|| {
+        file.closed.store(true, Ordering::Relaxed);
+        if let Ok(mut reading) = file.reading.try_lock() {
+            reading.close();
+        }
+        Ok(())
+    })
+}
+
+/// A text of records that arrives in parts.
+pub struct RecordText(Mutex<Records>);
+
+/// Begins a text of records that arrives in parts.
+#[napi(catch_unwind)]
+pub fn record_text_new(settings: RecordSettings) -> Option<External<RecordText>> {
+    guard(|| Ok(External::new(RecordText(Mutex::new(Records::new(settings.read()?))))))
+}
+
+/// The records that end in this part or, without a part, the last of the text.
+#[napi(catch_unwind)]
+pub fn record_text_next(
+    text: &External<RecordText>,
+    #[napi(ts_arg_type = "string | undefined | null")] part: Option<JsText>,
+) -> Option<RecordsRead> {
+    guard(|| {
+        let mut records = text.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = Vec::new();
+        let unreadable = |Unreadable { offset, message }: Unreadable| {
+            Failure::from(Error::Usage(format!("offset {offset}: {message}")))
+        };
+        match part {
+            Some(part) => {
+                let part = part.read()?;
+                records.push(&part, &mut found).map_err(unreadable)?;
+                Ok(read(found, part.len()))
+            }
+            None => {
+                records.finish(&mut found).map_err(unreadable)?;
+                Ok(RecordsRead { done: true, ..read(found, 0) })
+            }
+        }
+    })
+}

@@ -103,6 +103,16 @@ export {
   type StreamedVectors,
   type VectorBatch,
 } from './api/pipelines/embed-stream.js'
+export {
+  embedShards,
+  verifyShards,
+  type EmbedShardsOptions,
+  type ShardFile,
+  type ShardsManifest,
+  type ShardSource,
+  type ShardsProgress,
+} from './api/pipelines/shards.js'
+export type { Shard } from './api/pipelines/ranges.js'
 export type { BatchMeasured } from './api/pipelines/channel.js'
 export {
   inspectTokens,

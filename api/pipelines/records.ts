@@ -62,9 +62,9 @@ export interface RecordsOptions {
   signal?: AbortSignal
 }
 
-/** A record, or the reason why it has no text. @internal */
+/** A record, or the reason why it has no text; `isOwn` says that its file gives its id. @internal */
 export type Entry =
-  | { readonly id: string | number; readonly text: string }
+  | { readonly id: string | number; readonly text: string; readonly isOwn?: boolean }
   | { readonly id: string | number; readonly error: TokenbedError }
 
 const OPTIONS = ['format', 'field', 'id', 'invalidUtf8', 'maxRatio', 'maxRecordBytes', 'signal']
@@ -160,7 +160,7 @@ export class Records implements AsyncIterable<TextRecord> {
   async *[Symbol.asyncIterator](): AsyncGenerator<TextRecord> {
     for await (const entry of this.entries()) {
       if ('error' in entry) throw entry.error
-      yield entry
+      yield { id: entry.id, text: entry.text }
     }
   }
 
@@ -172,10 +172,11 @@ export class Records implements AsyncIterable<TextRecord> {
       for await (const { texts, ids, bad } of this.#parts(input, name)) {
         let next = 0
         for (let i = 0; i < texts.length; i++) {
-          const id = ids?.[i] ?? count
+          const own = ids?.[i]
+          const id = own ?? count
           count++
           if (bad[next]?.index !== i) {
-            yield { id, text: texts[i] }
+            yield { id, text: texts[i], isOwn: own !== undefined && own !== null }
             continue
           }
           const { line, offset, message } = bad[next++]

@@ -1,0 +1,525 @@
+// Vectors of whole corpora: shards of so many rows, by any number of workers, each shard published once.
+//
+//   plan.json                    what is made of what; written first, the same for all workers
+//   shard-00000.safetensors      or .npy: the vectors; of several workers shard-1-of-4-00000
+//   shard-00000.ids.json         the ids of its records, where they have some
+//   part-1-of-4.json             the list of one of several workers, when it is done
+//   manifest.json                all shards, with their digests and sources; written last
+//
+// A shard is complete when its name appears. What a killed worker leaves has a name that begins with a dot.
+
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
+import { join, resolve } from 'node:path'
+import { throwIfAborted } from '../base/abortable.js'
+import { FileError, FormatError, UsageError } from '../base/errors.js'
+import type { Json } from '../base/json.js'
+import { sha256 } from '../base/late.js'
+import { readWhole } from '../base/read-file.js'
+import {
+  checkBoolean,
+  checkFunction,
+  checkOptions,
+  checkPath,
+  checkSize,
+  checkText,
+  checkWord,
+  eachOf,
+  isArray,
+  isObject,
+  show,
+} from '../base/validate.js'
+import { TensorWriter } from '../files/writer.js'
+import { checkSignal } from '../layers/async.js'
+import { embedStream, type EmbedsTexts, type StreamedVectors } from './embed-stream.js'
+import { RangeOfFile, rangesOf, sizesOf, type FileRange, type Shard } from './ranges.js'
+import { records, type Entry, type RecordFormat } from './records.js'
+
+/** The progress of `embedShards`. */
+export interface ShardsProgress {
+  /** Number of records read, those of shards that were there included. */
+  readonly records: number
+  /** Number of shards that are there. */
+  readonly shards: number
+}
+
+export interface EmbedShardsOptions extends StreamedVectors {
+  embedder: EmbedsTexts
+  /** The digest of the model, which says whether a folder was begun with another; `TextEmbedder` has one. */
+  model: string
+  /** Rows of a shard; default 100,000. The last of a worker has fewer. */
+  shardRows?: number
+  /** Which worker this is, from 0, and how many there are; default 0 of 1. */
+  shard?: Shard
+  /** Whether a folder that was begun is completed; default false, and such a folder is an error. */
+  resume?: boolean
+  /** How shards are written; default `safetensors`, with one tensor `vectors`. */
+  output?: 'safetensors' | 'npy'
+  /** As for `records`. */
+  format?: RecordFormat
+  field?: string
+  id?: string
+  onProgress?: (progress: ShardsProgress) => void
+  signal?: AbortSignal
+}
+
+/** Where the rows of a shard come from. */
+export interface ShardSource {
+  readonly file: string
+  /** The range of bytes of which this worker reads the records. */
+  readonly bytes: readonly [from: number, to: number]
+  /** The records of that range, counted from its first: the first, and the one after the last. */
+  readonly records: readonly [first: number, end: number]
+}
+
+export interface ShardFile {
+  readonly name: string
+  readonly rows: number
+  readonly bytes: number
+  readonly sha256: string
+  /** The file of ids; null if the records have none. */
+  readonly ids: { readonly name: string; readonly sha256: string } | null
+  readonly sources: readonly ShardSource[]
+}
+
+/** All shards of a folder, or those of one worker. */
+export interface ShardsManifest {
+  readonly rows: number
+  /** Elements of a row. */
+  readonly width: number
+  readonly dtype: 'float32' | 'float16' | 'int8' | 'uint8'
+  readonly shards: readonly ShardFile[]
+  /** The SHA-256 of `plan.json`. */
+  readonly plan: string
+}
+
+const OPTIONS = [
+  'embedder',
+  'model',
+  'shardRows',
+  'shard',
+  'resume',
+  'output',
+  'format',
+  'field',
+  'id',
+  'onProgress',
+  'signal',
+  'dim',
+  'normalize',
+  'dtype',
+]
+const PLAN = 'plan.json'
+const MANIFEST = 'manifest.json'
+const VERSION = 1
+
+interface Plan {
+  readonly folder: string
+  readonly files: readonly string[]
+  readonly ranges: readonly FileRange[]
+  readonly shard: Shard
+  readonly shardRows: number
+  readonly output: 'safetensors' | 'npy'
+  readonly embedder: EmbedsTexts
+  readonly vectors: StreamedVectors
+  readonly width: number
+  readonly dtype: ShardsManifest['dtype']
+  readonly read: { format?: RecordFormat; field?: string; id?: string }
+  readonly onProgress: (progress: ShardsProgress) => void
+  readonly signal: AbortSignal | undefined
+  readonly where: string
+}
+
+/**
+ * Embeds the records of files into shards of a folder. However often it is killed and resumed, and however many workers
+ * there are, the bytes of the shards of a plan are the same.
+ *
+ * @param files Regular files, read as by `records`.
+ * @returns The manifest of the folder; for one of several workers that of its own shards, until all are done.
+ * @throws UsageError for options that cannot be used, for a folder that was begun without `resume`, and for one that was
+ * begun with another plan; FormatError for a record that has no text, and for a shard that is there with other bytes;
+ * FileError; AbortedError. Shards that are complete stay, and `resume` goes on after them.
+ */
+export async function embedShards(
+  folder: string,
+  files: readonly string[],
+  options: EmbedShardsOptions,
+): Promise<ShardsManifest> {
+  const { resume, text, plan } = planOf(folder, files, options)
+  begin(plan, text, resume)
+  const shards = await write(plan)
+  const manifest: ShardsManifest = {
+    rows: shards.reduce((sum, { rows }) => sum + rows, 0),
+    width: plan.width,
+    dtype: plan.dtype,
+    shards,
+    plan: sha256(Buffer.from(text)),
+  }
+  const { index, count } = plan.shard
+  if (count === 1) return published(plan.folder, MANIFEST, manifest)
+  published(plan.folder, partName(index, count), manifest)
+  const parts = partsIn(plan.folder, count)
+  return parts === null ? manifest : published(plan.folder, MANIFEST, merged(parts))
+}
+
+/**
+ * Compares all files of a folder of shards with its manifest: each has the digest and the size that are named there.
+ *
+ * @throws FormatError, with the path, for a folder without a manifest, for a file that is missing or has other bytes.
+ */
+export async function verifyShards(folder: string): Promise<ShardsManifest> {
+  const path = resolve(checkPath(folder, 'verifyShards'))
+  const manifest = readManifest(join(path, MANIFEST))
+  const named = [
+    { name: PLAN, sha256: manifest.plan },
+    ...manifest.shards.flatMap(({ name, sha256, ids }) => [{ name, sha256 }, ...(ids ? [ids] : [])]),
+  ]
+  for (const { name, sha256: expected } of named) {
+    const file = join(path, name)
+    if (!existsSync(file)) throw new FormatError(`${file} is missing, which the manifest names`, file, 0)
+    const found = await digestOf(file)
+    if (found !== expected)
+      throw new FormatError(
+        `${file} has the SHA-256 ${found}, and the manifest says ${expected}: it was changed`,
+        file,
+        0,
+      )
+  }
+  return manifest
+}
+
+function planOf(
+  folder: string,
+  files: readonly string[],
+  options: EmbedShardsOptions,
+): { plan: Plan; text: string; resume: boolean } {
+  const where = 'embedShards'
+  const given = checkOptions(options, OPTIONS, where)
+  const {
+    embedder,
+    shardRows = 100_000,
+    shard = { index: 0, count: 1 },
+    resume = false,
+    output = 'safetensors',
+  } = given
+  const { format, field, id, onProgress = () => {}, dim, normalize, dtype = 'float32' } = given
+  if (!isObject(embedder)) throw new UsageError(`${where}: embedder must be a TextEmbedder, not ${show(embedder)}`)
+  if (!isArray(files) || files.length === 0)
+    throw new UsageError(`${where}: files must be an array of paths, not ${show(files)}`)
+  if (!isObject(shard)) throw new UsageError(`${where}: shard must be { index, count }, not ${show(shard)}`)
+  const count = checkSize(shard.count, `${where}: shard.count`, 1, 2 ** 20)
+  const checked = { index: checkSize(shard.index, `${where}: shard.index`, 0, count - 1), count }
+  checkWord(output, ['safetensors', 'npy'], `${where}: output`)
+  checkFunction(onProgress, `${where}: onProgress`)
+  const names = eachOf(files, (file, i) => checkPath(file, `${where}: file ${i}`))
+  const sizes = sizesOf(names, where)
+  const columns = checkSize(dim ?? embedder.dim, `${where}: dim`, 1, embedder.dim)
+  const read = Object.fromEntries(Object.entries({ format, field, id }).filter(([, value]) => value !== undefined))
+  // Refuses options that cannot be used before anything is written.
+  records(names[0], read)
+  const plan: Plan = {
+    folder: resolve(checkPath(folder, where)),
+    files: names,
+    ranges: rangesOf(names, sizes, checked, format),
+    shard: checked,
+    shardRows: checkSize(shardRows, `${where}: shardRows`, 1),
+    output,
+    embedder,
+    vectors: { dim, normalize, dtype },
+    width: dtype === 'binary' ? Math.ceil(columns / 8) : columns,
+    dtype: dtype === 'binary' ? 'uint8' : dtype,
+    read,
+    onProgress,
+    signal: checkSignal(given.signal, where),
+    where,
+  }
+  const text = written({
+    format: 'tokenbed.shards.plan',
+    version: VERSION,
+    model: checkText(given.model, `${where}: model`),
+    vectors: { dim: columns, normalize: normalize ?? null, dtype },
+    files: names.map((name, i) => ({ name, bytes: sizes[i] })),
+    records: read,
+    shardRows: plan.shardRows,
+    workers: count,
+    output,
+  })
+  return { plan, text, resume: checkBoolean(resume, `${where}: resume`) }
+}
+
+const written = (json: Json) => `${JSON.stringify(json, null, 2)}\n`
+
+/** Makes the folder, or checks that it was begun with the same plan. */
+function begin(plan: Plan, text: string, resume: boolean): void {
+  const { folder, where } = plan
+  const path = join(folder, PLAN)
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (cause) {
+    throw new FileError(`${where}: cannot make the folder ${folder}: ${(cause as Error).message}`, folder, cause)
+  }
+  const isOwn = publish(folder, PLAN, text)
+  const before = isOwn ? text : readWhole(path).toString()
+  if (before !== text)
+    throw new UsageError(
+      `${where}: ${folder} was begun with another plan (${differences(before, text)}): name another folder, or remove this one`,
+    )
+  // Other workers of the same plan may have begun the folder, but not this one.
+  if (!resume && ownFiles(plan).length > 0)
+    throw new UsageError(`${where}: ${folder} was begun already: complete it with resume, or name another folder`)
+  // Files that a killed process of this worker left.
+  const left = new RegExp(`^\\.${baseName(plan, 0).slice(0, -5)}\\d+\\..*part`)
+  for (const name of readdirSync(folder)) if (left.test(name)) unlinkSync(join(folder, name))
+}
+
+/** The parts of a plan that differ, by name. */
+function differences(before: string, now: string): string {
+  const parse = (text: string): Record<string, unknown> => {
+    try {
+      return JSON.parse(text) as Record<string, unknown>
+    } catch {
+      return {}
+    }
+  }
+  const [old, own] = [parse(before), parse(now)]
+  const names = Object.keys(own).filter((name) => JSON.stringify(old[name]) !== JSON.stringify(own[name]))
+  return names.length > 0 ? `other ${names.join(', ')}` : 'written by another version'
+}
+
+/** The name of a shard without its ending. */
+function baseName({ shard: { index, count } }: Plan, number: number): string {
+  return `shard-${count === 1 ? '' : `${index}-of-${count}-`}${String(number).padStart(5, '0')}`
+}
+
+const partName = (index: number, count: number) => `part-${index}-of-${count}.json`
+
+function ownFiles(plan: Plan): string[] {
+  const own = new RegExp(`^${baseName(plan, 0).slice(0, -5)}\\d+\\.(safetensors|npy)$`)
+  return readdirSync(plan.folder).filter((name) => own.test(name))
+}
+
+/** A record with its place. */
+interface Placed {
+  readonly text: string
+  readonly id: string | number | null
+  readonly range: number
+  readonly number: number
+}
+
+/** The records of all ranges of this worker. */
+async function* placed({ ranges, read, signal, where }: Plan): AsyncGenerator<Placed> {
+  for (const [range, one] of ranges.entries()) {
+    const source = one.isWhole ? null : new RangeOfFile(one)
+    try {
+      let number = 0
+      const from = records(source ?? one.file, { ...read, ...(signal && { signal }) })
+      for await (const entry of from.entries() as AsyncIterable<Entry>) {
+        throwIfAborted(signal, where)
+        if ('error' in entry) throw entry.error
+        yield { text: entry.text, id: entry.isOwn ? entry.id : null, range, number: number++ }
+      }
+    } finally {
+      source?.close()
+    }
+  }
+}
+
+async function write(plan: Plan): Promise<ShardFile[]> {
+  const shards: ShardFile[] = []
+  const all = placed(plan)
+  let count = 0
+  try {
+    for (let next = await all.next(); !next.done;) {
+      const here: Placed[] = []
+      /** The records of one shard; it stops before the first of the next. */
+      const texts = async function* () {
+        while (!next.done && here.length < plan.shardRows) {
+          const { text, ...place } = next.value
+          here.push({ ...place, text: '' })
+          yield text
+          next = await all.next()
+        }
+      }
+      const name = baseName(plan, shards.length)
+      const file = join(plan.folder, `${name}.${plan.output}`)
+      if (existsSync(file)) for await (const _ of texts()) void _
+      else await writeShard(plan, name, texts(), here)
+      count += here.length
+      shards.push(await described(plan, name, here))
+      plan.onProgress({ records: count, shards: shards.length })
+    }
+  } finally {
+    await all.return(undefined)
+  }
+  return shards
+}
+
+/** Writes one shard and its ids, and publishes both. */
+async function writeShard(plan: Plan, name: string, texts: AsyncIterable<string>, here: Placed[]): Promise<void> {
+  const { folder, output, width, dtype, embedder, vectors, signal } = plan
+  const temporary = `.${name}.${process.pid}-${Date.now().toString(36)}.part.${output}`
+  using writer = new TensorWriter(join(folder, temporary), { vectors: { dtype, shape: [width] } })
+  const chosen = Object.fromEntries(Object.entries(vectors).filter(([, value]) => value !== undefined))
+  for await (const { vectors: rows } of embedStream(texts, { embedder, ...chosen, ...(signal && { signal }) })) {
+    writer.write('vectors', rows)
+    rows.dispose()
+  }
+  throwIfAborted(signal, plan.where)
+  writer.close()
+  try {
+    const ids = here.map(({ id }) => id)
+    // The ids come first, so that a shard that is there has them.
+    if (ids.some((id) => id !== null)) publishSame(folder, `${name}.ids.json`, `${JSON.stringify(ids)}\n`)
+    await publishFile(folder, temporary, `${name}.${output}`)
+  } finally {
+    if (existsSync(join(folder, temporary))) unlinkSync(join(folder, temporary))
+  }
+}
+
+async function described({ folder, output, ranges }: Plan, name: string, here: Placed[]): Promise<ShardFile> {
+  const file = `${name}.${output}`
+  const ids = here.some(({ id }) => id !== null) ? `${name}.ids.json` : null
+  const sources: ShardSource[] = []
+  for (const [range, { file, bytes }] of ranges.entries()) {
+    const numbers = here.filter((record) => record.range === range).map(({ number }) => number)
+    if (numbers.length > 0) sources.push({ file, bytes, records: [numbers[0], numbers[numbers.length - 1] + 1] })
+  }
+  return {
+    name: file,
+    rows: here.length,
+    bytes: statSync(join(folder, file)).size,
+    sha256: await digestOf(join(folder, file)),
+    ids: ids === null ? null : { name: ids, sha256: await digestOf(join(folder, ids)) },
+    sources,
+  }
+}
+
+/** The SHA-256 of a file, read off this thread. */
+async function digestOf(path: string): Promise<string> {
+  const { createHash } = require('node:crypto') as typeof import('node:crypto')
+  const hash = createHash('sha256')
+  try {
+    for await (const part of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(part as Buffer)
+  } catch (cause) {
+    throw new FileError(`cannot read ${path}: ${(cause as Error).message}`, path, cause)
+  }
+  return hash.digest('hex')
+}
+
+/** Gives a file its name, unless the name is taken: then the bytes must be the same. */
+async function publishFile(folder: string, temporary: string, name: string): Promise<void> {
+  const [from, to] = [join(folder, temporary), join(folder, name)]
+  if (linked(from, to)) return
+  const [own, other] = [await digestOf(from), await digestOf(to)]
+  if (own !== other)
+    throw new FormatError(
+      `${to} is there with the SHA-256 ${other}, but the same records give ${own}: it was made by another model or version, or changed`,
+      to,
+      0,
+    )
+}
+
+/** Links a file to another name; false if the name is taken. */
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP', 'EMLINK'].includes(code ?? ''))
+      throw new FileError(`cannot name ${to}: ${(cause as Error).message}`, to, cause)
+  }
+  // This file system has no hard links: a rename would replace, so the name is looked at first.
+  if (existsSync(to)) return false
+  renameSync(from, to)
+  return true
+}
+
+/** Writes a small file whole, if its name is not taken. Returns whether it was free. */
+function publish(folder: string, name: string, text: string): boolean {
+  const temporary = join(folder, `.${name}.${process.pid}-${Date.now().toString(36)}.part`)
+  try {
+    const file = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL)
+    try {
+      writeSync(file, text)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    return linked(temporary, join(folder, name))
+  } catch (cause) {
+    if (cause instanceof FileError) throw cause
+    throw new FileError(`cannot write ${join(folder, name)}: ${(cause as Error).message}`, join(folder, name), cause)
+  } finally {
+    if (existsSync(temporary)) unlinkSync(temporary)
+  }
+}
+
+/** Publishes a text; if the name is taken, its bytes must be the same. */
+function publishSame(folder: string, name: string, text: string): void {
+  if (publish(folder, name, text)) return
+  const path = join(folder, name)
+  if (readWhole(path).toString() !== text)
+    throw new FormatError(`${path} is there with other contents than the same records give`, path, 0)
+}
+
+function published(folder: string, name: string, manifest: ShardsManifest): ShardsManifest {
+  const text = written({ format: 'tokenbed.shards', version: VERSION, ...manifest } as unknown as Json)
+  publishSame(folder, name, text)
+  return manifest
+}
+
+/** The lists of all workers, or null while some are missing. */
+function partsIn(folder: string, count: number): ShardsManifest[] | null {
+  const paths = Array.from({ length: count }, (_, index) => join(folder, partName(index, count)))
+  return paths.every((path) => existsSync(path)) ? paths.map(readManifest) : null
+}
+
+function merged(parts: ShardsManifest[]): ShardsManifest {
+  return {
+    ...parts[0],
+    rows: parts.reduce((sum, { rows }) => sum + rows, 0),
+    shards: parts.flatMap(({ shards }) => shards),
+  }
+}
+
+const MOST_MANIFEST = 2 ** 28
+
+function readManifest(path: string): ShardsManifest {
+  const wrong = (what: string) => new FormatError(`${path}: ${what}`, path, 0)
+  if (!existsSync(path)) throw wrong('it is missing: this is no folder of shards, or not all of them are made yet')
+  if (statSync(path).size > MOST_MANIFEST) throw wrong('it is too large for a manifest of shards')
+  let json: Partial<ShardsManifest> & { format?: unknown; version?: unknown }
+  try {
+    json = JSON.parse(readWhole(path).toString()) as typeof json
+  } catch (cause) {
+    throw cause instanceof SyntaxError ? wrong(`it is not JSON: ${cause.message}`) : cause
+  }
+  if (!isObject(json) || json.format !== 'tokenbed.shards') throw wrong('it is not the manifest of a folder of shards')
+  if (json.version !== VERSION) throw wrong(`version ${show(json.version)} of manifests is not known here`)
+  const { rows, width, dtype, shards, plan } = json
+  const isName = (name: unknown) => typeof name === 'string' && /^[\w.-]+$/.test(name)
+  const isShard = (one: Partial<ShardFile> | null) =>
+    isObject(one) &&
+    isName(one.name) &&
+    typeof one.sha256 === 'string' &&
+    typeof one.rows === 'number' &&
+    (one.ids === null || (isObject(one.ids) && isName(one.ids.name)))
+  if (!isArray(shards) || !shards.every(isShard) || typeof plan !== 'string' || typeof rows !== 'number')
+    throw wrong('its shards are not described as they should be')
+  return { rows, width: width!, dtype: dtype!, shards, plan }
+}

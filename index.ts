@@ -167,7 +167,7 @@ export type {
   TrainerOptions,
 } from './api/train/objectives.js'
 export type { Corpus } from './api/train/corpus.js'
-export { loadModel, saveModel, type ModelParts } from './api/models/folder.js'
+export { loadModel, saveModel, type ModelParts, type TrainedParts } from './api/models/folder.js'
 export { Model } from './api/models/model.js'
 export type { ClassifyOptions, Prediction } from './api/models/classifier.js'
 export type { ModelDescription, TrainingRecord, VocabularyDescription } from './api/models/description.js'

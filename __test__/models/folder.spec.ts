@@ -24,6 +24,8 @@ import {
   Tokenizer,
   zeros,
   type ModelParts,
+  Trainer,
+  UsageError,
 } from '../../index.js'
 import { alone } from '../../api/models/parts.js'
 import { refuses } from '../support/errors.js'
@@ -491,4 +493,38 @@ test('damaged word lists are errors with their place', (t) => {
   at('a\\\n', 1, 0, 'escape')
   at(Buffer.from([0x61, 0x0a, 0xff, 0x0a]), 2, 2, 'UTF-8')
   refuses(t, load(''), 'FORMAT', '0 words', '12')
+})
+
+test('what a Trainer gives is saved as it is, and what was loaded is saved again', async (t) => {
+  const trainer = new Trainer({ texts: ['one two three two one '.repeat(50)] }, { objective: 'cbow', dim: 4, minCount: 1 })
+  const steps: number[] = []
+  for await (const { step } of trainer) {
+    steps.push(step)
+    // An iteration that was left goes on where it stopped.
+    if (steps.length === 1) break
+  }
+  for await (const { step } of trainer) steps.push(step)
+  t.deepEqual(
+    steps,
+    [...steps].sort((a, b) => a - b),
+  )
+  const result = trainer.result()
+  t.is(result.progress.tokens, result.progress.totalTokens)
+  const whole = await new Trainer(
+    { texts: ['one two three two one '.repeat(50)] },
+    { objective: 'cbow', dim: 4, minCount: 1 },
+  ).run()
+  t.deepEqual(result.tensors['token.weight'].toArray(), whole.tensors['token.weight'].toArray())
+  const [first, second] = [mkdtempSync(join(base, 'x-')), mkdtempSync(join(base, 'x-'))]
+  saveModel(first, result)
+  const model = loadModel(first)
+  model.weight.set(model.weight.mul(2))
+  model.save(second)
+  const again = loadModel(second)
+  t.deepEqual(again.weight.toArray(), result.tensors['token.weight'].mul(2).toArray())
+  t.deepEqual([again.words, again.counts, again.labels], [model.words, model.counts, null])
+  again.dispose()
+  t.throws(() => again.weight.toArray(), { message: /disposed/ })
+  const ids = await new Trainer({ ids: new Int32Array(200).fill(1) }, { objective: 'cbow', dim: 4, vocabSize: 3 }).run()
+  t.throws(() => saveModel(first, ids), { instanceOf: UsageError, message: /rows have no names/ })
 })

@@ -68,17 +68,27 @@ export interface ModelParts {
   vocabulary: readonly string[] | Tokenizer
   /** How often each token was seen. */
   counts?: ArrayLike<number>
-  /** The names of a classifier's classes. */
-  labels?: readonly string[]
+  /** The names of a classifier's classes; null, as for undefined, if it is no classifier. */
+  labels?: readonly string[] | null
   training?: TrainingRecord
 }
 
+/** What `Trainer.run` gives: the parts of a model, with a layer over one of its tensors and the progress. */
+export type TrainedParts = Omit<ModelParts, 'vocabulary'> & {
+  /** Null for a corpus of ids without a tokenizer, which cannot be saved as a model. */
+  vocabulary: readonly string[] | Tokenizer | null
+  embedding: unknown
+  progress: unknown
+}
+
 const PARTS = ['objective', 'tensors', 'vocabulary', 'counts', 'labels', 'training']
+/** What the result of training has besides; both can be had from the parts that are saved. */
+const OF_TRAINING = ['embedding', 'progress']
 const TOKENS = 'token.weight'
 const COUNTS = 'token.counts'
 
 /**
- * Saves a model as a folder, which is made if it is missing; other files in it stay. A save that fails or whose process
+ * Saves a model as a folder: `saveModel(folder, await trainer.run())`, or parts of your own. The folder is made if it is missing; other files in it stay. A save that fails or whose process
  * ends early leaves the previous model in place. The bytes depend only on what is saved.
  *
  * A model that was loaded before is not affected. On Windows a mapped file cannot be replaced, so the new files stay
@@ -87,17 +97,25 @@ const COUNTS = 'token.counts'
  * @throws ShapeError if vocabulary, counts and `token.weight` disagree; UsageError for something that cannot be saved;
  * FileError if the folder cannot be written.
  */
-export function saveModel(folder: string, model: ModelParts): void {
+export function saveModel(folder: string, model: ModelParts | TrainedParts): void {
   const where = 'saveModel'
   const target = resolve(checkPath(folder, where))
-  const { tensors, vocabulary, counts, labels, training = {}, ...rest } = checkOptions(model, PARTS, where)
+  const { tensors, vocabulary, counts, labels, training = {}, ...rest } = checkOptions<ModelParts | TrainedParts>(
+    model,
+    isObject(model) && 'progress' in model ? [...PARTS, ...OF_TRAINING] : PARTS,
+    where,
+  )
+  if (vocabulary === null)
+    throw new UsageError(
+      `${where}: the rows have no names, as the corpus was ids without a tokenizer: give { ...result, vocabulary: tokenizer }, or save the tensors with saveSafetensors`,
+    )
   const objective = checkText(rest.objective, `${where}: objective`)
   if (objective === '') throw new UsageError(`${where}: objective must not be empty`)
   const byName = checkTensors(tensors, where)
   const names = namesOf(vocabulary, where)
   checkRows(byName.get(TOKENS)!, names, (why) => new ShapeError(`${where}: ${why}`))
   const seen = counts === undefined ? null : checkCounts(counts, names.size, where)
-  checkLabels(labels, where)
+  checkLabels(labels ?? undefined, where)
   checkJson(training, `${where}: training`)
 
   const { part, description: said } = vocabularyPart(vocabulary as string[] | Tokenizer, seen, where)
@@ -109,7 +127,7 @@ export function saveModel(folder: string, model: ModelParts): void {
     tokenbed: binary.version,
     objective,
     vocabulary: said,
-    ...(labels === undefined ? {} : { labels }),
+    ...(labels ? { labels } : {}),
     tensors: Object.fromEntries([...byName].map(([name, { dtype, shape }]) => [name, { dtype, shape }])),
     training,
     files: Object.fromEntries(parts.map(({ name, digest }) => [name, digest])),
@@ -264,7 +282,7 @@ export function loadModel(folder: string, options?: { verify?: boolean }): Model
   if (!tensors.has(TOKENS)) throw wrong(`"${TOKENS}" is missing`)
   const { names, counts } = vocabularyOf(path, description.vocabulary, read, tensors, wrong)
   checkRows(tensors.get(TOKENS)!, names, wrong)
-  return new Model(path, description, names, tensors, counts)
+  return new Model(path, description, names, tensors, counts, saveModel)
 }
 
 interface Found<T> {

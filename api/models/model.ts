@@ -13,6 +13,16 @@ import type { Tokenizer } from '../text/tokenizer.js'
 import { isObject } from '../base/validate.js'
 import { Vectors } from '../vectors/vectors.js'
 
+/** What `saveModel` takes of a model, as it stands in a file that imports this one. */
+type Save = (
+  folder: string,
+  parts: Pick<Model, 'objective' | 'tensors' | 'labels'> & {
+    vocabulary: readonly string[] | Tokenizer
+    counts?: Float64Array
+    training: ModelDescription['training']
+  },
+) => void
+
 const CONTENTS = new Contents<Model>('Model', {
   instead: 'load its folder again with loadModel, or use its vectors and weight',
 })
@@ -22,6 +32,7 @@ const CONTENTS = new Contents<Model>('Model', {
  */
 export class Model {
   readonly #names: Names
+  readonly #save: Save
   #vectors: Vectors | null = null
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
@@ -37,10 +48,12 @@ export class Model {
     readonly tensors: ReadonlyMap<string, Tensor>,
     /** How often each token was seen in training; null if that is not known. */
     readonly counts: Float64Array | null,
+    save: Save,
   ) {
     if (!isObject(names) || !(names instanceof WordNames || names instanceof TokenizerNames))
       throw new UsageError('a Model comes from loadModel(folder), not from new')
     this.#names = names
+    this.#save = save
   }
 
   /** The training objective. */
@@ -89,6 +102,34 @@ export class Model {
     const list = typeof texts === 'string' ? [texts] : texts
     const found = classify({ folder, objective, labels, tensors, tokenizer, idOf }, list, options, 'Model.classify')
     return typeof texts === 'string' ? found[0] : found
+  }
+
+  /**
+   * Saves the model to a folder by `saveModel`, with what was written to its tensors since it was loaded.
+   *
+   * @throws As `saveModel`.
+   */
+  save(folder: string): void {
+    const { objective, tensors, counts, labels } = this
+    const own = new Map([...tensors].filter(([name]) => name !== 'token.counts'))
+    this.#save(folder, {
+      objective,
+      tensors: own,
+      vocabulary: this.words ?? this.tokenizer!,
+      ...(counts && { counts }),
+      labels,
+      training: this.description.training,
+    })
+  }
+
+  /** Frees its tensors now; layers over them are of no more use. */
+  dispose(): void {
+    for (const tensor of this.tensors.values()) tensor.dispose()
+  }
+
+  /** The same as `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose()
   }
 
   /** The vectors of tokens, to query for neighbours and the like. */

@@ -212,6 +212,11 @@ export class Trainer {
    * read, or a checkpoint that cannot be written. AbortedError. Errors of `onProgress`.
    */
   async run(options?: RunOptions): Promise<TrainResult> {
+    return this.#run(options, FIRST_REPORT)
+  }
+
+  /** The same, with the milliseconds until the first report. */
+  async #run(options: RunOptions | undefined, soon: number): Promise<TrainResult> {
     const where = 'Trainer.run'
     const { onProgress, signal: said, checkpoint, steps = Infinity } = checkOptions(options, RUN_OPTIONS, where)
     if (onProgress !== undefined) checkFunction(onProgress, `${where}: onProgress`)
@@ -222,7 +227,7 @@ export class Trainer {
       const { native: handle } = await this.#make(signal, where)
       let left = Math.min(steps, Number.MAX_SAFE_INTEGER)
       let saved = performance.now()
-      let slice = FIRST_REPORT
+      let slice = soon
       let progress = this.progress!
       const first = progress.step
       while (progress.tokens < progress.totalTokens && left > 0) {
@@ -248,6 +253,37 @@ export class Trainer {
       if (saving) await this.#save(saving.path)
       return this.#result(progress)
     })
+  }
+
+  /**
+   * Trains while it is iterated, and gives the progress a few times a second; `result()` is what was learned.
+   *
+   * ```ts
+   * for await (const { loss, step } of trainer) console.log(step, loss)
+   * saveModel('model', trainer.result())
+   * ```
+   *
+   * Between two values it does not train. Whoever leaves the loop early can go on later, by a loop or by `run`.
+   *
+   * @throws As `run`.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<TrainProgress, void, undefined> {
+    for (let soon = FIRST_REPORT; ; soon = Math.min(REPORT, 2 * soon)) {
+      const last: { progress: TrainProgress | null } = { progress: null }
+      const pause = new AbortController()
+      try {
+        const onProgress = (progress: TrainProgress) => {
+          last.progress = progress
+          pause.abort()
+        }
+        await this.#run({ signal: pause.signal, onProgress }, soon)
+      } catch (error) {
+        if (!(error instanceof AbortedError && pause.signal.aborted)) throw error
+      }
+      if (last.progress === null) return
+      yield last.progress
+      if (last.progress.tokens >= last.progress.totalTokens) return
+    }
   }
 
   /** The progress; null before the corpus was read. Only between runs. */

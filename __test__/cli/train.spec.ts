@@ -212,6 +212,17 @@ test("a tokenizer in the folder is the model's own", async (t) => {
   t.true(loadModel(join(cwd, 'a')).tokenizer !== null)
 })
 
+test('words are lower case, or matches of a pattern', async (t) => {
+  const cwd = folder()
+  writeFileSync(join(cwd, 'a.txt'), 'The whale, a Whale. WHALE!\n'.repeat(20))
+  const args = 'train a.txt --objective cbow --dim 2 --epochs 1 --out m --lowercase'.split(' ')
+  t.is((await command([...args, '--token-pattern', '[a-z]+'], { cwd })).code, 0)
+  t.deepEqual(loadModel(join(cwd, 'm')).words, ['whale', 'the', 'a'])
+  const refused = await command([...args, '--force', '--tokenizer', 'gpt2'], { cwd })
+  t.is(refused.code, 2)
+  t.regex(refused.stderr, /--lowercase is for words, but a tokenizer divides the texts/)
+})
+
 test('reports wrong use and bad input', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'text.txt'), TEXT)

@@ -496,7 +496,10 @@ test('damaged word lists are errors with their place', (t) => {
 })
 
 test('what a Trainer gives is saved as it is, and what was loaded is saved again', async (t) => {
-  const trainer = new Trainer({ texts: ['one two three two one '.repeat(50)] }, { objective: 'cbow', dim: 4, minCount: 1 })
+  const trainer = new Trainer(
+    { texts: ['one two three two one '.repeat(50)] },
+    { objective: 'cbow', dim: 4, minCount: 1 },
+  )
   const steps: number[] = []
   for await (const { step } of trainer) {
     steps.push(step)

@@ -395,3 +395,50 @@ test('rejects checkpoints of other runs', async (t) => {
   await t.throwsAsync(Trainer.resume(join(base, 'none'), corpus()), { instanceOf: FileError })
   await t.throwsAsync(new Trainer(corpus(), PAIRS).save(join(base, 'no', 'folder', 'x')), { instanceOf: FileError })
 })
+
+test('words can be lower case, and matches of a pattern', async (t) => {
+  const corpus = { texts: ["The whale, the Whale. Don't!\n--", 'a WHALE; naïve über'] }
+  const learn = async (options: object) => {
+    const trainer = new Trainer(corpus, { objective: 'cbow', dim: 2, minCount: 1, epochs: 1, ...options } as never)
+    return (await trainer.run()).vocabulary as string[]
+  }
+  t.deepEqual((await learn({ lowercase: true })).slice(0, 3), ['the', 'whale,', 'whale.'])
+  t.deepEqual(await learn({ lowercase: true, tokenPattern: '\\w+' }), [
+    'whale',
+    'the',
+    'don',
+    't',
+    'a',
+    'naïve',
+    'über',
+  ])
+  const { training } = await new Trainer(corpus, {
+    objective: 'cbow',
+    minCount: 1,
+    lowercase: true,
+    tokenPattern: '(?u)\\b\\w\\w+\\b',
+  }).run()
+  t.is((training.hyperParameters as { tokenPattern: string }).tokenPattern, '(?u)\\b\\w\\w+\\b')
+  await t.throwsAsync(learn({ tokenPattern: '(' }), { instanceOf: UsageError, message: /not a regular expression/ })
+  await t.throwsAsync(learn({ tokenizer: Tokenizer.load('gpt2'), lowercase: true }), { message: /is for words/ })
+  await t.throwsAsync(learn({ lowercase: 1 }), { message: /lowercase must be true or false/ })
+  t.throws(() => new Trainer({ tokens: [['a']] }, { objective: 'cbow', tokenPattern: 'a' }), {
+    message: /lowercase and tokenPattern are for texts, but the corpus is tokens/,
+  })
+  t.throws(() => new Trainer([{ text: 'a', label: 'b' }], { objective: 'classify', lowercase: true }), {
+    message: /lowercase is not for classify/,
+  })
+})
+
+test('a checkpoint keeps how words are read', async (t) => {
+  const corpus = { texts: ['A b! A c? '.repeat(200)] }
+  const options = { objective: 'cbow', dim: 2, minCount: 1, lowercase: true, tokenPattern: '\\w+' } as const
+  const path = join(base, 'words.safetensors')
+  const trainer = new Trainer(corpus, options)
+  await trainer.run({ steps: 1 })
+  await trainer.save(path)
+  const resumed = await (await Trainer.resume(path, corpus)).run()
+  const whole = await new Trainer(corpus, options).run()
+  t.deepEqual(resumed.vocabulary, ['a', 'b', 'c'])
+  t.deepEqual(resumed.tensors['token.weight'].toArray(), whole.tensors['token.weight'].toArray())
+})

@@ -88,8 +88,9 @@ const TOKENS = 'token.weight'
 const COUNTS = 'token.counts'
 
 /**
- * Saves a model as a folder: `saveModel(folder, await trainer.run())`, or parts of your own. The folder is made if it is missing; other files in it stay. A save that fails or whose process
- * ends early leaves the previous model in place. The bytes depend only on what is saved.
+ * Saves a model as a folder: `saveModel(folder, await trainer.run())`, or parts of your own. The folder is made if it
+ * is missing; other files in it stay. A save that fails or whose process ends early leaves the previous model in place.
+ * The bytes depend only on what is saved.
  *
  * A model that was loaded before is not affected. On Windows a mapped file cannot be replaced, so the new files stay
  * beside the mapped ones: `loadModel` reads the new ones, and the next save renames them.
@@ -100,7 +101,14 @@ const COUNTS = 'token.counts'
 export function saveModel(folder: string, model: ModelParts | TrainedParts): void {
   const where = 'saveModel'
   const target = resolve(checkPath(folder, where))
-  const { tensors, vocabulary, counts, labels, training = {}, ...rest } = checkOptions<ModelParts | TrainedParts>(
+  const {
+    tensors,
+    vocabulary,
+    counts,
+    labels,
+    training = {},
+    ...rest
+  } = checkOptions<ModelParts | TrainedParts>(
     model,
     isObject(model) && 'progress' in model ? [...PARTS, ...OF_TRAINING] : PARTS,
     where,

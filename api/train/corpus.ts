@@ -53,6 +53,11 @@ export function checkCorpus(
   where: string,
 ): void {
   const no = (why: string) => new UsageError(`${where}: ${why}`)
+  const isOfWords = kind === 'texts' || kind === 'files' || kind === 'pieces'
+  if (!isOfWords && (options.lowercase !== undefined || options.tokenPattern !== undefined))
+    throw no(
+      `lowercase and tokenPattern are for texts, but the corpus is ${kind === 'folder' ? 'a folder of ids' : kind}`,
+    )
   if (options.objective === 'classify') {
     const hasClasses = kind === 'examples' || kind === 'files' || kind === 'pieces'
     if (!hasClasses)
@@ -76,7 +81,7 @@ export async function gather(source: Source, wanted: Wanted): Promise<Gathered> 
   if (source.kind === 'tokens') return ofTokens(source.items, wanted)
   if (source.kind === 'examples') return ofExamples(source.items, wanted)
   if (tokenizer !== null && options.objective !== 'classify') return encoded(source, tokenizer, wanted)
-  const corpus = options.objective === 'classify' ? ofClasses(wanted, true) : call(native.corpusOfWords())
+  const corpus = options.objective === 'classify' ? ofClasses(wanted, true) : ofWords(options)
   if (source.kind === 'files') {
     for (const path of source.paths) await addFile(corpus, path, wanted)
     return corpus
@@ -91,6 +96,9 @@ export async function gather(source: Source, wanted: Wanted): Promise<Gathered> 
   check(native.corpusEnd(corpus))
   return corpus
 }
+
+const ofWords = ({ lowercase = false, tokenPattern }: Pick<CheckedOptions, 'lowercase' | 'tokenPattern'>) =>
+  call(native.corpusOfWords(lowercase, tokenPattern))
 
 function ofIds({ lists }: Source & { kind: 'ids' }): Gathered {
   const corpus = call(native.corpusOfIds())
@@ -148,7 +156,7 @@ async function encoded(source: Source, tokenizer: Tokenizer, wanted: Wanted): Pr
 }
 
 async function ofTokens(sentences: Items, wanted: Wanted): Promise<Gathered> {
-  const corpus = call(native.corpusOfWords())
+  const corpus = ofWords({})
   await each(sentences, 'tokens', wanted, (words) => check(native.corpusWords(corpus, words as string[])))
   return corpus
 }

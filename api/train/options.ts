@@ -2,7 +2,16 @@
 
 import { UsageError } from '../base/errors.js'
 import { checkAll, checkFields, type Fields, type Words } from '../base/fields.js'
-import { checkOptions, checkSize, checkWord, isArray, isObject, show } from '../base/validate.js'
+import {
+  checkBoolean,
+  checkOptions,
+  checkSize,
+  checkText,
+  checkWord,
+  isArray,
+  isObject,
+  show,
+} from '../base/validate.js'
 import type { Json } from '../base/json.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { FIELDS, MAX_RATIO, OBJECTIVES, type CommonOptions, type Objective, type TrainerOptions } from './objectives.js'
@@ -11,12 +20,15 @@ import { FIELDS, MAX_RATIO, OBJECTIVES, type CommonOptions, type Objective, type
  * The options with their defaults: how the corpus is read, those that every objective has, and the objective's own by
  * name.
  */
-export interface CheckedOptions extends Required<Omit<CommonOptions, 'tokenizer'>> {
+export interface CheckedOptions extends Required<Omit<CommonOptions, 'tokenizer' | 'lowercase' | 'tokenPattern'>> {
   objective: Objective
+  /** Only where the caller gave them. */
+  lowercase?: boolean
+  tokenPattern?: string
   [option: string]: unknown
 }
 
-const READING = ['objective', 'tokenizer', 'invalidUtf8', 'maxRatio']
+const READING = ['objective', 'tokenizer', 'invalidUtf8', 'maxRatio', 'lowercase', 'tokenPattern']
 const INVALID = ['throw', 'replace'] as const
 
 const WORDS: Words = {
@@ -40,8 +52,31 @@ export function checkTrainer(
     ...checkFields(fields, { ...given, vocabSize: given.vocabSize ?? tokenizer?.vocabSize ?? 0 }, where, WORDS),
     invalidUtf8: checkWord(given.invalidUtf8 ?? 'throw', INVALID, `${where}: invalidUtf8`),
     maxRatio: checkSize(given.maxRatio ?? MAX_RATIO, `${where}: maxRatio`, 1),
+    ...checkWords(given, tokenizer, where),
   }
   return { checked: checked as unknown as CheckedOptions, tokenizer }
+}
+
+/** How words are read, where that is asked for. */
+function checkWords(
+  { objective, lowercase, tokenPattern }: Partial<TrainerOptions>,
+  tokenizer: Tokenizer | null,
+  where: string,
+): { lowercase?: boolean; tokenPattern?: string } {
+  if (lowercase === undefined && tokenPattern === undefined) return {}
+  const name = lowercase === undefined ? 'tokenPattern' : 'lowercase'
+  if (tokenizer !== null)
+    throw new UsageError(
+      `${where}: ${name} is for words, but the tokenizer divides the texts: leave one of the two out`,
+    )
+  if (objective === 'classify')
+    throw new UsageError(
+      `${where}: ${name} is not for classify, whose models read texts as they are: change the texts before`,
+    )
+  return {
+    ...(lowercase !== undefined && { lowercase: checkBoolean(lowercase, `${where}: lowercase`) }),
+    ...(tokenPattern !== undefined && { tokenPattern: checkText(tokenPattern, `${where}: tokenPattern`) }),
+  }
 }
 
 function checkTokenizer(tokenizer: unknown, where: string): Tokenizer | null {
@@ -64,8 +99,10 @@ function isOfKind(value: unknown, field: Fields[string]): boolean {
 
 /** Options that were read from a checkpoint; null if the value does not hold options. Other entries are dropped. */
 export function keptOptions(kept: unknown): CheckedOptions | null {
-  const { objective, invalidUtf8, maxRatio, ...its } = (kept ?? {}) as Partial<CheckedOptions>
+  const { objective, invalidUtf8, maxRatio, lowercase, tokenPattern, ...its } = (kept ?? {}) as Partial<CheckedOptions>
   if (!OBJECTIVES.includes(objective as Objective) || !INVALID.includes(invalidUtf8!) || !Number.isFinite(maxRatio))
+    return null
+  if (!['undefined', 'boolean'].includes(typeof lowercase) || !['undefined', 'string'].includes(typeof tokenPattern))
     return null
   const fields = Object.entries(FIELDS[objective!])
   if (!fields.every(([name, field]) => isOfKind(its[name], field))) return null
@@ -74,6 +111,8 @@ export function keptOptions(kept: unknown): CheckedOptions | null {
     ...Object.fromEntries(fields.map(([name]) => [name, its[name]])),
     invalidUtf8,
     maxRatio,
+    ...(lowercase !== undefined && { lowercase }),
+    ...(tokenPattern !== undefined && { tokenPattern }),
   } as CheckedOptions
 }
 

@@ -32,6 +32,8 @@ interface Options {
   resume?: boolean
   force?: boolean
   tokenizer?: string
+  lowercase?: boolean
+  tokenPattern?: string
   invalidUtf8: 'throw' | 'replace'
   saveEvery: number
   quiet?: boolean
@@ -76,6 +78,11 @@ export function addTrain(program: Command): void {
     )
   for (const option of TRAINING) command.addOption(trainingOption(option))
   command
+    .option('--lowercase', 'words become lower case; of texts without a tokenizer, not of classify')
+    .option(
+      '--token-pattern <regex>',
+      "matches are the words, such as '\\w+', which leaves marks out; of texts without a tokenizer, not of classify",
+    )
     .addOption(invalidUtf8Option())
     .option('--save-every <seconds>', 'between two checkpoints', parseNumber(0), 30)
     .option('-q, --quiet', 'say nothing but errors')
@@ -193,12 +200,22 @@ function checkNothingIsLost({ out, force, tokenizer }: Options, checkpoint: stri
 }
 
 function optionsOf(options: Options): TrainerOptions {
-  const { objective, tokenizer: name, invalidUtf8 } = options
+  const { objective, tokenizer: name, invalidUtf8, lowercase, tokenPattern } = options
   if (options.resume && options.force) throw new WrongUse('--resume goes on, and --force begins anew: leave one out')
   const own = trainingOptionsOf(options)
   const isNext = objective === 'next-token'
   const tokenizer: Tokenizer | undefined = name === undefined && !isNext ? undefined : findTokenizer(name ?? 'gpt2')
   const made: Record<string, unknown> = { objective, ...(tokenizer ? { tokenizer } : {}), invalidUtf8, ...own }
+  if (lowercase !== undefined) made.lowercase = lowercase
+  if (tokenPattern !== undefined) made.tokenPattern = tokenPattern
+  for (const [name, flag] of [
+    ['lowercase', '--lowercase'],
+    ['tokenPattern', '--token-pattern'],
+  ])
+    if (name in made && (tokenizer !== undefined || objective === 'classify'))
+      throw new WrongUse(
+        `${flag} is for words, but ${tokenizer === undefined ? 'classify reads texts as they are' : 'a tokenizer divides the texts'}: leave it out`,
+      )
   return made as unknown as TrainerOptions
 }
 

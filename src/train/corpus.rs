@@ -17,7 +17,7 @@ use tokenbed_io::tokens::Tokens;
 use tokenbed_memory::{Gather, List, zeroed};
 use tokenbed_text::Tokenizer;
 use tokenbed_train::examples::{ExampleTexts, ExampleWords, Examples, IN_LINES, Lines, Sink};
-use tokenbed_train::words::WordCounter;
+use tokenbed_train::words::{WordCounter, WordReading};
 
 /// What was gathered so far.
 pub(crate) enum Gathered {
@@ -77,10 +77,10 @@ fn new(gathered: Gathered) -> External<Builder> {
     External::new(Builder(Arc::new(Mutex::new(gathered))))
 }
 
-/// Begins a corpus of words.
+/// Begins a corpus of words, in lower case or as matches of a pattern if that is asked for.
 #[napi(catch_unwind)]
-pub fn corpus_of_words() -> Option<External<Builder>> {
-    guard(|| Ok(new(Gathered::Words(WordCounter::default()))))
+pub fn corpus_of_words(lowercase: bool, pattern: Option<String>) -> Option<External<Builder>> {
+    guard(|| Ok(new(Gathered::Words(WordCounter::new(WordReading::new(lowercase, pattern.as_deref())?)))))
 }
 
 /// Begins a corpus of ids.

@@ -1,13 +1,70 @@
 //! The words of a text that arrives in parts. Words are separated by spaces, and numbered by frequency.
 
 use crate::corpus::{Corpus, times};
+use fancy_regex::{Regex, RegexBuilder};
 use std::collections::HashMap;
 use tokenbed_core::{Error, Result};
 use tokenbed_memory::{Gather, List, Map, Text, filled, owned, with_room};
 
+/// How words are taken from a text. By default they are what stands between white space.
+#[derive(Debug, Default)]
+pub struct WordReading {
+    lowercase: bool,
+    /// What in a run of characters without white space is a word.
+    pattern: Option<Regex>,
+}
+
+/// A pattern may take this many steps in a word.
+const STEPS: usize = 100_000;
+
+impl WordReading {
+    /// With `lowercase`, words become lower case first. With a pattern, each of its matches in a run of characters
+    /// without white space is a word, and the rest is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a pattern that is none.
+    pub fn new(lowercase: bool, pattern: Option<&str>) -> Result<Self> {
+        let pattern = pattern
+            .map(|pattern| RegexBuilder::new(pattern).backtrack_limit(STEPS).build())
+            .transpose()
+            .map_err(|error| Error::Usage(format!("tokenPattern is not a regular expression: {error}")))?;
+        Ok(Self { lowercase, pattern })
+    }
+
+    fn is_plain(&self) -> bool {
+        !self.lowercase && self.pattern.is_none()
+    }
+
+    /// The words in a run of characters without white space.
+    fn each(&self, run: &str, mut word: impl FnMut(&str)) -> Result<()> {
+        let lower;
+        let mut run = run;
+        if self.lowercase {
+            tokenbed_memory::had(run.len().saturating_mul(3));
+            lower = run.to_lowercase();
+            run = &lower;
+        }
+        let Some(pattern) = &self.pattern else {
+            word(run);
+            return Ok(());
+        };
+        for found in pattern.find_iter(run) {
+            let found = found.map_err(|error| {
+                let start: String = owned(&run[..run.floor_char_boundary(40)]);
+                Error::Usage(format!("tokenPattern cannot be matched with {start:?}: {error}"))
+            })?;
+            if !found.as_str().is_empty() {
+                word(found.as_str());
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Counts words while a text arrives. Each line is a sentence.
 #[derive(Debug, Default)]
 pub struct WordCounter {
+    reading: WordReading,
     numbers: HashMap<Box<str>, u32>,
     words: Vec<Box<str>>,
     counts: Vec<u64>,
@@ -15,6 +72,8 @@ pub struct WordCounter {
     ends: Vec<usize>,
     /// The beginning of a word that may continue in the next part.
     rest: String,
+    /// Why the words cannot be read; it is reported at the end.
+    failure: Option<Error>,
 }
 
 /// A vocabulary, the most frequent word first, and the text as its ids.
@@ -42,6 +101,11 @@ impl Sentences {
 }
 
 impl WordCounter {
+    /// A counter that reads words in this way.
+    pub fn new(reading: WordReading) -> Self {
+        Self { reading, ..Self::default() }
+    }
+
     /// Takes the next part of the text.
     pub fn push(&mut self, part: &str) {
         let mut part = part;
@@ -51,8 +115,8 @@ impl WordCounter {
             if end == part.len() {
                 return;
             }
-            let word = std::mem::take(&mut self.rest);
-            self.word(&word);
+            let run = std::mem::take(&mut self.rest);
+            self.run(&run);
             part = &part[end..];
         }
         let last =
@@ -62,16 +126,16 @@ impl WordCounter {
             if i > 0 {
                 self.end_line();
             }
-            line.split_whitespace().for_each(|word| self.word(word));
+            line.split_whitespace().for_each(|run| self.run(run));
         }
         self.rest.put_str(rest);
     }
 
     /// Ends a text; what comes next is another text.
     pub fn end(&mut self) {
-        let word = std::mem::take(&mut self.rest);
-        if !word.is_empty() {
-            self.word(&word);
+        let run = std::mem::take(&mut self.rest);
+        if !run.is_empty() {
+            self.run(&run);
         }
         self.end_line();
     }
@@ -90,6 +154,18 @@ impl WordCounter {
         if self.ends.last().copied().unwrap_or(0) < self.ids.len() {
             self.ends.put(self.ids.len());
         }
+    }
+
+    /// Takes characters that have no white space among them.
+    fn run(&mut self, run: &str) {
+        if self.reading.is_plain() {
+            return self.word(run);
+        }
+        let reading = std::mem::take(&mut self.reading);
+        if let Err(error) = reading.each(run, |word| self.word(word)) {
+            self.failure.get_or_insert(error);
+        }
+        self.reading = reading;
     }
 
     fn word(&mut self, word: &str) {
@@ -133,6 +209,9 @@ impl WordCounter {
     /// sentences are kept, even if some become empty.
     pub(crate) fn numbered(mut self, min_count: u64) -> Result<(Vec<String>, Sentences)> {
         self.end();
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
         let (order, new) = self.sorted(min_count);
         if order.is_empty() {
             return Err(self.nothing_left(min_count));
@@ -180,6 +259,27 @@ mod tests {
         }
         let frequent = counted(&[text], 2).unwrap();
         assert_eq!((frequent.words.len(), frequent.corpus.ids().len()), (3, 8));
+    }
+
+    #[test]
+    fn words_can_be_lower_case_or_matches_of_a_pattern() {
+        let read = |lowercase, pattern| {
+            let mut counter = WordCounter::new(WordReading::new(lowercase, pattern).unwrap());
+            ["Wha", "le, whale. Don't ÜBER-whale\n", "-- İ a"].iter().for_each(|part| counter.push(part));
+            counter.finish(1).unwrap().words
+        };
+        assert_eq!(read(true, None), ["whale,", "whale.", "don't", "über-whale", "--", "i̇", "a"]);
+        assert_eq!(read(false, Some(r"\w+")), ["whale", "Whale", "Don", "t", "ÜBER", "İ", "a"]);
+        assert_eq!(read(true, Some(r"(?u)\b\w\w+\b")), ["whale", "don", "über", "i̇"]);
+        assert_eq!(read(false, Some(r"[a-z']*(?=\W|$)")), ["whale", "hale", "on't", "a"]);
+    }
+
+    #[test]
+    fn patterns_that_cannot_be_used_are_errors() {
+        assert!(WordReading::new(false, Some("(")).unwrap_err().to_string().contains("not a regular expression"));
+        let mut counter = WordCounter::new(WordReading::new(false, Some(r"(a+)+\1$")).unwrap());
+        counter.push(&format!("b {}c b", "a".repeat(60)));
+        assert!(counter.finish(1).unwrap_err().to_string().starts_with("tokenPattern cannot be matched"));
     }
 
     #[test]

@@ -13,6 +13,7 @@
 )]
 #![allow(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
 
+mod embed;
 mod files;
 mod layers;
 mod node;

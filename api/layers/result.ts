@@ -1,7 +1,7 @@
 // Where a layer's vectors are written: to the caller's tensor, or to a new one.
 
 import { record, type Backward, type Save } from '../autograd/tape.js'
-import { isResultType, RESULT_TYPES, type ResultType } from '../base/dtype.js'
+import { isResultType, RESULT_TYPES, type DType, type ResultType } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { check } from '../native/native.js'
 import { shown } from '../base/shape.js'
@@ -41,7 +41,7 @@ export function resultFor(
   ids: readonly number[],
   dim: number,
   where: string,
-  dtype: ResultType = 'float32',
+  dtype: DType = 'float32',
 ): Tensor {
   if (out === undefined) return uninitialized(dtype, [...ids, dim], where)
   if (!Tensor.is(out)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)

@@ -16,17 +16,27 @@ export const isJsonObject = (value: unknown): value is JsonObject =>
  * @throws FileError if it cannot be read; FormatError, with the place, if it is not JSON, or no object.
  */
 export function readJsonObject(path: string): JsonObject {
+  const value = readJson(path)
+  if (isJsonObject(value)) return value
+  throw new FormatError(`${path}: an object of JSON should be here`, path, 0)
+}
+
+/** The list that a file of JSON holds. @throws FileError and FormatError as `readJsonObject`. */
+export function readJsonList(path: string): readonly unknown[] {
+  const value = readJson(path)
+  if (Array.isArray(value)) return value
+  throw new FormatError(`${path}: a list of JSON should be here`, path, 0)
+}
+
+function readJson(path: string): unknown {
   const text = textOf(readWhole(path), path)
-  let value: unknown
   try {
-    value = JSON.parse(text)
+    return JSON.parse(text)
   } catch (error) {
     const { message } = error as Error
     const [, at] = /position (\d+)/.exec(message) ?? []
     throw new FormatError(`${path}: no JSON: ${message}`, path, at === undefined ? text.length : Number(at))
   }
-  if (isJsonObject(value)) return value
-  throw new FormatError(`${path}: an object of JSON should be here`, path, 0)
 }
 
 /** Whether something has this path. @throws FileError if the system does not say. */

@@ -96,8 +96,24 @@ async function results(encoding: Encoding, filler: Filler | null, turns: Turns):
   return handles
 }
 
+/**
+ * Copies texts out of JavaScript, for other work than encoding. @throws AbortedError as soon as the signal is
+ * aborted. @internal
+ */
+export function heldTexts(
+  texts: readonly string[],
+  isOne: boolean,
+  where: string,
+  signal: AbortSignal | undefined,
+): Promise<Held> {
+  return held({ texts, isOne, where }, new Turns(signal, where))
+}
+
 /** Copies the texts out of JavaScript. */
-async function held({ texts, isOne, where }: Encoding, turns: Turns): Promise<Held> {
+async function held(
+  { texts, isOne, where }: Pick<Encoding, 'texts' | 'isOne' | 'where'>,
+  turns: Turns,
+): Promise<Held> {
   const held = call(native.textsNew(isOne))
   for (let i = 0; i < texts.length;) {
     let units = 0

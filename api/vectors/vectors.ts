@@ -102,6 +102,11 @@ export class Vectors {
     return this.#names instanceof WordNames ? this.#names.words : null
   }
 
+  /** The tokenizer whose tokens the names are; null if they are words. */
+  get tokenizer(): Tokenizer | null {
+    return this.#names instanceof TokenizerNames ? this.#names.tokenizer : null
+  }
+
   /** All tokens, in the order of their rows, as their vocabulary writes them. */
   tokens(): string[] {
     return Array.from({ length: this.size }, (_, id) => this.#tokenOf(id))

@@ -14,6 +14,7 @@ const ALLOWED = {
   text: ['memory', 'rng', 'threads'],
   io: ['core', 'memory'],
   train: ['core', 'io', 'kernels', 'memory', 'nn', 'rng', 'threads'],
+  embed: ['core', 'kernels', 'memory', 'text', 'threads'],
   testkit: [],
 }
 const ADDON = 'tokenbed-node'

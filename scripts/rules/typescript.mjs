@@ -16,7 +16,7 @@ const API = [
   ['layers', 'optim', 'files', 'text'],
   ['vectors', 'surgery', 'pipelines', 'pretrained'],
   ['models'],
-  ['train'],
+  ['train', 'embed'],
 ]
 /** The rooms of cli/, likewise; '.' stands for the files outside of any room. */
 const CLI = [['bundled'], ['terminal'], ['draw', 'options'], ['commands'], ['.']]

@@ -6,7 +6,7 @@ use crate::node::guard::Failure;
 use napi::bindgen_prelude::{FromNapiValue, TypeName, ValidateNapiValue};
 use napi::{ValueType, check_status, sys};
 use std::ptr;
-use tokenbed_memory::{List, had, with_room};
+use tokenbed_memory::{List, Text, had, with_room};
 
 /// A JavaScript string, to be read during this call. It replaces napi's own string reading, which ends the process when
 /// memory runs out.
@@ -52,6 +52,80 @@ impl JsText {
         // SAFETY: this many bytes were just written, which is at most `length`.
         unsafe { bytes.set_len(written.min(length)) };
         Ok(tokenbed_memory::lossy_owned(bytes))
+    }
+}
+
+impl JsText {
+    /// Appends a copy as UTF-8.
+    fn append(&self, bytes: &mut Vec<u8>) -> Result<(), Failure> {
+        let mut units = 0;
+        // SAFETY: napi's macro gave a live env and value for the length of this call, which has not ended; without a
+        // buffer, the call only returns the length.
+        check_status!(unsafe {
+            sys::napi_get_value_string_utf16(self.env, self.value, ptr::null_mut(), 0, &mut units)
+        })?;
+        // One byte more, for the terminating zero.
+        bytes.make_room(units.saturating_mul(3).saturating_add(1));
+        let (start, room) = (bytes.len(), bytes.capacity() - bytes.len());
+        let mut written = 0;
+        // SAFETY: as above, and there is room for so many bytes behind the first `start`.
+        check_status!(unsafe {
+            sys::napi_get_value_string_utf8(
+                self.env,
+                self.value,
+                bytes.as_mut_ptr().add(start).cast(),
+                room,
+                &mut written,
+            )
+        })?;
+        // SAFETY: this many bytes were just written behind the first `start`.
+        unsafe { bytes.set_len(start + written.min(room)) };
+        Ok(())
+    }
+}
+
+/// Copies of texts, end to end.
+pub(crate) struct TextList {
+    all: String,
+    /// Where each text ends.
+    ends: Vec<usize>,
+}
+
+impl TextList {
+    /// Copies texts. V8 says at once how long a string is in UTF-16, of which UTF-8 has at most three times as many
+    /// bytes; so there is room for a text before it is written, and it is walked once.
+    pub(crate) fn read(texts: &[JsText]) -> Result<Self, Failure> {
+        let (mut bytes, mut ends) = (Vec::<u8>::new(), with_room(texts.len()));
+        for text in texts {
+            text.append(&mut bytes)?;
+            ends.put(bytes.len());
+        }
+        match String::from_utf8(bytes) {
+            Ok(all) => Ok(Self { all, ends }),
+            // V8 writes UTF-8; this is for another engine that does not.
+            Err(_) => Self::read_one_by_one(texts),
+        }
+    }
+
+    #[cold]
+    fn read_one_by_one(texts: &[JsText]) -> Result<Self, Failure> {
+        let (mut all, mut ends) = (String::new(), with_room(texts.len()));
+        for text in texts {
+            all.put_str(&text.read()?);
+            ends.put(all.len());
+        }
+        Ok(Self { all, ends })
+    }
+
+    /// The texts.
+    pub(crate) fn texts(&self) -> Vec<&str> {
+        let mut texts = with_room(self.ends.len());
+        let mut start = 0;
+        for &end in &self.ends {
+            texts.put(self.all.get(start..end).unwrap_or_default());
+            start = end;
+        }
+        texts
     }
 }
 

@@ -22,6 +22,7 @@ use tokenbed_core::ids::BadIds;
 use tokenbed_core::ops::binary::Binary as CoreBinary;
 use tokenbed_core::ops::reduce::Reduce as CoreReduce;
 use tokenbed_core::ops::unary::Unary as CoreUnary;
+use tokenbed_embed::{Element as CoreElement, Semantics as CoreSemantics};
 use tokenbed_kernels::ops::lookup::bag::Mode as CoreMode;
 use tokenbed_kernels::ops::positions::rotate::Pairs as CorePairs;
 use tokenbed_kernels::rows::blocks::Block;
@@ -182,6 +183,18 @@ impl<T: Named> ToNapiValue for Word<T> {
         })?;
         Ok(made)
     }
+}
+
+words! {
+    /// The libraries whose vectors of texts are made.
+    Semantics for CoreSemantics {
+        Model2Vec = "model2vec", Model2Vec09 = "model2vec@0.9", SentenceTransformers = "sentence-transformers",
+        WordLlama = "wordllama", Mean = "mean",
+    }
+}
+words! {
+    /// Element types of vectors of texts.
+    Element for CoreElement { Float32 = "float32", Float16 = "float16", Int8 = "int8", Binary = "binary" }
 }
 
 /// What to do about an id that has no row: a word, or the number of the row that replaces it.

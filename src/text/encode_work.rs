@@ -48,6 +48,31 @@ pub fn texts_add(
     })
 }
 
+/// Texts that were taken from where they were collected.
+pub(crate) struct Whole {
+    added: Vec<Added>,
+    is_one: bool,
+}
+
+impl HeldTexts {
+    /// Takes the texts.
+    pub(crate) fn take(&self) -> Whole {
+        Whole { added: self.added.take(), is_one: self.is_one }
+    }
+}
+
+impl Whole {
+    /// Whether they are one text and no batch.
+    pub(crate) fn is_one(&self) -> bool {
+        self.is_one
+    }
+
+    /// All texts, each as a whole.
+    pub(crate) fn join(self) -> Vec<String> {
+        whole(self.added)
+    }
+}
+
 /// All texts, each as a whole.
 fn whole(added: Vec<Added>) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
@@ -63,8 +88,7 @@ fn whole(added: Vec<Added>) -> Vec<String> {
 
 /// Texts to be encoded.
 struct Encoding {
-    texts: Vec<Added>,
-    is_one: bool,
+    texts: Whole,
     tokenizer: Tokenizer,
     options: RowOptions,
     padding: Option<Padding>,
@@ -85,8 +109,7 @@ pub fn encode_work(
 ) -> Option<External<Work>> {
     work(|| {
         Ok(Encoding {
-            texts: texts.added.take(),
-            is_one: texts.is_one,
+            texts: texts.take(),
             tokenizer: Tokenizer::clone(tokenizer),
             options: rows.options()?,
             padding: filler.map(|filler| filler.padding()).transpose()?,
@@ -108,11 +131,12 @@ impl Encoding {
         if !go_on.is_wanted() {
             return Err(Failure::aborted());
         }
-        let texts = whole(self.texts);
+        let is_one = self.texts.is_one;
+        let texts = self.texts.join();
         let go_on = || go_on.is_wanted();
         let encoded = self.tokenizer.encode_rows_while(&texts, &self.options, self.threads, &go_on);
         let batch = encoded.map_err(|error| match error {
-            TextError::InBatch { source, .. } if self.is_one => *source,
+            TextError::InBatch { source, .. } if is_one => *source,
             error => error,
         })?;
         drop(texts);

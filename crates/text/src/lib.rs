@@ -43,5 +43,5 @@ pub use padding::{PaddedRows, Padding, Side};
 pub use special::{SpecialPolicy, SpecialSet};
 pub use split::Pattern;
 pub use stream::TextStream;
-pub use tokenizer::{Engine, RowOptions, Tokenizer};
+pub use tokenizer::{Encoder, Engine, RowOptions, Tokenizer};
 pub use windows::{WindowId, Windows};

@@ -108,6 +108,24 @@ impl Prepared<'_> {
     }
 }
 
+/// Encodes texts one by one, without the tokens that a file puts around them. Any number of threads may use it.
+pub struct Encoder<'a>(Prepared<'a>);
+
+impl Encoder<'_> {
+    /// Appends the ids of `text` to `out`, as long as it may go on. After an error `out` is unchanged.
+    ///
+    /// # Errors
+    /// [`TextError::Stopped`] if it may not go on; and those of [`Tokenizer::encode`].
+    pub fn encode(&self, text: &str, go_on: Option<GoOn<'_>>, out: &mut Vec<u32>) -> Result<(), TextError> {
+        self.0.encode_while(text, (1, go_on), out)
+    }
+
+    /// Number of bytes of text that are worth a thread of their own.
+    pub fn worth_a_thread(&self) -> usize {
+        self.0.worth_a_thread()
+    }
+}
+
 impl Tokenizer {
     /// A tokenizer for `encoding`; `ranks` is its vocabulary file, decompressed (`vocab/<vocabulary>.br`).
     pub fn new(encoding: Encoding, ranks: &[u8]) -> Result<Self, TextError> {
@@ -193,6 +211,19 @@ impl Tokenizer {
             Kind::Encoding(it) => it.habits(),
             Kind::File(it) => it.habits(),
         }
+    }
+
+    /// The token for what a file's model does not know; an encoding knows everything.
+    pub fn unknown_id(&self) -> Option<u32> {
+        match self.kind() {
+            Kind::Encoding(_) => None,
+            Kind::File(it) => it.unknown(),
+        }
+    }
+
+    /// What encodes many texts one by one, with one policy.
+    pub fn encoder<'a>(&'a self, special: &'a SpecialPolicy) -> Encoder<'a> {
+        Encoder(self.prepare(special))
     }
 
     fn prepare<'a>(&'a self, special: &'a SpecialPolicy) -> Prepared<'a> {

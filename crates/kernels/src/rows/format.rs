@@ -58,6 +58,13 @@ impl<'a> RowTable<'a> {
         (rows.checked_mul(row_bytes) == Some(bytes.len())).then_some(Self { bytes, format, rows, dim, row_bytes })
     }
 
+    /// The first `dim` columns of the same rows; None where the layout does not let a row end early, and if there are
+    /// not so many columns.
+    pub fn first_columns(self, dim: usize) -> Option<Self> {
+        let ends_anywhere = matches!(self.format, RowFormat::Float32 | RowFormat::Float16 | RowFormat::BFloat16);
+        (dim <= self.dim && ends_anywhere).then_some(Self { dim, ..self })
+    }
+
     /// The bytes of the rows, end to end.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
@@ -78,7 +85,7 @@ impl<'a> RowTable<'a> {
         self.dim
     }
 
-    /// The number of bytes in a row.
+    /// The number of bytes from one row to the next.
     pub fn row_bytes(&self) -> usize {
         self.row_bytes
     }

@@ -60,6 +60,7 @@ pub(super) fn tokenizer(
         _ => None,
     };
     let word_piece = word_piece.transpose().map_err(in_part("model"))?;
+    let unknown = unknown(&parts);
     let ids = vocabulary.into_values();
     let ids = ids.chain(added.keys().chain(&frame.before).chain(&frame.after).copied());
     let largest = ids.max();
@@ -71,6 +72,7 @@ pub(super) fn tokenizer(
         places: places.clone(),
         special,
         vocab_size: largest.map_or(0, |id| id as usize + 1),
+        unknown,
         frame,
         habits,
         trims: trims(parts.get_post_processor()).map_err(in_part("post_processor"))?,
@@ -89,6 +91,20 @@ pub(super) fn tokenizer(
         ),
         origin,
     })
+}
+
+/// The token for what the model does not know.
+fn unknown(parts: &Parts) -> Option<u32> {
+    let name = match parts.get_model() {
+        ModelWrapper::Unigram(model) => {
+            let written = serde_json::to_value(model).ok()?;
+            return written.get("unk_id")?.as_u64().and_then(|id| u32::try_from(id).ok());
+        }
+        ModelWrapper::WordPiece(model) => &model.unk_token,
+        ModelWrapper::WordLevel(model) => &model.unk_token,
+        ModelWrapper::BPE(model) => model.unk_token.as_ref()?,
+    };
+    parts.token_to_id(name)
 }
 
 impl Library {

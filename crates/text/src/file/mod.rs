@@ -70,6 +70,8 @@ pub struct Habits {
     pub padding_side: Side,
     /// The side on which long texts are cut.
     pub truncation_side: Side,
+    /// The number of ids to which the library would cut a text by itself, if the file says so.
+    pub truncation_length: Option<usize>,
 }
 
 /// Where a tokenizer's file comes from, and what it may cost.
@@ -90,6 +92,8 @@ pub(crate) struct FileTokenizer {
     /// The special tokens, in the order of their ids.
     special: Vec<(String, u32)>,
     vocab_size: usize,
+    /// The token for what the model does not know.
+    unknown: Option<u32>,
     frame: Frame,
     habits: Habits,
     stages: Vec<Stage>,
@@ -195,6 +199,10 @@ impl FileTokenizer {
 
     pub(crate) fn vocab_size(&self) -> usize {
         self.vocab_size
+    }
+
+    pub(crate) fn unknown(&self) -> Option<u32> {
+        self.unknown
     }
 
     pub(crate) fn frame(&self) -> &Frame {

@@ -9,9 +9,10 @@ use tokenizers::{
 use super::oniguruma::{Spent, translate};
 use super::settings::{frame, habits, trims};
 use super::{FileTokenizer, Origin, Runs, check, decode, load};
-use crate::compiled::read::File;
+use crate::compiled::read::{File, ModelPart};
 use crate::compiled::{Compiled, NotNative};
 use crate::panics::caught;
+use tokenbed_memory::owned;
 
 /// The tokenizer of a file whose parts are all known.
 pub(super) fn compile(origin: &Origin, json: &[u8]) -> Result<FileTokenizer, NotNative> {
@@ -38,6 +39,7 @@ fn tokenizer(origin: &Origin, json: &[u8]) -> Result<FileTokenizer, NotNative> {
     let truncation = part::<TruncationParams>(&file, "truncation", &mut spent)?;
     let frame = frame(post_processor.as_ref()).map_err(|_| not_native("post_processor"))?;
     let places = load::Places::of_parts(&file.places);
+    let unknown = Unknown::of(&file.model);
     let compiled = Compiled::new(file, limits)?;
     let special = compiled.special_tokens();
     let largest = frame.before.iter().chain(&frame.after).map(|&id| id as usize + 1).max().unwrap_or(0);
@@ -49,6 +51,10 @@ fn tokenizer(origin: &Origin, json: &[u8]) -> Result<FileTokenizer, NotNative> {
         places,
         special,
         vocab_size,
+        unknown: match unknown {
+            Unknown::Named(name) => compiled.id_of(&name),
+            Unknown::Id(id) => id,
+        },
         frame,
         habits: habits(padding.as_ref(), truncation.as_ref(), |name| compiled.added_id(name)),
         trims: trims(post_processor.as_ref()).map_err(|_| not_native("post_processor"))?,
@@ -58,6 +64,25 @@ fn tokenizer(origin: &Origin, json: &[u8]) -> Result<FileTokenizer, NotNative> {
     };
     it.try_out().map_err(|error| NotNative::new(error.to_string()))?;
     Ok(it)
+}
+
+/// The token for what a model does not know, as its part of the file names it.
+enum Unknown {
+    Named(String),
+    Id(Option<u32>),
+}
+
+impl Unknown {
+    fn of(model: &ModelPart) -> Self {
+        if model.kind == "Unigram" {
+            let id = model.settings.get("unk_id").and_then(Value::as_u64);
+            return Self::Id(id.and_then(|id| u32::try_from(id).ok()));
+        }
+        match model.settings.get("unk_token").and_then(Value::as_str) {
+            Some(name) => Self::Named(owned(name)),
+            None => Self::Id(None),
+        }
+    }
 }
 
 /// A small part of the file, as the library reads it; `None` if the file does not have it.

@@ -36,6 +36,7 @@ pub(super) fn habits(
         padding_id: padding.map(|padding| padding.pad_id).or_else(|| PADDING.iter().find_map(|&name| added(name))),
         padding_side: side(left),
         truncation_side: side(cut_left),
+        truncation_length: truncation.map(|it| it.max_length),
     }
 }
 

@@ -9,8 +9,10 @@ pub mod gather;
 pub mod gather_rows;
 pub mod layer_norm;
 pub mod quantize;
+pub mod signed_bag;
 
 use crate::probe::Probe;
 
 /// The ops of this room, for the tests and the self-test.
-pub(crate) const OPS: &[Probe] = &[crate::ids::PROBE, gather::PROBE, gather_rows::PROBE, bag::PROBE, embed::PROBE];
+pub(crate) const OPS: &[Probe] =
+    &[crate::ids::PROBE, gather::PROBE, gather_rows::PROBE, bag::PROBE, signed_bag::PROBE, embed::PROBE];

@@ -1,0 +1,4 @@
+//! Texts to vectors.
+
+pub mod embed_work;
+pub mod embedder;

@@ -20,10 +20,13 @@ import {
   specialOption,
   tokenizerOption,
 } from '../options/tokenizer.js'
+import { embedByModel, type ModelOptions } from './embed-model.js'
 import { VectorFile } from './vector-file.js'
 import { WindowCutter } from './windows.js'
 
 interface Options {
+  model?: string
+  field?: string
   tokenizer: string
   dim?: number
   maxLength: number
@@ -43,7 +46,11 @@ interface Options {
 }
 
 const NOTES = `
-FILES are texts, each cut into windows of its own; patterns such as 'books/**/*.txt' are expanded, .gz and .zst files
+With --model each line of FILES has one vector, or each record of a .jsonl file, whose --field holds the text; the model is a
+folder of model2vec, of StaticEmbedding of sentence-transformers, of WordLlama or of tokenbed train. The file holds embeddings,
+lines x dim, and file_rows, files x 2: the first row of a file, and the one after its last.
+
+Without it, FILES are texts, each cut into windows of its own; patterns such as 'books/**/*.txt' are expanded, .gz and .zst files
 decompressed, and - is stdin, which is also read when no file is named. Every token of every file is embedded: a last window
 that is not full has zero vectors, and the id 0, after its end.
 
@@ -63,6 +70,7 @@ Examples:
   $ tokenbed embed 'books/*.txt.gz' --dim 64 --max-length 128 --dtype float16 --out books.npy
   $ cat book.txt | tokenbed embed --no-positions --json --out book.safetensors
   $ tokenbed embed book.txt --tables-out tables.safetensors --out a.safetensors
+  $ tokenbed embed reviews.jsonl --model potion-base-8M --field body --out reviews.safetensors
   $ tokenbed embed book.txt --table tables.safetensors:token.weight --no-positions --out b.safetensors`
 
 export function addEmbed(program: Command): void {
@@ -70,14 +78,27 @@ export function addEmbed(program: Command): void {
     .command('embed')
     .summary('turn texts into vectors, in a safetensors or npy file')
     .description(
-      "Turns texts into vectors: token ids, cut into windows, each looked up in a table, plus its position's vector.",
+      "Turns texts into vectors: one for each line, by a static embedding model; or token ids, cut into windows, each looked up in a table, plus its position's vector.",
     )
     .argument('[files...]', 'texts, patterns of them, or - for stdin')
     .requiredOption('-o, --out <file>', 'file for the vectors, ending in .safetensors or .npy; replaced if it exists')
+    .addOption(
+      new Option('--dtype <type>', 'type of the vectors in the file; int8 and binary with --model, bfloat16 without')
+        .choices(['float32', 'float16', 'bfloat16', 'int8', 'binary'])
+        .default('float32'),
+    )
+    .option('--dim <n>', `numbers in a vector (default: ${DEFAULT_DIM}, or that of the table or the model)`, parseSize(1))
+    .addOption(invalidUtf8Option())
+    .option('-q, --quiet', 'print nothing but errors')
+    .option('--json', 'print the result as one JSON object')
+    .helpOption('-h, --help', 'print this help')
+    .optionsGroup('One vector a line:')
+    .option('--model <folder>', 'the folder of a static embedding model')
+    .option('--field <name>', 'the field of a record of JSON Lines that holds the text (default: text)')
+    .optionsGroup('Vectors of tokens, without --model:')
     .addOption(tokenizerOption())
     .option('--max-length <n>', 'tokens in a window', parseSize(1), 256)
     .option('--stride <n>', 'tokens from the start of a window to that of the next (default: max-length)', parseSize(1))
-    .option('--dim <n>', `numbers in a vector (default: ${DEFAULT_DIM}, or that of the table)`, parseSize(1))
     .addOption(new Option('--seed <n>', 'seed of the random tables').argParser(parseSeed).default(0n, '0'))
     .option(
       '--table <file[:tensor]>',
@@ -89,22 +110,35 @@ export function addEmbed(program: Command): void {
       '--tables-out <file>',
       'also keep the tables, as token.weight and position.weight, in a safetensors file; replaced if it exists',
     )
-    .addOption(
-      new Option('--dtype <type>', 'type of the vectors in the file')
-        .choices(['float32', 'float16', 'bfloat16'])
-        .default('float32'),
-    )
     .option('--batch-size <n>', 'windows looked up at a time', parseSize(1), 32)
-    .addOption(invalidUtf8Option())
     .addOption(specialOption('a special token in a text is an error'))
-    .option('-q, --quiet', 'print nothing but errors')
-    .option('--json', 'print the result as one JSON object')
-    .helpOption('-h, --help', 'print this help')
     .addHelpText('after', NOTES)
     .action(embed)
 }
 
-async function embed(args: string[], options: Options): Promise<void> {
+/** The options that only vectors of tokens have, by the names of their values. */
+const OF_TOKENS = {
+  tokenizer: '--tokenizer',
+  maxLength: '--max-length',
+  stride: '--stride',
+  seed: '--seed',
+  table: '--table',
+  positionTable: '--position-table',
+  positions: '--no-positions',
+  tablesOut: '--tables-out',
+  batchSize: '--batch-size',
+  allowedSpecial: '--allowed-special',
+}
+
+async function embed(args: string[], options: Options, command: Command): Promise<void> {
+  if (options.model !== undefined) {
+    const other = Object.entries(OF_TOKENS).find(([name]) => command.getOptionValueSource(name) === 'cli')
+    if (other !== undefined)
+      throw new WrongUse(`${other[1]} is for vectors of tokens, and --model makes one of each line: leave one out`)
+    return embedByModel(args, options as Options & ModelOptions)
+  }
+  if (options.field !== undefined)
+    throw new WrongUse('--field names the text of a record, of which --model makes a vector: give --model, too')
   const { maxLength, stride = maxLength, seed } = options
   checkTogether(options, stride)
   const inputs = inputsOf(args)
@@ -146,6 +180,8 @@ async function embed(args: string[], options: Options): Promise<void> {
 }
 
 function checkTogether({ positions, positionTable, maxLength, out, dtype }: Options, stride: number): void {
+  if (!['float32', 'float16', 'bfloat16'].includes(dtype))
+    throw new WrongUse(`--dtype ${dtype} is for vectors of texts: give --model, or take float32, float16 or bfloat16`)
   const ending = extname(out).toLowerCase()
   if (!['.safetensors', '.npy'].includes(ending))
     throw new WrongUse(`--out ${out}: the ending says the format; end it in .safetensors or .npy`)

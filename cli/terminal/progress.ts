@@ -15,18 +15,20 @@ export interface Progress {
 /**
  * @param total Number of bytes to read; null if that is not known.
  * @param from How much of it was done before this run.
+ * @param unit What is counted.
  */
-export function startProgress(total: number | null, quiet: boolean, from = 0): Progress {
+export function startProgress(total: number | null, quiet: boolean, from = 0, unit = 'tokens'): Progress {
   if (quiet) return { update() {}, stop() {} }
   const { isTTY } = process.stderr
   const { CI, TERM } = process.env
   // In a CI log every drawing of a bar would stay.
   return isTTY && TERM !== 'dumb' && (CI === undefined || CI === '' || CI === 'false')
-    ? bar(total, from)
-    : lines(total, from)
+    ? bar(total, from, unit)
+    : lines(total, from, unit)
 }
 
 interface Standing {
+  unit: string
   total: number | null
   from: number
   seconds: number
@@ -34,15 +36,15 @@ interface Standing {
 }
 
 /** The parts of the text, most important first. */
-function parts(tokens: number, done: number, { total, from, seconds, note }: Standing): string[] {
+function parts(tokens: number, done: number, { unit, total, from, seconds, note }: Standing): string[] {
   const fraction = total ? Math.min(1, done / total) : null
   const pace = (done - from) / seconds
   const left = total && seconds > 1 && pace > 0 ? (total - done) / pace : 0
   return [
     ...(fraction === null ? [] : [`${Math.floor(fraction * 100)}%`]),
     ...(note ? [note] : []),
-    `${shownShort(tokens)} tokens`,
-    ...(seconds > 0.2 ? [`${shownShort((tokens - from) / seconds)} tokens/s`] : []),
+    `${shownShort(tokens)} ${unit}`,
+    ...(seconds > 0.2 ? [`${shownShort((tokens - from) / seconds)} ${unit}/s`] : []),
     ...(left >= 1 ? [`${shownTime(left)} left`] : []),
   ]
 }
@@ -62,7 +64,7 @@ export function barLine(parts: string[], fraction: number | null, columns: numbe
   return `${BLOCKS[0].repeat(full)}${BLOCKS[1].repeat(width - full)}  ${text}`
 }
 
-function bar(total: number | null, from: number): Progress {
+function bar(total: number | null, from: number, unit: string): Progress {
   const start = performance.now()
   const bar = new SingleBar({
     stream: process.stderr,
@@ -74,13 +76,13 @@ function bar(total: number | null, from: number): Progress {
     forceRedraw: true,
   })
   // If the total is not known, any number will do.
-  bar.start(total ?? 1, from, { shown: parts(from, from, { total, from, seconds: 0 }) })
+  bar.start(total ?? 1, from, { shown: parts(from, from, { unit, total, from, seconds: 0 }) })
   const stop = () => bar.stop()
   const forget = onEnd(stop)
   return {
     update: (tokens, done, note) =>
       bar.update(done, {
-        shown: parts(tokens, done, { total, from, seconds: (performance.now() - start) / 1e3, note }),
+        shown: parts(tokens, done, { unit, total, from, seconds: (performance.now() - start) / 1e3, note }),
       }),
     stop() {
       forget()
@@ -92,7 +94,7 @@ function bar(total: number | null, from: number): Progress {
 const [EVERY_MS, LATER_EVERY_MS, LATER_MS] = [1000, 10_000, 10_000]
 
 /** Prints a line every second, and after ten seconds one every ten seconds. */
-function lines(total: number | null, from: number): Progress {
+function lines(total: number | null, from: number, unit: string): Progress {
   const start = performance.now()
   let last = start
   return {

@@ -1,0 +1,157 @@
+// tokenbed embed --model: a vector for each line or record, by a static embedding model.
+
+import { statSync } from 'node:fs'
+import { extname } from 'node:path'
+import { TensorWriter, TextEmbedder, type DType } from '../../index.js'
+import { inputsOf, STDIN, type Input } from '../options/inputs.js'
+import { checkPlace } from '../options/places.js'
+import { textsOf } from '../options/text-lines.js'
+import { asWrongUse, WorkFailed, WrongUse } from '../terminal/failure.js'
+import { shownBytes, shownShort } from '../terminal/numbers.js'
+import { startProgress } from '../terminal/progress.js'
+import { print } from '../terminal/streams.js'
+
+export interface ModelOptions {
+  readonly model: string
+  readonly field?: string
+  readonly dim?: number
+  readonly dtype: string
+  readonly out: string
+  readonly invalidUtf8: 'throw' | 'replace'
+  readonly quiet?: boolean
+  readonly json?: boolean
+}
+
+/** The types that vectors may have in the file. */
+const TYPES = ['float32', 'float16', 'int8', 'binary'] as const
+type Element = (typeof TYPES)[number]
+
+/** A batch has at most so many texts, and, but for its last one, so many UTF-16 code units. */
+const [TEXTS, UNITS] = [8192, 2 ** 21]
+
+interface Done {
+  readonly name: string
+  /** The first row of a file, and the one after its last. */
+  readonly rows: [number, number]
+}
+
+export async function embedByModel(args: string[], options: ModelOptions): Promise<void> {
+  const inputs = inputsOf(args)
+  const element = checkTogether(options)
+  const texts = inputs.filter(({ name }) => name !== STDIN).map(({ name }) => ({ what: 'text', path: name }))
+  checkPlace('--out', options.out, texts)
+  const embedder = TextEmbedder.load(options.model)
+  const { dim = embedder.dim } = options
+  if (dim > embedder.dim)
+    throw new WrongUse(`--dim ${dim} is more than the ${embedder.dim} numbers of a vector of ${options.model}`)
+  if (element === 'binary' && dim % 8 !== 0)
+    throw new WrongUse(`--dtype binary packs eight bits in a byte: --dim ${dim} must be a multiple of 8`)
+  const width = element === 'binary' ? dim / 8 : dim
+  const dtype: DType = element === 'binary' ? 'uint8' : element
+  const isBare = extname(options.out).toLowerCase() === '.npy'
+  const files = isBare ? {} : { file_rows: { dtype: 'int32', shape: [2] } as const }
+  const metadata = isBare ? undefined : metadataOf(options, embedder, dim, element, inputs)
+  const writer = asWrongUse(
+    () => new TensorWriter(options.out, { embeddings: { dtype, shape: [width] }, ...files }, { metadata }),
+  )
+  const start = performance.now()
+  const done: Done[] = []
+  let rows = 0
+  const progress = startProgress(null, options.quiet ?? false, 0, 'texts')
+  try {
+    for (const input of inputs) {
+      const first = rows
+      for await (const vectors of vectorsOf(input, embedder, { ...options, dim, element })) {
+        writer.write('embeddings', vectors)
+        rows += vectors.shape[0]
+        vectors.dispose()
+        progress.update(rows, 0)
+      }
+      if (!isBare) writer.write('file_rows', Int32Array.of(first, rows))
+      done.push({ name: input.name, rows: [first, rows] })
+    }
+    if (rows === 0) throw new WorkFailed('no texts: the files are empty; nothing was written')
+    writer.close()
+  } catch (error) {
+    // A failure leaves nothing behind, here and not only when the process ends.
+    writer.abort()
+    throw error
+  } finally {
+    progress.stop()
+  }
+  const seconds = (performance.now() - start) / 1e3
+  const said = { shape: [rows, width], dtype, seconds, done }
+  if (options.json) await print(`${JSON.stringify(report(options, said))}\n`)
+  else if (!options.quiet) await print(summary(options, said))
+}
+
+/** The vectors of a file, a batch at a time. */
+async function* vectorsOf(
+  input: Input,
+  embedder: TextEmbedder,
+  { dim, element, field = 'text', invalidUtf8 }: ModelOptions & { dim: number; element: Element },
+) {
+  let [batch, units] = [[] as string[], 0]
+  const vectors = () => embedder.embedAsync(batch, { dim, dtype: element })
+  for await (const text of textsOf(input, { field, invalidUtf8 })) {
+    batch.push(text)
+    units += text.length
+    if (batch.length < TEXTS && units < UNITS) continue
+    yield await vectors()
+    ;[batch, units] = [[], 0]
+  }
+  if (batch.length > 0) yield await vectors()
+}
+
+function checkTogether({ out, dtype }: ModelOptions): Element {
+  const ending = extname(out).toLowerCase()
+  if (!['.safetensors', '.npy'].includes(ending))
+    throw new WrongUse(`--out ${out}: the ending says the format; end it in .safetensors or .npy`)
+  const element = TYPES.find((type) => type === dtype)
+  if (element === undefined) throw new WrongUse(`--dtype ${dtype}: with --model it is one of ${TYPES.join(', ')}`)
+  return element
+}
+
+function metadataOf(
+  { model, field }: ModelOptions,
+  embedder: TextEmbedder,
+  dim: number,
+  element: Element,
+  inputs: Input[],
+): Record<string, string> {
+  return {
+    model,
+    semantics: embedder.semantics,
+    dim: String(dim),
+    normalize: String(embedder.normalize),
+    element,
+    field: field ?? 'text',
+    files: JSON.stringify(inputs.map(({ name }) => name)),
+  }
+}
+
+interface Said {
+  readonly shape: number[]
+  readonly dtype: DType
+  readonly seconds: number
+  readonly done: Done[]
+}
+
+function report({ out, model }: ModelOptions, { shape, dtype, seconds, done }: Said): object {
+  return {
+    out,
+    bytes: statSync(out).size,
+    shape,
+    dtype,
+    texts: shape[0],
+    seconds: Number(seconds.toFixed(3)),
+    textsPerSecond: Math.round(shape[0] / seconds),
+    model,
+    files: done,
+  }
+}
+
+function summary({ out }: ModelOptions, { shape, dtype, seconds }: Said): string {
+  const speed = `${seconds.toFixed(seconds < 10 ? 2 : 0)} s, ${shownShort(shape[0] / seconds)} texts/s`
+  return `${out}: ${dtype} [${shape.join(', ')}], ${shownBytes(statSync(out).size)}, ${speed}\n`
+}

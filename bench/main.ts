@@ -13,6 +13,7 @@ import { ops } from './suites/ops.js'
 import { optim } from './suites/optim.js'
 import { path } from './suites/path.js'
 import { positions } from './suites/positions.js'
+import { text } from './suites/text.js'
 import { tokenizer } from './suites/tokenizer.js'
 import { tokenizerFiles } from './suites/tokenizer-files.js'
 import { train } from './suites/train.js'
@@ -34,6 +35,7 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   threads: { title: 'Batches of text over threads', run: threads },
   train: { title: 'Training', run: train },
   path: { title: 'Text to vectors, the whole path', run: path },
+  text: { title: 'Texts to vectors', run: text },
   open: { title: 'Opening the models that people have', run: open },
 }
 

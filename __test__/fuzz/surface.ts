@@ -40,6 +40,8 @@ const INPUT = {
   sparse: 'boolean',
 }
 const WINDOWS = { batchSize: 'small', maxLength: 'small', stride: 'small', dropLast: 'boolean' }
+const EMBED = { dim: 'dim', normalize: 'boolean', dtype: 'word:float32,float16,int8,binary', out: 'tensor' }
+const SEMANTICS = 'word:model2vec,model2vec@0.9,sentence-transformers,wordllama,mean'
 const SPECIAL = { allowedSpecial: 'special', disallowedSpecial: 'special' }
 const ENCODE = { ...SPECIAL, addSpecialTokens: 'boolean' }
 const BATCH = {
@@ -272,6 +274,7 @@ const CLASSES: Record<string, Members> = {
   Vectors: {
     new: ['table', 'words'],
     words: [],
+    tokenizer: [],
     tokens: [],
     has: ['word'],
     id: ['word'],
@@ -291,6 +294,19 @@ const CLASSES: Record<string, Members> = {
     progress: [],
     save: ['path'],
     result: [],
+  },
+  TextEmbedder: {
+    new: [{ tokenizer: 'tokenizer', table: 'table', weights: 'tensor', mapping: 'ids', normalize: 'boolean' }],
+    'static load': ['folder', { semantics: SEMANTICS, tokenizer: 'path' }],
+    'static fromVectors': [
+      'vectors',
+      { weights: 'word:sif,zipf', counts: 'numbers', a: 'number', removeComponent: 'boolean', dim: 'dim' },
+    ],
+    embed: ['text', EMBED],
+    embedAsync: ['text', { ...EMBED, signal: 'signal' }],
+    embedSoon: ['text'],
+    save: ['path'],
+    table: [],
   },
   Model: {
     new: ['any', 'any', 'any', 'any', 'any'],

@@ -427,6 +427,18 @@ const scenarios: Record<string, () => unknown> = {
       api.loadTorch(join(torch, 'deflated.pt')),
     ]
   },
+  textEmbedder: async () => {
+    const texts = Array.from({ length: 400 }, (_, i) => TEXT.slice(i * 40, i * 40 + 100))
+    const embedder = api.TextEmbedder.load(join(root, 'testdata/golden/embed/m2v-weights'))
+    const small = api.TextEmbedder.load(join(root, 'testdata/golden/embed/m2v-small'))
+    const options = { dtype: 'int8', normalize: true } as const
+    return [
+      embedder.embed(texts),
+      embedder.embed(texts[0], options),
+      small.embed(texts, options),
+      await embedder.embedAsync(texts),
+    ]
+  },
   pretrained: () =>
     ['gpt2-shards', 'gpt2-bin', 'bert'].map((name) => {
       const model = api.loadPretrained(join(golden, name))

@@ -88,7 +88,9 @@ function fixtures(): void {
     objective: 'skip-gram',
     tensors: { 'token.weight': layer.weight },
     vocabulary: words,
+    counts: words.map((_, i) => 10 + i),
   })
+  cpSync(join(root, 'testdata/golden/embed/m2v-f32'), join(folder, 'potion-base-8M'), { recursive: true })
   tokenbed.saveWord2Vec(join(folder, 'google.bin'), new tokenbed.Vectors(layer.weight, words), { binary: true })
   write('GoogleNews-vectors-negative300.bin.gz', gzipSync(readFileSync(join(folder, 'google.bin'))))
   const bert = tokenbed.TokenPositionEmbedding.preset('bert', {

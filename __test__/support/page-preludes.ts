@@ -13,7 +13,7 @@ const WORDS = "const words = ['whale', 'ship', 'boat', 'sea', 'sky', 'king', 'qu
 
 /** The surroundings of each page's TypeScript blocks, in their order on the page. */
 export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
-  'README.md': [{}, {}, {}, {}, {}],
+  'README.md': [{}, {}, {}, {}, {}, {}],
   'docs/memory.md': [
     {
       before: `${INPUT}\nconst ids = Int32Array.of(1, 2, 3)\nconst out = zeros([3, 8])`,
@@ -99,6 +99,12 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     { after: 'if (metadata.get("general.name") !== "small" || tensors.size !== 1) throw new Error(String(ids))' },
     {},
     { after: "if (loadNpz('copy.npz').size !== arrays.size) throw new Error(String(arrays.size))" },
+  ],
+  'docs/text-embedding.md': [
+    { after: 'if (String(many.shape) !== "3,16") throw new Error(String(many.shape))' },
+    { after: 'if (vector.shape[0] !== 64) throw new Error(String(vector))' },
+    { after: "if (TextEmbedder.load('text-embedder').dim !== embedder.dim) throw new Error(String(embedder.dim))" },
+    { after: 'if (vectors.shape[1] !== vector.length) throw new Error(String(vectors))' },
   ],
   'docs/command-line.md': [],
   'docs/errors.md': [],

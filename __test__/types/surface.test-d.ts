@@ -284,6 +284,14 @@ tokenbed.loadNpy('x') satisfies tokenbed.Tensor
 tokenbed.saveNpz('x', { x }) satisfies void
 tokenbed.loadNpz('x', { map: true, maxRatio: 500 }) satisfies Map<string, tokenbed.Tensor>
 tokenbed.loadTorch('x', { map: false }) satisfies Map<string, tokenbed.Tensor>
+const embedder = tokenbed.TextEmbedder.load('x', { semantics: 'model2vec@0.9', tokenizer: 'y' })
+embedder.semantics satisfies tokenbed.Semantics
+embedder.embed(['a'], { dim: 8, normalize: true, dtype: 'binary', out: x } satisfies tokenbed.EmbedOptions) satisfies tokenbed.Tensor
+embedder.embedAsync('a', { signal: AbortSignal.abort() }) satisfies Promise<tokenbed.Tensor>
+embedder.embedSoon('a') satisfies Promise<Float32Array>
+embedder.save('x') satisfies void
+// @ts-expect-error there is no such type
+embedder.embed('a', { dtype: 'int4' })
 const model: tokenbed.Pretrained = tokenbed.loadPretrained('x', { dtype: 'float32' })
 model.token satisfies tokenbed.Tensor | tokenbed.QuantizedTable
 model.position satisfies tokenbed.Tensor | null

@@ -30,6 +30,10 @@ fn table(rows: usize) -> Vec<u8> {
 
 impl Worker {
     fn load(name: &str, path: &str) -> Result<Self> {
+        if std::path::Path::new(path).is_dir() {
+            // A whole model, whose vectors are wanted.
+            return Ok(Self::Model2Vec(StaticModel::from_pretrained(path, None, None, None)?));
+        }
         let file = std::fs::read(path)?;
         if name == "tokenizers" {
             let mut it = Tokenizer::from_bytes(&file)?;

@@ -112,6 +112,8 @@ export {
   type ShardSource,
   type ShardsProgress,
 } from './api/pipelines/shards.js'
+export { modelDigest } from './api/pipelines/model-digest.js'
+export { shardFromEnvironment } from './api/pipelines/shard-environment.js'
 export type { Shard } from './api/pipelines/ranges.js'
 export type { BatchMeasured } from './api/pipelines/channel.js'
 export {

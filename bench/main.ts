@@ -12,6 +12,7 @@ import { open } from './suites/open.js'
 import { ops } from './suites/ops.js'
 import { optim } from './suites/optim.js'
 import { path } from './suites/path.js'
+import { pipelines } from './suites/pipelines.js'
 import { positions } from './suites/positions.js'
 import { text } from './suites/text.js'
 import { tokenizer } from './suites/tokenizer.js'
@@ -36,6 +37,7 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   train: { title: 'Training', run: train },
   path: { title: 'Text to vectors, the whole path', run: path },
   text: { title: 'Texts to vectors', run: text },
+  pipelines: { title: 'Streams and shards of vectors', run: pipelines },
   open: { title: 'Opening the models that people have', run: open },
 }
 

@@ -1,5 +1,5 @@
 // Builds and runs the examples with bundlers and test runners, as their users would:
-// npm run hosts [-- esbuild webpack vite-ssr test-runners]
+// npm run hosts [-- esbuild webpack vite-ssr test-runners bridges]
 //
 // Each is copied to an empty folder. Its own tools are installed from its lock file, tokenbed from tarballs of the
 // last build. A bundle must print what the program prints without one; a suite must pass in every runner.
@@ -21,6 +21,8 @@ const HOSTS = [
 ]
 /** A suite of tests, and the scripts that run it, each in another kind of realm. */
 const RUNNERS = { name: 'test-runners', scripts: ['jest', 'jsdom', 'threads', 'vm-threads'] }
+/** Bridges to vector stores and frameworks, whose tests need a small model. */
+const BRIDGES = { name: 'bridges', model: 'testdata/golden/embed/m2v-f32' }
 const WANTED = { ids: [15496, 11, 995, 0], shape: [4, 8] }
 
 /** Installs an example, its tools and tokenbed in a folder of its own. */
@@ -47,6 +49,16 @@ function runners({ name, scripts }, tarballs, folder) {
   })
 }
 
+/** A check that the bridges work with the packages that they are for. */
+function bridges({ name, model }, tarballs, folder) {
+  const home = installed(name, tarballs, folder)
+  const env = { ...process.env, TOKENBED_MODEL: join(root, model) }
+  const { ok, stdout, stderr } = capture([process.execPath, '--test'], { cwd: home, env })
+  const passed = /^(?:#|ℹ) pass (\d+)/m.exec(stdout)?.[1]
+  if (!ok || !passed) console.log(`${name}: ${stdout}${stderr}`)
+  return { name: `${name}: ${passed ?? 'no'} tests`, ok: ok && Number(passed) > 0 }
+}
+
 /** A check that the example builds and runs. */
 function check({ name, start }, tarballs, folder) {
   const home = installed(name, tarballs, folder)
@@ -68,10 +80,10 @@ function main() {
   build()
   const only = process.argv.slice(2)
   const isWanted = ({ name }) => only.length === 0 || only.includes(name)
-  const [hosts, suites] = [HOSTS, [RUNNERS]].map((list) => list.filter(isWanted))
-  if (hosts.length + suites.length === 0)
+  const [hosts, suites, others] = [HOSTS, [RUNNERS], [BRIDGES]].map((list) => list.filter(isWanted))
+  if (hosts.length + suites.length + others.length === 0)
     throw new Failure(
-      `no such example: ${only.join(', ')}; there are ${[...HOSTS, RUNNERS].map(({ name }) => name).join(', ')}`,
+      `no such example: ${only.join(', ')}; there are ${[...HOSTS, RUNNERS, BRIDGES].map(({ name }) => name).join(', ')}`,
     )
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-hosts-'))
   try {
@@ -81,6 +93,7 @@ function main() {
     if (hosts.length > 0)
       checks.push({ name: 'all print the same', ok: new Set(checks.map(({ first }) => first)).size === 1 })
     checks.push(...suites.flatMap((suite) => runners(suite, tarballs, folder)))
+    checks.push(...others.map((one) => bridges(one, tarballs, folder)))
     show(checks)
     count(checks)
   } finally {

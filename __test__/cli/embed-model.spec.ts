@@ -4,7 +4,7 @@ import test from 'ava'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { loadNpy, loadSafetensors, TextEmbedder } from '../../index.js'
+import { concat, loadNpy, loadSafetensors, TextEmbedder, verifyShards } from '../../index.js'
 import { fails, output } from '../support/command.js'
 import { digest } from '../support/compare.js'
 import { root } from '../support/golden.js'
@@ -64,7 +64,25 @@ test('what cannot be done is refused, and nothing is written', async (t) => {
   await refused(['b.jsonl', '--model', model], 1, 'line 1: it has no field "text"; --field')
   await refused(['a.txt', '--model', cwd], 1, 'no static embedding model')
   writeFileSync(join(cwd, 'd.jsonl'), '{"text": "a"}\n{"text": 5}\n')
-  await refused(['d.jsonl', '--model', model], 1, 'line 2: its field "text" is no text')
+  await refused(['d.jsonl', '--model', model], 1, 'line 2: its field "text" is a number', '--field')
   writeFileSync(join(cwd, 'd.jsonl'), '{"text": "a"\n')
-  await refused(['d.jsonl', '--model', model], 1, 'line 1: no JSON')
+  await refused(['d.jsonl', '--model', model], 1, 'line 1: it is not a JSON object')
+})
+
+test('shards are made, completed and shared among workers', async (t) => {
+  const cwd = folder()
+  const args = ['embed', 'a.txt', 'b.jsonl', '--model', model, '--field', 'body', '--shard-rows', '3']
+  t.regex(await output(t, [...args, '-o', 'one'], { cwd }), /one: 8 vectors of 16 in 3 shards/)
+  const { shards } = await verifyShards(join(cwd, 'one'))
+  const rows = shards.map(({ name }) => loadSafetensors(join(cwd, 'one', name)).get('vectors')!)
+  t.is(digest(concat(rows, 0)), digest(embedder.embed([...texts, ...texts])))
+  await fails(t, [...args, '-o', 'one'], 2, ['was begun already', '--resume'], { cwd })
+  await output(t, [...args, '-o', 'one', '--resume'], { cwd })
+  for (const shard of ['1/2', '0/2']) await output(t, [...args, '-o', 'two', '--shard', shard], { cwd })
+  t.is((await verifyShards(join(cwd, 'two'))).rows, 8)
+  await fails(t, [...args, '-o', 'x', '--shard', '2/2'], 2, ['--shard 2/2', 'i/n'], { cwd })
+  await fails(t, [...args, '-o', 'x', '--shard', 'auto'], 2, ['no scheduler'], { cwd })
+  await fails(t, [...args, '-o', 'x.npy'], 2, ['it is a folder'], { cwd })
+  await fails(t, ['embed', 'a.txt', '--model', model, '-o', 'x.npy', '--resume'], 2, ['--shard-rows'], { cwd })
+  await fails(t, ['embed', 'a.txt', '-o', 'x.npy', '--shard-rows', '3'], 2, ['--model'], { cwd })
 })

@@ -62,7 +62,10 @@ test('a vector is cut, then normalized, then written in its type', (t) => {
   unit.forEach((x, i) => t.true(Math.abs(x - cut[i] / norm) < 1e-6))
   const int8 = embedder.embed(text, { dim: 8, normalize: true, dtype: 'int8' })
   t.is(int8.dtype, 'int8')
-  t.deepEqual(Array.from(int8.data as Int8Array), unit.map((x) => Math.sign(x) * Math.round(Math.abs(127 * x))))
+  t.deepEqual(
+    Array.from(int8.data as Int8Array),
+    unit.map((x) => Math.sign(x) * Math.round(Math.abs(127 * x))),
+  )
   const binary = embedder.embed([text], { dtype: 'binary' })
   t.deepEqual([binary.dtype, binary.shape], ['uint8', [1, 2]])
   const bits = Array.from(binary.data as Uint8Array).map((byte) => byte.toString(2).padStart(8, '0'))

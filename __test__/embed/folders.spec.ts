@@ -107,7 +107,10 @@ test('folders of training load', (t) => {
   ])
   const tokenizer = Tokenizer.fromFile(golden('m2v-words/tokenizer.json'))
   const { vocabSize } = tokenizer
-  const rows = tensor(new Float32Array(vocabSize * 2).map((_, i) => i), { shape: [vocabSize, 2] })
+  const rows = tensor(
+    new Float32Array(vocabSize * 2).map((_, i) => i),
+    { shape: [vocabSize, 2] },
+  )
   const other = join(temporaryFolder(), 'tokens')
   saveModel(other, { objective: 'skip-gram', tensors: { 'token.weight': rows }, vocabulary: tokenizer })
   const [id] = tokenizer.encode('whale')
@@ -133,7 +136,10 @@ test('words, quantized tables and rows behind the vocabulary are saved', (t) => 
   const [one, two] = [small, TextEmbedder.load(folder)].map((it) => Array.from(it.embed(texts).data as Float32Array))
   t.true(one.every((x, i) => Math.abs(x - two[i]) < 1e-5))
   const encoding = Tokenizer.load('gpt2')
-  const gpt2 = new TextEmbedder({ tokenizer: encoding, table: tensor(new Float32Array(50257 * 2), { shape: [50257, 2] }) })
+  const gpt2 = new TextEmbedder({
+    tokenizer: encoding,
+    table: tensor(new Float32Array(50257 * 2), { shape: [50257, 2] }),
+  })
   refuses(t, () => gpt2.save(folder), 'USAGE', 'gpt2 is an encoding')
   mkdirSync(join(folder, 'x'))
   writeFileSync(join(folder, 'file'), '')

@@ -16,13 +16,26 @@ const close = (found: Tensor, wanted: number[]) =>
   Array.from(found.data as Float32Array).every((x, i) => Math.abs(x - wanted[i]) < 1e-5)
 /** The mean of weighted rows, by hand. */
 const mean = (table: number[][], weight: (id: number) => number) =>
-  Array.from({ length: table[0].length }, (_, d) => ids.reduce((sum, id) => sum + weight(id) * table[id][d], 0) / ids.length)
+  Array.from(
+    { length: table[0].length },
+    (_, d) => ids.reduce((sum, id) => sum + weight(id) * table[id][d], 0) / ids.length,
+  )
 
 test('the plain mean of words between white space', (t) => {
   const embedder = TextEmbedder.fromVectors(vectors)
-  t.true(close(embedder.embed(text), mean(rows, () => 1)))
+  t.true(
+    close(
+      embedder.embed(text),
+      mean(rows, () => 1),
+    ),
+  )
   t.is(embedder.semantics, 'mean')
-  t.true(close(TextEmbedder.fromVectors(vectors, { normalize: true }).embed('w1'), rows[1].map((x) => x / Math.hypot(...rows[1]))))
+  t.true(
+    close(
+      TextEmbedder.fromVectors(vectors, { normalize: true }).embed('w1'),
+      rows[1].map((x) => x / Math.hypot(...rows[1])),
+    ),
+  )
 })
 
 test('SIF weighs by counts, and takes out the first principal component', (t) => {
@@ -46,24 +59,44 @@ test('SIF weighs by counts, and takes out the first principal component', (t) =>
   const embedder = TextEmbedder.fromVectors(vectors, { weights: 'sif', counts })
   t.true(close(embedder.embed(text), mean(without, sif)))
   const other = TextEmbedder.fromVectors(vectors, { weights: 'sif', counts, a: 0.5, removeComponent: false })
-  t.true(close(other.embed(text), mean(rows, (id) => 0.5 / (0.5 + p(id)))))
+  t.true(
+    close(
+      other.embed(text),
+      mean(rows, (id) => 0.5 / (0.5 + p(id))),
+    ),
+  )
 })
 
 test('Zipf weighs by ids, as model2vec', (t) => {
   const inverse = words.map((_, id) => 1 / (id + 2))
   const sum = inverse.reduce((all, x) => all + x, 0)
   const embedder = TextEmbedder.fromVectors(vectors, { weights: 'zipf' })
-  t.true(close(embedder.embed(text), mean(rows, (id) => 1e-4 / (1e-4 + inverse[id] / sum))))
+  t.true(
+    close(
+      embedder.embed(text),
+      mean(rows, (id) => 1e-4 / (1e-4 + inverse[id] / sum)),
+    ),
+  )
 })
 
 test('factors of your own, and fewer dimensions', (t) => {
   const own = words.map((_, id) => id / 2)
   const embedder = TextEmbedder.fromVectors(vectors, { weights: tensor(own) })
-  t.true(close(embedder.embed(text), mean(rows, (id) => own[id])))
+  t.true(
+    close(
+      embedder.embed(text),
+      mean(rows, (id) => own[id]),
+    ),
+  )
   const { scores } = principalComponents(vectors.weight, { count: 3 })
   const small = TextEmbedder.fromVectors(vectors, { dim: 3 })
   t.is(small.dim, 3)
-  t.true(close(small.embed(text), mean(scores.toArray() as number[][], () => 1)))
+  t.true(
+    close(
+      small.embed(text),
+      mean(scores.toArray() as number[][], () => 1),
+    ),
+  )
 })
 
 test('what does not fit is refused', (t) => {

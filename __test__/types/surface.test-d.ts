@@ -286,7 +286,12 @@ tokenbed.loadNpz('x', { map: true, maxRatio: 500 }) satisfies Map<string, tokenb
 tokenbed.loadTorch('x', { map: false }) satisfies Map<string, tokenbed.Tensor>
 const embedder = tokenbed.TextEmbedder.load('x', { semantics: 'model2vec@0.9', tokenizer: 'y' })
 embedder.semantics satisfies tokenbed.Semantics
-embedder.embed(['a'], { dim: 8, normalize: true, dtype: 'binary', out: x } satisfies tokenbed.EmbedOptions) satisfies tokenbed.Tensor
+embedder.embed(['a'], {
+  dim: 8,
+  normalize: true,
+  dtype: 'binary',
+  out: x,
+} satisfies tokenbed.EmbedOptions) satisfies tokenbed.Tensor
 embedder.embedAsync('a', { signal: AbortSignal.abort() }) satisfies Promise<tokenbed.Tensor>
 embedder.embedSoon('a') satisfies Promise<Float32Array>
 embedder.save('x') satisfies void

@@ -14,7 +14,17 @@ import { call, check, native } from '../native/native.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { heldTexts } from '../text/encode-async.js'
 import type { Abortable, Tokenizer } from '../text/tokenizer.js'
-import { checkBoolean, checkOptions, checkPath, checkSize, checkText, checkWord, isArray, isObject, show } from '../base/validate.js'
+import {
+  checkBoolean,
+  checkOptions,
+  checkPath,
+  checkSize,
+  checkText,
+  checkWord,
+  isArray,
+  isObject,
+  show,
+} from '../base/validate.js'
 import type { Vectors } from '../vectors/vectors.js'
 import { openFolder, type LoadOptions } from './folder.js'
 import { partsOfVectors, type FromVectorsOptions } from './from-vectors.js'
@@ -72,7 +82,8 @@ const CONTENTS = new Contents<TextEmbedder>('TextEmbedder', {
 
 /**
  * Makes one vector of a text: the mean of the vectors of its tokens. It runs static embedding models with their
- * libraries' numbers: model2vec, StaticEmbedding of sentence-transformers, WordLlama, and what `tokenbed train` learned.
+ * libraries' numbers: model2vec, StaticEmbedding of sentence-transformers, WordLlama, and what `tokenbed train`
+ * learned.
  *
  * A call makes the vectors of all its texts at once, on all cores. A text's vector has the same bits in any batch, on
  * any number of threads and on any machine. A text without tokens that count has a vector of zeros.
@@ -156,9 +167,10 @@ export class TextEmbedder {
    * Makes an embedder of the vectors of tokens, such as a model learned from a corpus. Words are found between white
    * space, and other words are left out.
    *
-   * `weights` are factors for tokens: `sif`, which are a / (a + p) for tokens of probability p, with the first principal
-   * component of the weighted rows removed (Arora, Liang & Ma 2017); `zipf`, the same with probabilities by Zipf's law
-   * from the ids, as model2vec does it, for vocabularies in the order of falling frequency; or a tensor (tokens).
+   * `weights` are factors for tokens: `sif`, which are a / (a + p) for tokens of probability p, with the first
+   * principal component of the weighted rows removed (Arora, Liang & Ma 2017); `zipf`, the same with probabilities by
+   * Zipf's law from the ids, as model2vec does it, for vocabularies in the order of falling frequency; or a tensor
+   * (tokens).
    *
    * ```ts
    * const { vectors, counts } = loadModel('word-vectors')
@@ -247,9 +259,10 @@ export class TextEmbedder {
   }
 
   /**
-   * Writes the embedder as a folder of model2vec, which is made if it is missing: `model.safetensors`, `tokenizer.json`,
-   * `config.json` and `modules.json`. Python's model2vec and sentence-transformers open it, and `load` reads it with
-   * the semantics that it has here. A QuantizedTable and a bfloat16 table are written as float32, except for float16.
+   * Writes the embedder as a folder of model2vec, which is made if it is missing: `model.safetensors`,
+   * `tokenizer.json`, `config.json` and `modules.json`. Python's model2vec and sentence-transformers open it, and
+   * `load` reads it with the semantics that it has here. A QuantizedTable and a bfloat16 table are written as float32,
+   * except for float16.
    *
    * @throws UsageError for the tokenizer of an encoding, which has no tokenizer.json; FileError if the folder cannot be
    * written.

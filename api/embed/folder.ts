@@ -3,13 +3,7 @@
 
 import { readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import {
-  DTypeError,
-  FileError,
-  FormatError,
-  ShapeError,
-  TokenIndexError,
-} from '../base/errors.js'
+import { DTypeError, FileError, FormatError, ShapeError, TokenIndexError } from '../base/errors.js'
 import { checkOptions, checkPath, checkWord, show } from '../base/validate.js'
 import { TensorFile } from '../files/tensor-file.js'
 import { scopeless } from '../memory/scope.js'
@@ -103,7 +97,8 @@ function find(path: string, semantics: Semantics | undefined): Found {
 function whatItIs(folder: string): string {
   const config = join(folder, 'config.json')
   const family = isThere(config) ? textIn(readJsonObject(config), 'model_type') : undefined
-  if (family === 'model2vec') return 'its config.json is one of model2vec, but model.safetensors or tokenizer.json is missing'
+  if (family === 'model2vec')
+    return 'its config.json is one of model2vec, but model.safetensors or tokenizer.json is missing'
   if (family !== undefined)
     return `it seems to be a model of the family ${family}, whose vectors come out of its blocks: loadPretrained opens its tables`
   const names = readdirSync(folder)
@@ -166,7 +161,11 @@ function model2vecParts(file: TensorFile, name: string, path: string, config: Js
   const said = Object.hasOwn(config, 'max_length') ? config.max_length : MODEL2VEC_LENGTH
   const maxLength = said === null ? null : numberOf(config, 'max_length')
   if (maxLength === undefined && said !== MODEL2VEC_LENGTH)
-    throw new FormatError(`${join(folder, CONFIG)}: "max_length" must be a number or null, not ${show(said)}`, folder, 0)
+    throw new FormatError(
+      `${join(folder, CONFIG)}: "max_length" must be a number or null, not ${show(said)}`,
+      folder,
+      0,
+    )
   return {
     path,
     parts: {
@@ -257,7 +256,10 @@ function modulesOf(path: string): Module[] {
 /** The weights of WordLlama: a name, and the number of elements of a row. */
 const WEIGHTS = /^(.+)_(\d+)\.safetensors$/
 
-/** A folder of WordLlama, as its package has it. Of weights of one name the widest are taken, whose rows begin with the others. */
+/**
+ * A folder of WordLlama, as its package has it. Of weights of one name the widest are taken, whose rows begin with the
+ * others.
+ */
 function wordLlama(folder: string): Found | null {
   const weights = join(folder, 'weights')
   if (!isThere(weights)) return null

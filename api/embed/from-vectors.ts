@@ -1,4 +1,5 @@
-// An embedder of the vectors of tokens: factors from counts or ranks, the component that all texts share, fewer columns.
+// An embedder of the vectors of tokens: factors from counts or ranks, the component that all texts share, fewer
+// columns.
 
 import { ShapeError, UsageError } from '../base/errors.js'
 import { scope } from '../memory/scope.js'
@@ -20,7 +21,9 @@ export interface FromVectorsOptions {
   a?: number
   /** Whether the first principal component is removed; default true for `sif`, else false. */
   removeComponent?: boolean
-  /** The number of principal components to which the rows are reduced, before all else; default: they stay as they are. */
+  /**
+   * The number of principal components to which the rows are reduced, before all else; default: they stay as they are.
+   */
   dim?: number
   /** Whether vectors get length 1 unless told otherwise; default false. */
   normalize?: boolean
@@ -86,7 +89,13 @@ function factorsOf(
     throw new UsageError(
       `${where}: the weights 'sif' need counts, how often each token was seen: give { counts: model.counts }, or take 'zipf', which needs none`,
     )
-  const chances = weights === 'sif' ? known! : shares(Float64Array.from({ length: size }, (_, id) => 1 / (id + 2)), where)
+  const chances =
+    weights === 'sif'
+      ? known!
+      : shares(
+          Float64Array.from({ length: size }, (_, id) => 1 / (id + 2)),
+          where,
+        )
   const coefficient = a ?? (weights === 'sif' ? 1e-3 : 1e-4)
   return { factors: chances.map((p) => coefficient / (coefficient + p)), chances }
 }
@@ -150,7 +159,9 @@ const STEPS = 5000
 /** It ends when no element changes by more. */
 const ENOUGH = 1e-12
 
-/** The eigenvector of the largest eigenvalue of a symmetric matrix without negative ones, of length 1; zeros of zeros. */
+/**
+ * The eigenvector of the largest eigenvalue of a symmetric matrix without negative ones, of length 1; zeros of zeros.
+ */
 function leading(matrix: readonly (readonly number[])[]): Float64Array {
   const lengthOf = (vector: ArrayLike<number>) => {
     let sum = 0

@@ -18,8 +18,8 @@ export const SEMANTICS = ['model2vec', 'model2vec@0.9', 'sentence-transformers',
 /**
  * Which tokens of a text count:
  *
- * - `model2vec`: from version 0.10 on. A text is cut to `maxLength` times the median length of a token in characters, then
- *   to `maxLength` tokens; unknown tokens are left out of what remains.
+ * - `model2vec`: from version 0.10 on. A text is cut to `maxLength` times the median length of a token in characters,
+ *   then to `maxLength` tokens; unknown tokens are left out of what remains.
  * - `model2vec@0.9`: before that. Unknown tokens are left out first.
  * - `sentence-transformers`: StaticEmbedding. All tokens count, unknown ones too, as far as the file of the tokenizer
  *   does not cut texts itself.

@@ -10,7 +10,9 @@ import { concat, tensor, zeros } from '../tensor/create.js'
 import type { Tensor } from '../tensor/tensor.js'
 import type { CheckedParts } from './parts.js'
 
-/** Writes a folder that model2vec opens. Each file is whole or not there; the config, which says what it is, comes last. */
+/**
+ * Writes a folder that model2vec opens. Each file is whole or not there; the config, which says what it is, comes last.
+ */
 export function saveModel2Vec(folder: string, parts: CheckedParts, where: string): void {
   const { tokenizer, weights, mapping, normalize, maxLength, semantics } = parts
   const { file } = tokenizer

@@ -6,8 +6,8 @@ import { Tokenizer } from '../text/tokenizer.js'
 const UNKNOWN = ' '
 
 /**
- * The tokenizer of a list of words, as a `tokenizer.json` that others read, too. Its last token, one more than there are
- * words, stands for all other words.
+ * The tokenizer of a list of words, as a `tokenizer.json` that others read, too. Its last token, one more than there
+ * are words, stands for all other words.
  */
 export function wordTokenizer(words: readonly string[], path: string): Tokenizer {
   const bytes = Buffer.from(jsonOf(words))

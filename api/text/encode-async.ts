@@ -110,10 +110,7 @@ export function heldTexts(
 }
 
 /** Copies the texts out of JavaScript. */
-async function held(
-  { texts, isOne, where }: Pick<Encoding, 'texts' | 'isOne' | 'where'>,
-  turns: Turns,
-): Promise<Held> {
+async function held({ texts, isOne, where }: Pick<Encoding, 'texts' | 'isOne' | 'where'>, turns: Turns): Promise<Held> {
   const held = call(native.textsNew(isOne))
   for (let i = 0; i < texts.length;) {
     let units = 0

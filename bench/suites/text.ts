@@ -26,7 +26,7 @@ function cut(length: number): string[] {
 }
 
 /** Folders of model2vec: TOKENBED_TEXT_MODELS, or one that is made of BERT's tokenizer and a drawn table. */
-function folders(at: string): string[] {
+export function folders(at: string): string[] {
   const given = process.env.TOKENBED_TEXT_MODELS?.split(',').filter(Boolean) ?? []
   const bert = join(ROOT, 'target', 'tokenizer-files', 'bert_uncased.json')
   if (given.length > 0 || !existsSync(bert)) return given

@@ -2,11 +2,12 @@
 
 import { statSync } from 'node:fs'
 import { extname } from 'node:path'
-import { TensorWriter, TextEmbedder, type DType } from '../../index.js'
+import { embedStream, FormatError, records, TensorWriter, TextEmbedder, type DType, type RowSpec } from '../../index.js'
 import { inputsOf, STDIN, type Input } from '../options/inputs.js'
 import { checkPlace } from '../options/places.js'
-import { textsOf } from '../options/text-lines.js'
+import { explained } from '../options/tokenizer.js'
 import { asWrongUse, WorkFailed, WrongUse } from '../terminal/failure.js'
+import { embedInShards, isSharded, type ShardOptions } from './embed-shards.js'
 import { shownBytes, shownShort } from '../terminal/numbers.js'
 import { startProgress } from '../terminal/progress.js'
 import { print } from '../terminal/streams.js'
@@ -14,6 +15,7 @@ import { print } from '../terminal/streams.js'
 export interface ModelOptions {
   readonly model: string
   readonly field?: string
+  readonly id?: string
   readonly dim?: number
   readonly dtype: string
   readonly out: string
@@ -26,17 +28,15 @@ export interface ModelOptions {
 const TYPES = ['float32', 'float16', 'int8', 'binary'] as const
 type Element = (typeof TYPES)[number]
 
-/** A batch has at most so many texts, and, but for its last one, so many UTF-16 code units. */
-const [TEXTS, UNITS] = [8192, 2 ** 21]
-
 interface Done {
   readonly name: string
   /** The first row of a file, and the one after its last. */
   readonly rows: [number, number]
 }
 
-export async function embedByModel(args: string[], options: ModelOptions): Promise<void> {
+export async function embedByModel(args: string[], options: ModelOptions & ShardOptions): Promise<void> {
   const inputs = inputsOf(args)
+  if (isSharded(options)) return embedInShards(inputs, options, elementOf(options.dtype))
   const element = checkTogether(options)
   const texts = inputs.filter(({ name }) => name !== STDIN).map(({ name }) => ({ what: 'text', path: name }))
   checkPlace('--out', options.out, texts)
@@ -49,7 +49,7 @@ export async function embedByModel(args: string[], options: ModelOptions): Promi
   const width = element === 'binary' ? dim / 8 : dim
   const dtype: DType = element === 'binary' ? 'uint8' : element
   const isBare = extname(options.out).toLowerCase() === '.npy'
-  const files = isBare ? {} : { file_rows: { dtype: 'int32', shape: [2] } as const }
+  const files: Record<string, RowSpec> = isBare ? {} : { file_rows: { dtype: 'int32', shape: [2] } }
   const metadata = isBare ? undefined : metadataOf(options, embedder, dim, element, inputs)
   const writer = asWrongUse(
     () => new TensorWriter(options.out, { embeddings: { dtype, shape: [width] }, ...files }, { metadata }),
@@ -87,26 +87,28 @@ export async function embedByModel(args: string[], options: ModelOptions): Promi
 
 /** The vectors of a file, a batch at a time. */
 async function* vectorsOf(
-  input: Input,
+  { name }: Input,
   embedder: TextEmbedder,
-  { dim, element, field = 'text', invalidUtf8 }: ModelOptions & { dim: number; element: Element },
+  { dim, element, field, id, invalidUtf8 }: ModelOptions & { dim: number; element: Element },
 ) {
-  let [batch, units] = [[] as string[], 0]
-  const vectors = () => embedder.embedAsync(batch, { dim, dtype: element })
-  for await (const text of textsOf(input, { field, invalidUtf8 })) {
-    batch.push(text)
-    units += text.length
-    if (batch.length < TEXTS && units < UNITS) continue
-    yield await vectors()
-    ;[batch, units] = [[], 0]
+  const texts = records(name, { ...(field !== undefined && { field }), ...(id !== undefined && { id }), invalidUtf8 })
+  try {
+    for await (const { vectors } of embedStream(texts, { embedder, dim, dtype: element })) yield vectors
+  } catch (error) {
+    if (error instanceof FormatError && /no field|its field|a field/.test(error.message))
+      throw new WorkFailed(`${error.message}; --field names the one that holds the text`, { cause: error })
+    throw explained(error, name === STDIN ? 'standard input' : name)
   }
-  if (batch.length > 0) yield await vectors()
 }
 
 function checkTogether({ out, dtype }: ModelOptions): Element {
   const ending = extname(out).toLowerCase()
   if (!['.safetensors', '.npy'].includes(ending))
     throw new WrongUse(`--out ${out}: the ending says the format; end it in .safetensors or .npy`)
+  return elementOf(dtype)
+}
+
+function elementOf(dtype: string): Element {
   const element = TYPES.find((type) => type === dtype)
   if (element === undefined) throw new WrongUse(`--dtype ${dtype}: with --model it is one of ${TYPES.join(', ')}`)
   return element

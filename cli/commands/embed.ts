@@ -21,6 +21,7 @@ import {
   tokenizerOption,
 } from '../options/tokenizer.js'
 import { embedByModel, type ModelOptions } from './embed-model.js'
+import type { ShardOptions } from './embed-shards.js'
 import { VectorFile } from './vector-file.js'
 import { WindowCutter } from './windows.js'
 
@@ -46,9 +47,10 @@ interface Options {
 }
 
 const NOTES = `
-With --model each line of FILES has one vector, or each record of a .jsonl file, whose --field holds the text; the model is a
+With --model each line of FILES has one vector, or each record of a .jsonl or .csv file, whose --field holds the text; the model is a
 folder of model2vec, of StaticEmbedding of sentence-transformers, of WordLlama or of tokenbed train. The file holds embeddings,
-lines x dim, and file_rows, files x 2: the first row of a file, and the one after its last.
+lines x dim, and file_rows, files x 2: the first row of a file, and the one after its last. With --shard-rows --out is a folder of
+shards and a manifest.json: it can be killed and completed with --resume, and made by several workers with --shard.
 
 Without it, FILES are texts, each cut into windows of its own; patterns such as 'books/**/*.txt' are expanded, .gz and .zst files
 decompressed, and - is stdin, which is also read when no file is named. Every token of every file is embedded: a last window
@@ -71,6 +73,8 @@ Examples:
   $ cat book.txt | tokenbed embed --no-positions --json --out book.safetensors
   $ tokenbed embed book.txt --tables-out tables.safetensors --out a.safetensors
   $ tokenbed embed reviews.jsonl --model potion-base-8M --field body --out reviews.safetensors
+  $ tokenbed embed 'reviews/*.jsonl' --model potion-base-8M --shard-rows 100000 --out vectors
+  $ tokenbed embed 'reviews/*.jsonl' --model potion-base-8M --shard-rows 100000 --shard 0/4 --resume --out vectors
   $ tokenbed embed book.txt --table tables.safetensors:token.weight --no-positions --out b.safetensors`
 
 export function addEmbed(program: Command): void {
@@ -81,20 +85,36 @@ export function addEmbed(program: Command): void {
       "Turns texts into vectors: one for each line, by a static embedding model; or token ids, cut into windows, each looked up in a table, plus its position's vector.",
     )
     .argument('[files...]', 'texts, patterns of them, or - for stdin')
-    .requiredOption('-o, --out <file>', 'file for the vectors, ending in .safetensors or .npy; replaced if it exists')
+    .requiredOption(
+      '-o, --out <file>',
+      'file for the vectors, ending in .safetensors or .npy, replaced if it exists; or a folder',
+    )
     .addOption(
       new Option('--dtype <type>', 'type of the vectors in the file; int8 and binary with --model, bfloat16 without')
         .choices(['float32', 'float16', 'bfloat16', 'int8', 'binary'])
         .default('float32'),
     )
-    .option('--dim <n>', `numbers in a vector (default: ${DEFAULT_DIM}, or that of the table or the model)`, parseSize(1))
+    .option(
+      '--dim <n>',
+      `numbers in a vector (default: ${DEFAULT_DIM}, or that of the table or the model)`,
+      parseSize(1),
+    )
     .addOption(invalidUtf8Option())
     .option('-q, --quiet', 'print nothing but errors')
     .option('--json', 'print the result as one JSON object')
     .helpOption('-h, --help', 'print this help')
     .optionsGroup('One vector a line:')
     .option('--model <folder>', 'the folder of a static embedding model')
-    .option('--field <name>', 'the field of a record of JSON Lines that holds the text (default: text)')
+    .option('--field <name>', 'the field of a record of JSON Lines or of a CSV that holds the text (default: text)')
+    .option('--id <name>', 'the field that holds the id, kept with shards (default: id)')
+    .option('--shard-rows <n>', '--out is a folder of shards of so many vectors', parseSize(1))
+    .option('--shard <i/n>', 'this is worker i of n, from 0; auto asks Slurm, Kubernetes or AWS Batch', '0/1')
+    .option('--resume', 'complete a folder of shards that was begun')
+    .addOption(
+      new Option('--shard-format <format>', 'of the files of shards')
+        .choices(['safetensors', 'npy'])
+        .default('safetensors'),
+    )
     .optionsGroup('Vectors of tokens, without --model:')
     .addOption(tokenizerOption())
     .option('--max-length <n>', 'tokens in a window', parseSize(1), 256)
@@ -130,15 +150,27 @@ const OF_TOKENS = {
   allowedSpecial: '--allowed-special',
 }
 
+/** The options that only vectors of lines and records have. */
+const OF_SHARDS = [
+  ['id', '--id'],
+  ['shardRows', '--shard-rows'],
+  ['shard', '--shard'],
+  ['resume', '--resume'],
+  ['shardFormat', '--shard-format'],
+]
+
 async function embed(args: string[], options: Options, command: Command): Promise<void> {
   if (options.model !== undefined) {
     const other = Object.entries(OF_TOKENS).find(([name]) => command.getOptionValueSource(name) === 'cli')
     if (other !== undefined)
       throw new WrongUse(`${other[1]} is for vectors of tokens, and --model makes one of each line: leave one out`)
-    return embedByModel(args, options as Options & ModelOptions)
+    return embedByModel(args, options as Options & ModelOptions & ShardOptions)
   }
   if (options.field !== undefined)
     throw new WrongUse('--field names the text of a record, of which --model makes a vector: give --model, too')
+  for (const [name, flag] of OF_SHARDS)
+    if (command.getOptionValueSource(name) === 'cli')
+      throw new WrongUse(`${flag} is for vectors of lines and records: give --model, too`)
   const { maxLength, stride = maxLength, seed } = options
   checkTogether(options, stride)
   const inputs = inputsOf(args)

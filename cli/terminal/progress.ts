@@ -102,7 +102,7 @@ function lines(total: number | null, from: number, unit: string): Progress {
       const now = performance.now()
       if (now - last < (now - start > LATER_MS ? LATER_EVERY_MS : EVERY_MS)) return
       last = now
-      sayError(`tokenbed: ${parts(tokens, done, { total, from, seconds: (now - start) / 1e3, note }).join(', ')}`)
+      sayError(`tokenbed: ${parts(tokens, done, { unit, total, from, seconds: (now - start) / 1e3, note }).join(', ')}`)
     },
     stop() {},
   }

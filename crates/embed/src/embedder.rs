@@ -72,23 +72,19 @@ impl Embedder {
         if rows == 0 && needed > 0 {
             return Err(Error::Shape(format!("the tokenizer has {size} tokens, but the table has no rows")));
         }
-        let lists = [("mapping", parts.mapping.as_ref().map(Vec::len)), ("weights", parts.weights.as_ref().map(Vec::len))];
+        let lists =
+            [("mapping", parts.mapping.as_ref().map(Vec::len)), ("weights", parts.weights.as_ref().map(Vec::len))];
         for (name, length) in lists {
             if let Some(length) = length.filter(|&length| length < needed) {
                 let why = format!("the tokenizer has {size} tokens, but {name} has {length} elements: each needs one");
                 return Err(Error::Shape(why));
             }
         }
-        if let Some((flat, &row)) =
-            parts.mapping.iter().flatten().enumerate().find(|&(_, &row)| row as usize >= rows)
-        {
+        if let Some((flat, &row)) = parts.mapping.iter().flatten().enumerate().find(|&(_, &row)| row as usize >= rows) {
             return Err(Error::TokenIndex { flat, value: row.into(), rows, count: 1 });
         }
-        let cut = if semantics == Semantics::SentenceTransformers {
-            tokenizer.habits().truncation_side
-        } else {
-            Side::Right
-        };
+        let cut =
+            if semantics == Semantics::SentenceTransformers { tokenizer.habits().truncation_side } else { Side::Right };
         let mut parts = parts;
         if semantics == Semantics::SentenceTransformers && parts.max_length.is_none() {
             // The library cuts texts as the tokenizer's file says.
@@ -128,7 +124,8 @@ impl Embedder {
             return Err(Error::Shape(why).into());
         }
         let encoder = self.tokenizer.encoder(&self.special);
-        let run = |range: Range<usize>, out: &mut [u8]| self.share(kernels, rows, texts, range, form, (&encoder, go_on), out);
+        let run =
+            |range: Range<usize>, out: &mut [u8]| self.share(kernels, rows, texts, range, form, (&encoder, go_on), out);
         let bytes: usize = texts.iter().map(|text| text.as_ref().len()).sum();
         let threads = threads.min(bytes / encoder.worth_a_thread()).min(texts.len());
         if threads < 2 || bytes_each == 0 {

@@ -70,7 +70,8 @@ impl Form {
     /// # Errors
     /// [`Error::Shape`] if there are none for this number of elements.
     pub fn bytes(&self) -> Result<usize, Error> {
-        let why = || format!("vectors of {} elements cannot be written: for bits, dim must be a multiple of 8", self.dim);
+        let why =
+            || format!("vectors of {} elements cannot be written: for bits, dim must be a multiple of 8", self.dim);
         self.element.bytes(self.dim).ok_or_else(|| Error::Shape(why()))
     }
 

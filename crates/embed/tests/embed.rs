@@ -1,5 +1,5 @@
-//! The vectors of texts: the same bits on every instruction set, in any batch and on any number of threads; the rules of
-//! each library; parts that do not fit.
+//! The vectors of texts: the same bits on every instruction set, in any batch and on any number of threads; the rules
+//! of each library; parts that do not fit.
 
 use std::path::Path;
 use tokenbed_core::Error;
@@ -11,7 +11,8 @@ use tokenbed_text::{TextError, Tokenizer};
 const DIM: usize = 24;
 
 fn tokenizer(model: &str) -> Tokenizer {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../testdata/golden/embed/{model}/tokenizer.json"));
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../testdata/golden/embed/{model}/tokenizer.json"));
     Tokenizer::from_json(model, &std::fs::read(path).unwrap()).unwrap()
 }
 

@@ -53,7 +53,12 @@ impl Tiktoken {
     /// Texts are filled up with the token that ends them; there is no padding token.
     pub(crate) fn habits(&self) -> Habits {
         let end = self.encoding.special.iter().find(|(name, _)| name == "<|endoftext|>");
-        Habits { padding_id: end.map(|&(_, id)| id), padding_side: Side::Right, truncation_side: Side::Right, truncation_length: None }
+        Habits {
+            padding_id: end.map(|&(_, id)| id),
+            padding_side: Side::Right,
+            truncation_side: Side::Right,
+            truncation_length: None,
+        }
     }
 
     /// The largest id plus one, which is the number of rows that a table needs (tiktoken: `n_vocab`).

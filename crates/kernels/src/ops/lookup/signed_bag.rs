@@ -41,7 +41,10 @@ impl Kernels {
     /// If slices have other sizes, or bags are not inside the ids, which is a bug in the caller.
     pub fn signed_bag(self, op: SignedBag<'_>) {
         let bags = op.offsets.len().saturating_sub(1);
-        assert!(op.dim <= op.stride && bags.checked_mul(op.dim) == Some(op.out.len()), "signed_bag: out of another size");
+        assert!(
+            op.dim <= op.stride && bags.checked_mul(op.dim) == Some(op.out.len()),
+            "signed_bag: out of another size"
+        );
         let rows = op.ids.rows().checked_mul(op.stride);
         assert!(rows.is_some_and(|bytes| bytes <= op.table.len()), "signed_bag: table too small");
         assert!(op.weights.is_none_or(|weights| weights.len() == op.ids.ids().len()), "signed_bag: weights");

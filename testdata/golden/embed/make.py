@@ -9,10 +9,16 @@
 #   ... --model FOLDER --model ...       adds real model2vec folders, and WordLlama's own model is added by --out
 
 import argparse
+import io
 import json
 import os
+import pickle
 import random
 import shutil
+import sys
+import types
+import zipfile
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +54,9 @@ def texts_of(count: int) -> list[str]:
             words.append(word)
         texts.append(rng.choice(["", " ", ""]) + " ".join(words) + rng.choice(["", ".", "\n", "  "]))
     return texts
+
+
+# Training breaks ties by chance: a new run gives other tokenizers, and other goldens with them.
 
 
 def word_piece() -> Tokenizer:
@@ -116,6 +125,44 @@ def save_model2vec(name: str, model: StaticModel, **config: object) -> None:
     (folder / "README.md").unlink(missing_ok=True)
 
 
+class _Storage:
+    """A storage of PyTorch, for the pickle of a file: PyTorch itself is not needed to write one."""
+
+    def __init__(self, size: int):
+        self.size = size
+
+
+def save_torch(path: Path, name: str, table: np.ndarray) -> None:
+    """A state dict of one float32 tensor, as torch.save writes it."""
+    torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
+
+    def _rebuild_tensor_v2():
+        pass
+
+    _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
+    utils._rebuild_tensor_v2 = _rebuild_tensor_v2
+    torch.FloatStorage = type("FloatStorage", (), {"__module__": "torch", "__qualname__": "FloatStorage"})
+    torch._utils = utils
+    sys.modules.update({"torch": torch, "torch._utils": utils})
+
+    class Tensor:
+        def __reduce__(self):
+            rows, dim = table.shape
+            return _rebuild_tensor_v2, (_Storage(table.size), 0, (rows, dim), (dim, 1), False, OrderedDict())
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, it):
+            return ("storage", torch.FloatStorage, "0", "cpu", it.size) if isinstance(it, _Storage) else None
+
+    out = io.BytesIO()
+    Pickler(out, protocol=2).dump(OrderedDict([(name, Tensor())]))
+    for module in ("torch", "torch._utils"):
+        del sys.modules[module]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for part, content in (("data.pkl", out.getvalue()), ("data/0", table.astype("<f4").tobytes()), ("version", b"3\n")):
+            archive.writestr(zipfile.ZipInfo(f"archive/{part}"), content)
+
+
 def make_folders() -> None:
     rng = np.random.default_rng(18)
     pieces, grams, levels, llama = word_piece(), unigram(), word_level(), byte_fallback()
@@ -163,6 +210,12 @@ def make_folders() -> None:
         if cut is not None:
             tokenizer.enable_truncation(cut)
         tokenizer.save(str(folder / "0_StaticEmbedding/tokenizer.json"))
+
+    # A file of PyTorch beside the same modules.
+    shutil.rmtree(HERE / "st-bin", ignore_errors=True)
+    shutil.copytree(HERE / "st-old", HERE / "st-bin")
+    (HERE / "st-bin/0_StaticEmbedding/model.safetensors").unlink()
+    save_torch(HERE / "st-bin/0_StaticEmbedding/pytorch_model.bin", "embedding.weight", table)
 
     folder = fresh("llama")
     (folder / "weights").mkdir()
@@ -219,6 +272,7 @@ def goldens(texts: list[str], models: list[Path], whole: bool) -> dict[str, np.n
     made["m2v-f64@0.9"] = model2vec_old(HERE / "m2v-f64", texts)
     for name in ("st-old", "st-new"):
         made[name] = transformers(HERE / name, texts)
+    made["st-bin"] = made["st-old"]
     tiny = (HERE / f"llama/weights/tiny_{DIM}.safetensors", HERE / "llama/tokenizers/tiny_tokenizer_config.json")
     made["llama"] = word_llama(*tiny, texts, DIM, False)
     made["llama#8"] = word_llama(*tiny, texts, 8, True)

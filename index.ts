@@ -142,6 +142,12 @@ export {
   type VectorLike,
   type VectorQuery,
 } from './api/vectors/vectors.js'
+export { topK, topKAsync, type TopK, type TopKOptions } from './api/search/top-k.js'
+export type { Metric } from './api/search/rows.js'
+export { dedupe, dedupeAsync, type DedupeOptions } from './api/search/dedupe.js'
+export { cluster, clusterAsync, type ClusterOptions, type Clusters } from './api/search/cluster.js'
+export { splitText, splitTextAsync, type SplitTextOptions, type TextChunk } from './api/search/split-text.js'
+export type { EmbedsTexts } from './api/search/meaning.js'
 export {
   resizeVocabulary,
   type ResizedOptimizer,

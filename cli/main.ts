@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from './bundled/commander.js'
+import { addDedupe } from './commands/dedupe.js'
 import { addDoctor } from './commands/doctor.js'
 import { addEmbed } from './commands/embed.js'
 import { WrongUse, exitCodeOf, lineOf } from './terminal/failure.js'
@@ -12,6 +13,7 @@ import { addAnalogy, addNeighbors } from './commands/neighbors.js'
 import { addPlot } from './commands/plot.js'
 import { endOnSignals } from './terminal/signals.js'
 import { sayError, surviveBrokenPipes } from './terminal/streams.js'
+import { addSplit } from './commands/split.js'
 import { addTokenize } from './commands/tokenize.js'
 import { addTokens } from './commands/tokens.js'
 import { addTrain } from './commands/train.js'
@@ -41,6 +43,8 @@ const COMMANDS = [
   addTrain,
   addNeighbors,
   addAnalogy,
+  addDedupe,
+  addSplit,
   addInspect,
   addPlot,
   addDoctor,

@@ -85,6 +85,10 @@ const SAVE_TOKENS = {
 const ADAM = { lr: 'rate', betas: 'betas', eps: 'rate', weightDecay: 'rate' }
 const T5 = { bidirectional: 'boolean', numBuckets: 'even', maxDistance: 'hundred' }
 const NEIGHBOURS = { topN: 'small' }
+const TOP_K = { k: 'small', metric: 'word:cosine,dot,euclidean,hamming', among: 'ids' }
+const DEDUPE = { threshold: 'probability', metric: 'word:cosine,hamming' }
+const CLUSTER = { k: 'one', seed: 'small', iterations: 'one', restarts: 'one' }
+const SPLIT = { maxTokens: 'hundred', tokenizer: 'tokenizer', overlap: 'small', by: 'word:token,sentence,meaning' }
 const TRAINER = {
   objective: 'objective',
   tokenizer: 'tokenizer',
@@ -385,6 +389,14 @@ const FUNCTIONS: Members = {
   ],
   tableHealth: ['table', { counts: 'numbers', initial: 'table' }],
   principalComponents: ['table', { count: 'small' }],
+  topK: ['tensor', 'table', TOP_K],
+  topKAsync: ['tensor', 'table', { ...TOP_K, signal: 'signal' }],
+  dedupe: ['table', DEDUPE],
+  dedupeAsync: ['table', { ...DEDUPE, signal: 'signal' }],
+  cluster: ['table', CLUSTER],
+  clusterAsync: ['table', { ...CLUSTER, signal: 'signal' }],
+  splitText: ['text', SPLIT],
+  splitTextAsync: ['text', { ...SPLIT, signal: 'signal' }],
   principalComponentsAsync: ['table', { count: 'small', signal: 'signal' }],
   loadWord2Vec: [
     'word2vec',

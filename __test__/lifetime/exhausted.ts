@@ -520,6 +520,23 @@ const scenarios: Record<string, () => unknown> = {
     Object.values(api.principalComponents(drawn(200, 30), { count: 3 })).map((it) =>
       it instanceof Tensor ? it.mul(1) : it,
     ),
+  topKAsync: async () => {
+    const { ids, scores } = await api.topKAsync(drawn(3, 16), drawn(900, 16), { k: 3 })
+    return [ids, scores]
+  },
+  topK: () => {
+    const rows = drawn(900, 16)
+    const found = [1, 40].flatMap((count) => {
+      const { ids, scores } = api.topK(drawn(count, 16), rows, { k: 3, among: Uint32Array.from(ids(90, 900)) })
+      return [ids, scores]
+    })
+    const bits = api.topK(api.zeros([2, 4], { dtype: 'uint8' }), api.zeros([900, 4], { dtype: 'uint8' }), { k: 2 })
+    return [...found, bits.ids, bits.scores]
+  },
+  dedupeAsync: async () => api.dedupeAsync(drawn(900, 16), { threshold: 0.5 }),
+  dedupe: () => api.dedupe(drawn(900, 16), { threshold: 0.5 }),
+  clusterAsync: async () => Object.values(await api.clusterAsync(drawn(900, 16), { k: 3, restarts: 1 })),
+  cluster: () => Object.values(api.cluster(drawn(900, 16), { k: 3, restarts: 1 })),
   health: () => {
     const table = once('healthy', () => drawn(900, 16))
     const counts = Array.from({ length: 900 }, (_, i) => i % 7)

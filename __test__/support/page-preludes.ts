@@ -68,6 +68,20 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       after: 'if (longer.position.weight.shape[0] !== 2048) throw new Error(String(longer.position.weight))',
     },
   ],
+  'docs/search.md': [
+    {
+      before: 'const [queries, rows] = [randn([3, 8]), randn([50, 8])]',
+      after: "if (ids.shape.join() !== '3,10' || scores.dtype !== 'float32') throw new Error(String(ids))",
+    },
+    {
+      before: "const rows = randn([50, 8])\nconst lines = Array.from({ length: 50 }, (_, i) => `line ${i}`)",
+      after: 'if (labels.length !== 50 || unique.length === 0) throw new Error(String(inertia))',
+    },
+    {
+      before: "const text = 'It rose. It blew. '.repeat(200)",
+      after: "if (chunks.map((chunk) => text.slice(chunk.start, chunk.end)).length < 2) throw new Error('one chunk')",
+    },
+  ],
   'docs/vectors.md': [
     {
       before: `${WORDS}\nconst counts = new Float64Array(words.length).fill(1)\nconst layer = new Embedding(words.length, 8)`,

@@ -73,7 +73,7 @@ export async function lookUp(lookup: Lookup): Promise<Tensor> {
   const node = recorded(follows) ? new GradNode(lookup.name, follows, (save) => lookup.way(save)) : null
   try {
     const { handles, failure } = await readingAll(tables, (read) => ended(call(lookup.work(...read)), signal))
-    const result = handles && tensor(handles[0], dtype, shape)
+    const result = handles && resultTensor(handles[0], dtype, shape)
     if (signal?.aborted) {
       result?.dispose()
       throw aborted()
@@ -95,8 +95,8 @@ export function checkSignal(signal: unknown, where: string): AbortSignal | undef
   throw new UsageError(`${where}: signal must be an AbortSignal, not ${show(signal)}`)
 }
 
-/** Runs work on tables, and marks them as being read until it has ended. */
-async function readingAll<T>(tables: readonly Tensor[], run: (handles: Handle[]) => Promise<T>): Promise<T> {
+/** Runs work on tables, and marks them as being read until it has ended. @internal */
+export async function readingAll<T>(tables: readonly Tensor[], run: (handles: Handle[]) => Promise<T>): Promise<T> {
   const lent = tables.map((table) => table.lend())
   try {
     return await run(lent.map(({ handle }) => handle))
@@ -154,8 +154,8 @@ export function whenAborted(signal: AbortSignal, stop: () => void): () => void {
   }
 }
 
-/** The tensor of a result: in native memory, or in V8's if the host forbids live views of native memory. */
-function tensor(handle: Handle, dtype: DType, shape: readonly number[]): Tensor {
+/** The tensor of a result: in native memory, or in V8's if the host forbids live views of native memory. @internal */
+export function resultTensor(handle: Handle, dtype: DType, shape: readonly number[]): Tensor {
   const size = sizeOf(shape)
   const { bytes } = facts(dtype)
   if (binary.liveData) return adopted(handle, dtype, shape)

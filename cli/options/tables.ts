@@ -101,17 +101,25 @@ const readTable = (said: string, option: string) => openTable(said, `${option} `
  * @throws WrongUse if there is none or there are several, WorkFailed if it is not a table.
  */
 export function openTable(said: string, option = ''): Table {
-  const { path, name } = splitTable(said)
-  if (isFolder(path)) throw new WorkFailed(`${option}${path}: a folder, not a safetensors file`)
-  const tensors = loadSafetensors(path)
-  const [key, tensor] = chosen(tensors, name, option, said, path)
-  const what = `${path}:${key}`
+  const { tensor, name: what } = openTensor(said, option)
   const { shape, dtype } = tensor
   if (shape.length !== 2 || shape[1] === 0)
     throw new WorkFailed(`${option}${what}: a table has two sizes, rows and numbers a row, not [${shape.join(', ')}]`)
   if (!dtype.includes('float'))
     throw new WorkFailed(`${option}${what}: vectors of floating-point numbers are needed, not ${dtype}`)
   return { weight: dtype === 'float32' ? tensor : tensor.to('float32'), name: what }
+}
+
+/**
+ * The tensor that `FILE` or `FILE:tensor` names, as it is stored.
+ *
+ * @throws WrongUse if there is none or there are several, WorkFailed if it is no file of tensors.
+ */
+export function openTensor(said: string, option = ''): { tensor: Tensor; name: string } {
+  const { path, name } = splitTable(said)
+  if (isFolder(path)) throw new WorkFailed(`${option}${path}: a folder, not a safetensors file`)
+  const [key, tensor] = chosen(loadSafetensors(path), name, option, said, path)
+  return { tensor, name: `${path}:${key}` }
 }
 
 const isTable = ({ shape, dtype }: Tensor) => shape.length === 2 && shape[1] > 0 && dtype.includes('float')

@@ -14,7 +14,7 @@ const API = [
   ['autograd'],
   ['tensor'],
   ['layers', 'optim', 'files', 'text'],
-  ['vectors', 'surgery', 'pipelines', 'pretrained'],
+  ['vectors', 'search', 'surgery', 'pipelines', 'pretrained'],
   ['models'],
   ['train', 'embed'],
 ]

@@ -28,6 +28,7 @@ use tokenbed_kernels::ops::positions::rotate::Pairs as CorePairs;
 use tokenbed_kernels::rows::blocks::Block;
 use tokenbed_kernels::rows::format::{OutFormat as CoreOutFormat, RowFormat as CoreRowFormat};
 use tokenbed_nn::positions::sinusoid::Layout as CoreLayout;
+use tokenbed_nn::search::top_k::Metric as CoreMetric;
 
 /// A type whose values each have a word.
 pub trait Named: Copy + 'static {
@@ -122,6 +123,10 @@ words! {
 words! {
     /// The elements that a rotation turns together.
     Pairs for CorePairs { Half = "half", Interleaved = "interleaved" }
+}
+words! {
+    /// How a row and a vector are compared.
+    Metric for CoreMetric { Cosine = "cosine", Dot = "dot", Euclidean = "euclidean", Hamming = "hamming" }
 }
 words! {
     /// What to do about an id that has no row, if no other row replaces it.

@@ -61,9 +61,9 @@ macro_rules! arms {
     };
     (@table $name:ident ($($arg:ident: $type:ty),*) ($($result:tt)*) $body:tt $reference:expr) => {
         static $name: $crate::dispatch::Arms<unsafe fn($($type),*) $($result)*> = {
-            $crate::dispatch::arms!(@arm "x86_64" avx2 F32x8 "avx2,fma,f16c"
+            $crate::dispatch::arms!(@arm "x86_64" avx2 F32x8 "avx2,popcnt,fma,f16c"
                 ($($arg: $type),*) ($($result)*) $body);
-            $crate::dispatch::arms!(@arm "x86_64" avx512 F32x16 "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"
+            $crate::dispatch::arms!(@arm "x86_64" avx512 F32x16 "avx2,popcnt,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"
                 ($($arg: $type),*) ($($result)*) $body);
             $crate::dispatch::arms!(@arm "aarch64" neon F32x4 "neon"
                 ($($arg: $type),*) ($($result)*) $body);

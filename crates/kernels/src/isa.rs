@@ -37,7 +37,7 @@ impl Isa {
         match self {
             Isa::Scalar => true,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => features().take(3).all(|(_, is_there)| is_there),
+            Isa::Avx2 => features().take(4).all(|(_, is_there)| is_there),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => features().all(|(_, is_there)| is_there),
             #[cfg(target_arch = "aarch64")]
@@ -48,12 +48,13 @@ impl Isa {
     }
 }
 
-/// The processor features that decide the choice of instruction set, and whether this machine has them. The first three
+/// The processor features that decide the choice of instruction set, and whether this machine has them. The first four
 /// make up AVX2, all of them AVX-512.
 #[cfg(target_arch = "x86_64")]
 pub fn features() -> impl Iterator<Item = (&'static str, bool)> {
     [
         ("avx2", is_x86_feature_detected!("avx2")),
+        ("popcnt", is_x86_feature_detected!("popcnt")),
         ("fma", is_x86_feature_detected!("fma")),
         ("f16c", is_x86_feature_detected!("f16c")),
         ("avx512f", is_x86_feature_detected!("avx512f")),

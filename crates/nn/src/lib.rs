@@ -18,5 +18,6 @@ pub mod positions;
 pub mod quantize;
 pub mod row_grad;
 pub mod row_sums;
+pub mod search;
 pub mod token_position;
 pub mod token_position_grad;

@@ -89,6 +89,17 @@ impl<'a> RowTable<'a> {
     pub fn row_bytes(&self) -> usize {
         self.row_bytes
     }
+
+    /// The scale and the bias of a row; 1 and 0 where rows have none.
+    ///
+    /// # Panics
+    /// If there is no such row, which is a bug in the caller.
+    pub fn scale_of(&self, row: usize) -> (f32, f32) {
+        assert!(row < self.rows, "a row outside of the table");
+        // SAFETY: the row is in the table.
+        let of_row = unsafe { self.format.scale(self.bytes.as_ptr().add(row * self.row_bytes), self.dim) };
+        (of_row.scale, of_row.bias)
+    }
 }
 
 /// The element type of a result: f32, or rounded from it to nearest even.

@@ -106,7 +106,7 @@ pub(super) fn all_formats() -> impl Iterator<Item = RowFormat> {
 }
 
 /// The bytes of a table in a layout, for probes. Where `dim` is no whole number of blocks, there are none.
-pub(super) fn sample(format: RowFormat, rows: usize, dim: usize) -> Vec<u8> {
+pub(crate) fn sample(format: RowFormat, rows: usize, dim: usize) -> Vec<u8> {
     if let RowFormat::Blocks(block) = format {
         return sample_blocks(block, rows * dim / block.elements());
     }

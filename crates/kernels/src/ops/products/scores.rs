@@ -1,49 +1,118 @@
-//! scores: the dot product of every row with one vector, and of every row with itself, from which cosines are made.
+//! scores: every row of a table against one vector, and every row against itself, from which similarities are made.
 //!
 //! ```text
-//! for r in 0..len:
-//!     dots[r]    = sum of row[d] * query[d]        each sum in lanes of 32 by fused multiply-add: element d belongs to
-//!     squares[r] = sum of row[d] * row[d]          lane d mod 32, which sums in its order; lanes are halved as for LayerNorm
+//! for r in 0..len: for d in 0..dim:
+//!     stored = as it lies in the row, x = its value                 stored * scale + bias, rounded once, where rows have them
+//!     Dots      scores[r] = sum of stored * query[d]
+//!     Distances scores[r] = sum of (query[d] - x)^2
+//!     squares[r]          = sum of x^2, if it is asked for
 //! ```
 //!
-//! The rows are read once for both. The bits are the same on every instruction set.
+//! Each sum has lanes of 16 by fused multiply-add: element d belongs to lane d mod 16, which sums in its order; the
+//! lanes are halved as for `row_dots`. `panel_scores` sums in the same order, so that a row has the same score whether
+//! it meets one vector or many. The rows are read once, and the bits are the same on every instruction set.
 
+use super::row_dots::halved;
 use crate::dispatch::{Kernels, arms};
-use crate::lanes::math::MathLanes;
-use crate::ops::lookup::layer_norm::{LANES, VECTORS, sum};
+use crate::lanes::BLOCK;
+use crate::lanes::narrow::NarrowLanes;
+use crate::ops::lookup::quantize::sample;
 use crate::probe::{DIMS, Framed, Probe, ROWS, Results, numbers};
-use crate::rows::total::halved;
+use crate::rows::decode::{BFloat16, Float16, Float32, Format, Int4, Int8, Scale};
+use crate::rows::format::{RowFormat, RowTable};
+use crate::rows::total;
 
-/// The raw arguments of the op. Their contract, which [`Kernels::scores`] checks: `rows` points at `len * dim`
-/// elements, `query` at `dim`; `dots` and `squares` at `len` each, which overlap nothing.
+/// What is summed for a row and a vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// The dot product. Rows of integers with a scale and a bias enter as they are stored: of their product follows
+    /// `scale * product + bias * (sum of the vector)`.
+    Dots,
+    /// The square of the distance, from the values of the row.
+    Distances,
+}
+
+/// How the rows of a search lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// As in a table, of any layout but blocks.
+    Table(RowFormat),
+    /// Signed bytes, without a scale.
+    Signed,
+}
+
+/// The rows of one call, end to end.
+#[derive(Clone, Copy, Debug)]
+pub struct ScoredRows<'a> {
+    /// The bytes, at any alignment.
+    pub bytes: &'a [u8],
+    /// How they lie.
+    pub layout: Layout,
+    /// The number of bytes in a row.
+    pub row_bytes: usize,
+}
+
+/// The raw arguments of the op. Their contract, which [`Kernels::scores_of`] checks: `rows` points at `len` rows of
+/// `row_bytes`, which hold `dim` elements as `layout` says; `query` at `dim` elements; `scores` at `len`, and `squares`
+/// at `len` or it is null. Both overlap nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawScores {
-    pub(crate) rows: *const f32,
-    pub(crate) len: usize,
-    pub(crate) dim: usize,
-    pub(crate) query: *const f32,
-    pub(crate) dots: *mut f32,
-    pub(crate) squares: *mut f32,
+    rows: *const u8,
+    layout: Layout,
+    row_bytes: usize,
+    len: usize,
+    dim: usize,
+    query: *const f32,
+    measure: Measure,
+    scores: *mut f32,
+    squares: *mut f32,
 }
 
 arms!(SCORES: fn(op: RawScores), body<L>, reference);
 
 impl Kernels {
-    /// For each row of `rows`, with as many elements as `query`: its dot product with `query`, and with itself.
+    /// For each row of f32, with as many elements as `query`: its dot product with `query`, and with itself.
     ///
     /// # Panics
     /// If the slices have other sizes, which is a bug in the caller.
     pub fn scores(self, rows: &[f32], query: &[f32], dots: &mut [f32], squares: &mut [f32]) {
-        let (len, dim) = (dots.len(), query.len());
-        assert!(len.checked_mul(dim) == Some(rows.len()), "scores: rows of another length");
-        assert!(squares.len() == len, "scores: as many squares as dots");
+        // SAFETY: every f32 is four bytes.
+        let bytes = unsafe { std::slice::from_raw_parts(rows.as_ptr().cast(), size_of_val(rows)) };
+        let rows = ScoredRows { bytes, layout: Layout::Table(RowFormat::Float32), row_bytes: size_of_val(query) };
+        self.scores_of(rows, query, Measure::Dots, dots, Some(squares));
+    }
+
+    /// For each row: its dot product with `query`, or the square of its distance, and its dot product with itself.
+    ///
+    /// # Panics
+    /// If the slices have other sizes, or for rows of blocks, which is a bug in the caller.
+    pub fn scores_of(
+        self,
+        rows: ScoredRows<'_>,
+        query: &[f32],
+        measure: Measure,
+        scores: &mut [f32],
+        squares: Option<&mut [f32]>,
+    ) {
+        let (len, dim) = (scores.len(), query.len());
+        let row_bytes = match rows.layout {
+            Layout::Table(RowFormat::Blocks(_)) => None,
+            Layout::Table(format) => format.row_bytes(dim),
+            Layout::Signed => Some(dim),
+        };
+        assert!(row_bytes == Some(rows.row_bytes), "scores: rows of another length");
+        assert!(len.checked_mul(rows.row_bytes) == Some(rows.bytes.len()), "scores: another number of rows");
+        assert!(squares.as_ref().is_none_or(|squares| squares.len() == len), "scores: as many squares as scores");
         let op = RawScores {
-            rows: rows.as_ptr(),
+            rows: rows.bytes.as_ptr(),
+            layout: rows.layout,
+            row_bytes: rows.row_bytes,
             len,
             dim,
             query: query.as_ptr(),
-            dots: dots.as_mut_ptr(),
-            squares: squares.as_mut_ptr(),
+            measure,
+            scores: scores.as_mut_ptr(),
+            squares: squares.map_or(std::ptr::null_mut(), <[f32]>::as_mut_ptr),
         };
         // SAFETY: the sizes were just checked, a `&mut` overlaps nothing, and `self` proves that its
         // instruction set runs here.
@@ -51,23 +120,72 @@ impl Kernels {
     }
 }
 
-/// Elements to prefetch ahead: 4 KB, because the machine itself does not prefetch across pages.
-const AHEAD: usize = 1024;
+/// Bytes to prefetch ahead, because the machine itself does not prefetch across pages.
+const AHEAD: usize = 4096;
+
+/// Signed bytes.
+struct Signed;
+
+impl<L: NarrowLanes> Format<L, 1> for Signed {
+    const UNIT: usize = 1;
+    const SCALED: bool = false;
+
+    #[inline(always)]
+    unsafe fn scale(_row: *const u8, _dim: usize) -> Scale {
+        Scale { scale: 1.0, bias: 0.0 }
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const u8) -> [L; 1] {
+        // SAFETY: as the caller promises.
+        unsafe { [L::load_i8(at)] }
+    }
+}
+
+impl Layout {
+    /// The stored element in a column, and its value.
+    ///
+    /// # Safety
+    /// `column` is below `dim`, the length of the row that begins at `row`.
+    #[inline(always)]
+    unsafe fn element(self, row: *const u8, column: usize, dim: usize) -> (f32, f32) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            match self {
+                Layout::Table(format) => {
+                    let stored = format.stored(row, column);
+                    (stored, format.value(row, column, format.scale(row, dim)))
+                }
+                Layout::Signed => {
+                    let stored = f32::from(*row.add(column).cast::<i8>());
+                    (stored, stored)
+                }
+            }
+        }
+    }
+}
 
 /// The reference, which defines the result.
 unsafe fn reference(op: RawScores) {
     for r in 0..op.len {
-        let (mut dots, mut squares) = ([0.0f32; LANES], [0.0f32; LANES]);
+        let (mut scores, mut squares) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
         for d in 0..op.dim {
             // SAFETY: the contract of `RawScores`.
-            let (x, q) = unsafe { (*op.rows.add(r * op.dim + d), *op.query.add(d)) };
-            dots[d % LANES] = x.mul_add(q, dots[d % LANES]);
-            squares[d % LANES] = x.mul_add(x, squares[d % LANES]);
+            let ((stored, x), q) =
+                unsafe { (op.layout.element(op.rows.add(r * op.row_bytes), d, op.dim), *op.query.add(d)) };
+            let lane = d % BLOCK;
+            scores[lane] = match op.measure {
+                Measure::Dots => stored.mul_add(q, scores[lane]),
+                Measure::Distances => (q - x).mul_add(q - x, scores[lane]),
+            };
+            squares[lane] = x.mul_add(x, squares[lane]);
         }
         // SAFETY: the contract of `RawScores`.
         unsafe {
-            *op.dots.add(r) = halved(dots);
-            *op.squares.add(r) = halved(squares);
+            *op.scores.add(r) = total::halved(scores);
+            if !op.squares.is_null() {
+                *op.squares.add(r) = total::halved(squares);
+            }
         }
     }
 }
@@ -75,67 +193,215 @@ unsafe fn reference(op: RawScores) {
 /// # Safety
 /// The contract of [`RawScores`], on a machine that has `L`'s instruction set.
 #[inline(always)]
-unsafe fn body<L: MathLanes>(op: RawScores) {
-    // SAFETY: as the caller promises; every index stays below `dim`, below `LANES` in what is behind the last whole
-    // lanes, or, where just checked, below the end of the rows.
+unsafe fn body<L: NarrowLanes>(op: RawScores) {
+    // SAFETY: as the caller promises.
     unsafe {
-        let whole = op.dim - op.dim % LANES;
-        let rest = op.dim - whole;
-        // The rest after the last whole lanes, filled up with zeros. Zeros leave a sum unchanged: it began with 0 and
-        // so is never -0.
-        let (mut last_query, mut last, mut kept) = ([0.0f32; LANES], [0.0f32; LANES], [0u32; LANES]);
-        std::ptr::copy_nonoverlapping(op.query.add(whole), last_query.as_mut_ptr(), rest);
-        kept[..rest].fill(u32::MAX);
-        for r in 0..op.len {
-            let row = op.rows.add(r * op.dim);
-            let (mut dots, mut squares) = ([L::splat(0.0); VECTORS], [L::splat(0.0); VECTORS]);
-            let mut at = 0;
-            while at < whole {
-                L::prefetch(row.wrapping_add(at + AHEAD));
-                L::prefetch(row.wrapping_add(at + AHEAD + 16));
-                add(row.add(at), op.query.add(at), &mut dots, &mut squares);
-                at += LANES;
-            }
-            if r * op.dim + whole + LANES <= op.len * op.dim {
-                // The elements after the rest belong to the next rows, and are masked.
-                let mut v = 0;
-                while v * L::WIDTH < rest {
-                    let bits = L::load(row.add(whole + v * L::WIDTH)).to_bits();
-                    let x = L::from_bits(L::and(bits, L::load_ints(kept.as_ptr().add(v * L::WIDTH))));
-                    dots[v] = x.mul_add(L::load(last_query.as_ptr().add(v * L::WIDTH)), dots[v]);
-                    squares[v] = x.mul_add(x, squares[v]);
-                    v += 1;
-                }
-            } else if rest > 0 {
-                std::ptr::copy_nonoverlapping(row.add(whole), last.as_mut_ptr(), rest);
-                add(last.as_ptr(), last_query.as_ptr(), &mut dots, &mut squares);
-            }
-            *op.dots.add(r) = sum(dots);
-            *op.squares.add(r) = sum(squares);
+        match op.layout {
+            Layout::Table(RowFormat::Float32) => measured::<L, Float32, 1>(op),
+            Layout::Table(RowFormat::Float16) => measured::<L, Float16, 1>(op),
+            Layout::Table(RowFormat::BFloat16) => measured::<L, BFloat16, 1>(op),
+            Layout::Table(RowFormat::Int8) => measured::<L, Int8, 1>(op),
+            Layout::Table(RowFormat::Int4) => measured::<L, Int4, 2>(op),
+            Layout::Table(RowFormat::Blocks(_)) => reference(op),
+            Layout::Signed => measured::<L, Signed, 1>(op),
         }
     }
 }
 
-/// # Safety
-/// `LANES` elements may be read at both, on a machine that has `L`'s instruction set.
+/// What is summed, as a constant: `DOTS`, `DOTS_AND_SQUARES`, or distances, whose squares are summed where asked for.
+const DOTS: u8 = 0;
+const DOTS_AND_SQUARES: u8 = 1;
+const DISTANCES: u8 = 2;
+
 #[inline(always)]
-unsafe fn add<L: MathLanes>(row: *const f32, query: *const f32, dots: &mut [L; VECTORS], squares: &mut [L; VECTORS]) {
+unsafe fn measured<L: NarrowLanes, F: Format<L, N>, const N: usize>(op: RawScores) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        match (op.measure, op.squares.is_null()) {
+            (Measure::Dots, true) => rows::<L, F, N, DOTS>(&op),
+            (Measure::Dots, false) => rows::<L, F, N, DOTS_AND_SQUARES>(&op),
+            (Measure::Distances, true) => rows::<L, F, N, DISTANCES>(&op),
+            (Measure::Distances, false) => {
+                rows::<L, F, N, DISTANCES>(&op);
+                norms::<L, F, N>(&RawScores { scores: op.squares, ..op });
+            }
+        }
+    }
+}
+
+/// The squares alone, in `scores`.
+#[inline(always)]
+unsafe fn norms<L: NarrowLanes, F: Format<L, N>, const N: usize>(op: &RawScores) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let mut r = 0;
+        while r < op.len {
+            let (_, squares) = row::<L, F, N, DOTS_AND_SQUARES>(op, op.rows.add(r * op.row_bytes));
+            *op.scores.add(r) = halved(squares);
+            r += 1;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn rows<L: NarrowLanes, F: Format<L, N>, const N: usize, const WHAT: u8>(op: &RawScores) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let mut r = 0;
+        while r < op.len {
+            let (scores, squares) = row::<L, F, N, WHAT>(op, op.rows.add(r * op.row_bytes));
+            *op.scores.add(r) = halved(scores);
+            if WHAT == DOTS_AND_SQUARES {
+                *op.squares.add(r) = halved(squares);
+            }
+            r += 1;
+        }
+    }
+}
+
+/// The maximal number of vectors that hold 16 lanes.
+const VECTORS: usize = BLOCK / 4;
+
+/// The lanes of both sums of the row that begins at `row`.
+///
+/// # Safety
+/// The contract; the machine has `L`'s instruction set.
+#[inline(always)]
+unsafe fn row<L: NarrowLanes, F: Format<L, N>, const N: usize, const WHAT: u8>(
+    op: &RawScores,
+    row: *const u8,
+) -> ([L; VECTORS], [L; VECTORS]) {
+    // SAFETY: as the caller promises; every index stays below `dim`, or below a block in what is behind the last whole
+    // block.
+    unsafe {
+        let whole = op.dim - op.dim % BLOCK;
+        let of_row = F::scale(row, op.dim);
+        let (scale, bias) = (L::splat(of_row.scale), L::splat(of_row.bias));
+        let (mut scores, mut squares) = ([L::splat(0.0); VECTORS], [L::splat(0.0); VECTORS]);
+        let mut at = 0;
+        while at < whole {
+            // Two wide vectors of nibbles hold two blocks; a block that is left alone is read one element at a time.
+            if N * L::WIDTH > BLOCK {
+                if at + N * L::WIDTH <= whole {
+                    L::prefetch(row.wrapping_add(at * F::UNIT / N + AHEAD).cast());
+                    let loaded = F::load(row.add(at * F::UNIT / N));
+                    for (n, stored) in L::interleave(loaded[0], loaded[N - 1]).into_iter().enumerate() {
+                        let q = L::load(op.query.add(at + n * L::WIDTH));
+                        let x = if F::SCALED && WHAT != DOTS { stored.mul_add(scale, bias) } else { stored };
+                        step::<L, WHAT>(stored, x, q, &mut scores[0], &mut squares[0]);
+                    }
+                    at += N * L::WIDTH;
+                    continue;
+                }
+                let (mut stored, mut x) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
+                let mut d = 0;
+                while d < BLOCK {
+                    (stored[d], x[d]) = op.layout.element(row, at + d, op.dim);
+                    d += 1;
+                }
+                add::<L, WHAT>(&stored, &x, op.query.add(at), &mut scores, &mut squares);
+                at += BLOCK;
+                continue;
+            }
+            L::prefetch(row.wrapping_add(at * F::UNIT / N + AHEAD).cast());
+            let mut v = 0;
+            while v * L::WIDTH < BLOCK {
+                let mut loaded = F::load(row.add((at + v * L::WIDTH) * F::UNIT / N));
+                if N == 2 {
+                    let pair = L::interleave(loaded[0], loaded[N - 1]);
+                    loaded[0] = pair[0];
+                    loaded[N - 1] = pair[1];
+                }
+                let mut n = 0;
+                while n < N {
+                    let stored = loaded[n];
+                    let q = L::load(op.query.add(at + (v + n) * L::WIDTH));
+                    let x = if F::SCALED && WHAT != DOTS { stored.mul_add(scale, bias) } else { stored };
+                    step::<L, WHAT>(stored, x, q, &mut scores[v + n], &mut squares[v + n]);
+                    n += 1;
+                }
+                v += N;
+            }
+            at += BLOCK;
+        }
+        if whole < op.dim {
+            // The rest, filled up with zeros. Zeros leave a sum unchanged: it began with 0 and so is never -0.
+            let (mut stored, mut x, mut query) = ([0.0f32; BLOCK], [0.0f32; BLOCK], [0.0f32; BLOCK]);
+            let rest = op.dim - whole;
+            std::ptr::copy_nonoverlapping(op.query.add(whole), query.as_mut_ptr(), rest);
+            let mut d = 0;
+            while d < rest {
+                (stored[d], x[d]) = op.layout.element(row, whole + d, op.dim);
+                d += 1;
+            }
+            add::<L, WHAT>(&stored, &x, query.as_ptr(), &mut scores, &mut squares);
+        }
+        (scores, squares)
+    }
+}
+
+/// Adds a block that was decoded.
+///
+/// # Safety
+/// A block may be read at `query`, on a machine that has `L`'s instruction set.
+#[inline(always)]
+unsafe fn add<L: NarrowLanes, const WHAT: u8>(
+    stored: &[f32; BLOCK],
+    x: &[f32; BLOCK],
+    query: *const f32,
+    scores: &mut [L; VECTORS],
+    squares: &mut [L; VECTORS],
+) {
     let mut v = 0;
-    while v * L::WIDTH < LANES {
+    while v * L::WIDTH < BLOCK {
         // SAFETY: as the caller promises.
         unsafe {
-            let x = L::load(row.add(v * L::WIDTH));
-            dots[v] = x.mul_add(L::load(query.add(v * L::WIDTH)), dots[v]);
-            squares[v] = x.mul_add(x, squares[v]);
+            let at = v * L::WIDTH;
+            let (stored, x) = (L::load(stored.as_ptr().add(at)), L::load(x.as_ptr().add(at)));
+            step::<L, WHAT>(stored, x, L::load(query.add(at)), &mut scores[v], &mut squares[v]);
         }
         v += 1;
+    }
+}
+
+#[inline(always)]
+unsafe fn step<L: NarrowLanes, const WHAT: u8>(stored: L, x: L, q: L, score: &mut L, square: &mut L) {
+    // SAFETY: the caller runs on a machine with `L`'s instruction set.
+    unsafe {
+        if WHAT == DISTANCES {
+            let apart = q.sub(x);
+            *score = apart.mul_add(apart, *score);
+        } else {
+            *score = stored.mul_add(q, *score);
+        }
+        if WHAT == DOTS_AND_SQUARES {
+            *square = x.mul_add(x, *square);
+        }
     }
 }
 
 pub(crate) const PROBE: Probe = Probe { name: "scores", line: "scores", sizes: &DIMS, run: probe };
 
 fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
-    let [mut dots, mut squares] = [0, 1].map(|_| Framed::room(ROWS));
-    kernels.scores(&numbers(ROWS * dim, 107), &numbers(dim, 109), &mut dots, &mut squares);
-    [dots, squares].iter().for_each(|written| results.take(written));
+    let query = numbers(dim, 109);
+    let mut take = |rows: ScoredRows<'_>, measure, squared: bool| {
+        let [mut scores, mut squares] = [0, 1].map(|_| Framed::room(ROWS));
+        kernels.scores_of(rows, &query, measure, &mut scores, squared.then_some(&mut squares));
+        results.take(&scores);
+        if squared {
+            results.take(&squares);
+        }
+    };
+    let signed: Vec<u8> = numbers(ROWS * dim, 107).iter().map(|x| (x * 127.0) as i8 as u8).collect();
+    for measure in [Measure::Dots, Measure::Distances] {
+        for squared in [false, true] {
+            for format in RowFormat::ALL {
+                let bytes = sample(format, ROWS, dim);
+                let table = RowTable::new(format, &bytes, ROWS, dim);
+                let row_bytes = table.map_or(0, |table| table.row_bytes());
+                take(ScoredRows { bytes: &bytes, layout: Layout::Table(format), row_bytes }, measure, squared);
+            }
+            take(ScoredRows { bytes: &signed, layout: Layout::Signed, row_bytes: dim }, measure, squared);
+        }
+    }
 }

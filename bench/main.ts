@@ -15,6 +15,7 @@ import { path } from './suites/path.js'
 import { pipelines } from './suites/pipelines.js'
 import { positions } from './suites/positions.js'
 import { text } from './suites/text.js'
+import { search } from './suites/search.js'
 import { tokenizer } from './suites/tokenizer.js'
 import { tokenizerFiles } from './suites/tokenizer-files.js'
 import { train } from './suites/train.js'
@@ -29,6 +30,7 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   backward: { title: 'Gradients of tables', run: backwardSuite },
   ops: { title: 'Ops of tensors, forward and backward', run: ops },
   neighbours: { title: 'The nearest rows of a table', run: neighbours },
+  search: { title: 'The nearest rows of a large table', run: search },
   draw: { title: 'Drawing a table', run: draw },
   tokenizer: { title: 'Text to ids', run: tokenizer },
   'tokenizer-files': { title: 'Text to ids by tokenizer.json files', run: tokenizerFiles },

@@ -527,8 +527,8 @@ const scenarios: Record<string, () => unknown> = {
   topK: () => {
     const rows = drawn(900, 16)
     const found = [1, 40].flatMap((count) => {
-      const { ids, scores } = api.topK(drawn(count, 16), rows, { k: 3, among: Uint32Array.from(ids(90, 900)) })
-      return [ids, scores]
+      const found = api.topK(drawn(count, 16), rows, { k: 3, among: Uint32Array.from(ids(90, 900)) })
+      return [found.ids, found.scores]
     })
     const bits = api.topK(api.zeros([2, 4], { dtype: 'uint8' }), api.zeros([900, 4], { dtype: 'uint8' }), { k: 2 })
     return [...found, bits.ids, bits.scores]

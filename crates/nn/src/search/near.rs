@@ -14,7 +14,7 @@ const BLOCK_BYTES: usize = 128 << 10;
 /// divide it.
 pub(crate) const MOST_ROWS: usize = 120;
 
-/// The number of rows of `dim` elements in a block: whole tiles.
+/// The number of rows of `dim` elements in a block: whole tiles of the kernels.
 pub(crate) fn block_rows(dim: usize) -> usize {
     (BLOCK_BYTES / (4 * dim.max(1)) / 12 * 12).clamp(12, MOST_ROWS)
 }

@@ -11,19 +11,17 @@
 //!
 //! A panel is up to 32 vectors, with the elements of all of them beside each other: a lane of a vector register belongs
 //! to a vector of the panel, so that sums need no reduction across a register, and a loaded row serves all of them. The
-//! elements are ordered by the lane that they belong to. The lanes come in the order in which halving adds them, so
-//! that few sums wait to be added.
+//! elements are ordered by the lane that they belong to, so that a sum stays in its register until it is complete.
 
 use super::scores::Measure;
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::BLOCK;
 use crate::lanes::narrow::NarrowLanes;
 use crate::probe::{DIMS, Framed, Probe, ROWS, Results, numbers};
+use std::mem::MaybeUninit;
 
 /// The number of vectors in a panel.
 pub const PANEL: usize = 32;
-/// The order of the lanes: each is followed by the one that halving adds to it.
-const ORDER: [usize; BLOCK] = [0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15];
 
 /// The number of elements in a panel of vectors of `dim` elements; None if that overflows.
 pub fn panel_size(dim: usize) -> Option<usize> {
@@ -37,7 +35,7 @@ pub fn panel_size(dim: usize) -> Option<usize> {
 pub fn put_in_panel(panel: &mut [f32], j: usize, vector: &[f32]) {
     assert!(j < PANEL && panel_size(vector.len()) == Some(panel.len()), "panel_scores: a panel of another size");
     let mut at = 0;
-    for lane in ORDER {
+    for lane in 0..BLOCK {
         for &element in vector.iter().skip(lane).step_by(BLOCK) {
             panel[at * PANEL + j] = element;
             at += 1;
@@ -98,14 +96,14 @@ unsafe fn reference(op: RawPanelScores) {
         for j in 0..op.used {
             let mut lanes = [0.0f32; BLOCK];
             let mut at = 0;
-            for lane in ORDER {
+            for (lane, sum) in lanes.iter_mut().enumerate() {
                 for i in 0..elements_of(lane, op.dim) {
                     // SAFETY: the contract of `RawPanelScores`.
                     let (x, q) =
                         unsafe { (*op.rows.add(r * op.dim + lane + i * BLOCK), *op.panel.add(at * PANEL + j)) };
-                    lanes[lane] = match op.measure {
-                        Measure::Dots => x.mul_add(q, lanes[lane]),
-                        Measure::Distances => (q - x).mul_add(q - x, lanes[lane]),
+                    *sum = match op.measure {
+                        Measure::Dots => x.mul_add(q, *sum),
+                        Measure::Distances => (q - x).mul_add(q - x, *sum),
                     };
                     at += 1;
                 }
@@ -129,6 +127,9 @@ unsafe fn body<L: NarrowLanes>(op: RawPanelScores) {
     }
 }
 
+/// Rows in a tile: with two registers for each, their sums fit into sixteen registers, with room for what is added.
+const TILE: usize = 6;
+
 /// Columns of two registers, and rows in tiles whose sums stay in registers.
 #[inline(always)]
 unsafe fn columns<L: NarrowLanes, const APART: bool>(op: &RawPanelScores) {
@@ -137,15 +138,9 @@ unsafe fn columns<L: NarrowLanes, const APART: bool>(op: &RawPanelScores) {
         // SAFETY: as the caller promises; two registers divide a panel, and tiles stay within the rows.
         unsafe {
             let mut r = 0;
-            if L::SUMS >= 24 {
-                while r + 12 <= op.len {
-                    tile::<L, 12, APART>(op, r, column);
-                    r += 12;
-                }
-            }
-            while r + 6 <= op.len {
-                tile::<L, 6, APART>(op, r, column);
-                r += 6;
+            while r + TILE <= op.len {
+                tile::<L, TILE, APART>(op, r, column);
+                r += TILE;
             }
             while r < op.len {
                 tile::<L, 1, APART>(op, r, column);
@@ -160,14 +155,14 @@ unsafe fn columns<L: NarrowLanes, const APART: bool>(op: &RawPanelScores) {
 unsafe fn tile<L: NarrowLanes, const R: usize, const APART: bool>(op: &RawPanelScores, r: usize, column: usize) {
     // SAFETY: the caller promises that the rows and columns are there.
     unsafe {
-        // Indices are used instead of iterators, because the compiler may keep in memory what iterators move.
-        // Sums of lanes that wait for others: of 1, 2, 4 and 8 lanes.
-        let mut waiting = [[[L::splat(0.0); 2]; R]; 4];
+        // Indices are used instead of iterators, because the compiler may keep in memory what iterators move. The sums
+        // of all lanes are written through a pointer: of an array, the compiler would try to keep each in a register.
+        let mut room = MaybeUninit::<[[[L; 2]; R]; BLOCK]>::uninit();
+        let lanes = room.as_mut_ptr().cast::<L>();
         let row = op.rows.add(r * op.dim);
         let mut panel = op.panel.add(column);
-        let mut turn = 0;
-        while turn < BLOCK {
-            let lane = ORDER[turn];
+        let mut lane = 0;
+        while lane < BLOCK {
             let mut sums = [[L::splat(0.0); 2]; R];
             let mut d = lane;
             while d < op.dim {
@@ -190,28 +185,34 @@ unsafe fn tile<L: NarrowLanes, const R: usize, const APART: bool>(op: &RawPanelS
                 panel = panel.add(PANEL);
                 d += BLOCK;
             }
-            // A sum of 2^n lanes meets another of as many, which came before it.
-            let mut level = 0;
-            while turn >> level & 1 == 1 {
-                let mut n = 0;
-                while n < R {
-                    sums[n] = [waiting[level][n][0].add(sums[n][0]), waiting[level][n][1].add(sums[n][1])];
-                    n += 1;
-                }
-                level += 1;
+            let mut n = 0;
+            while n < R {
+                lanes.add((lane * R + n) * 2).write(sums[n][0]);
+                lanes.add((lane * R + n) * 2 + 1).write(sums[n][1]);
+                n += 1;
             }
-            if level < 4 {
-                waiting[level] = sums;
-            } else {
-                let mut n = 0;
-                while n < R {
-                    let out = op.scores.add((r + n) * PANEL + column);
-                    sums[n][0].store(out);
-                    sums[n][1].store(out.add(L::WIDTH));
-                    n += 1;
-                }
+            lane += 1;
+        }
+        let mut at = 0;
+        while at < 2 * R {
+            let mut halves = [L::splat(0.0); BLOCK / 2];
+            let mut l = 0;
+            while l < BLOCK / 2 {
+                let other = lanes.add((l + BLOCK / 2) * 2 * R + at).read();
+                halves[l] = lanes.add(l * 2 * R + at).read().add(other);
+                l += 1;
             }
-            turn += 1;
+            let mut half = BLOCK / 4;
+            while half > 0 {
+                let mut l = 0;
+                while l < half {
+                    halves[l] = halves[l].add(halves[l + half]);
+                    l += 1;
+                }
+                half /= 2;
+            }
+            halves[0].store(op.scores.add((r + at / 2) * PANEL + column + at % 2 * L::WIDTH));
+            at += 1;
         }
     }
 }

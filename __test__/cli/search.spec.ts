@@ -1,0 +1,60 @@
+// tokenbed dedupe and tokenbed split, as users run them.
+
+import test from 'ava'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { saveNpy, saveSafetensors, tensor } from '../../index.js'
+import { fails, output } from '../support/command.js'
+import { temporaryFolder } from '../support/temporary.js'
+
+const folder = temporaryFolder()
+const file = (name: string) => join(folder, name)
+
+const ROWS = tensor([
+  [1, 0],
+  [0, 1],
+  [0.99, 0.01],
+  [0, 2],
+])
+
+test('dedupe finds copies, and prints the lines that are left', async (t) => {
+  const [vectors, lines] = [file('vectors.npy'), file('lines.txt')]
+  saveNpy(vectors, ROWS)
+  writeFileSync(lines, 'one\ntwo\r\nthree\nfour\n')
+  t.is(await output(t, ['dedupe', vectors, '--quiet']), '0 2\n1 3\n')
+  t.is(await output(t, ['dedupe', vectors, '--quiet', '--texts', lines]), 'one\ntwo\n')
+  const json = JSON.parse(await output(t, ['dedupe', vectors, '--json', '--threshold', '1']))
+  t.deepEqual(json, { rows: 4, threshold: 1, groups: [[0], [1, 3], [2]] })
+  const tables = file('tables.safetensors')
+  saveSafetensors(tables, { a: ROWS, b: tensor(Uint8Array.of(1, 1, 2), { shape: [3, 1] }) })
+  t.is(await output(t, ['dedupe', `${tables}:b`, '--quiet']), '0 1\n')
+})
+
+test('dedupe says what is wrong', async (t) => {
+  const [vectors, lines] = [file('rows.npy'), file('few.txt')]
+  saveNpy(vectors, ROWS)
+  writeFileSync(lines, 'one\n')
+  await fails(t, ['dedupe', file('none.npy')], 1, ['no such file'])
+  await fails(t, ['dedupe', vectors, '--threshold', '1.5'], 2, ['at most 1'])
+  await fails(t, ['dedupe', vectors, '--texts', lines], 1, ['1 lines', '4 vectors'])
+  saveNpy(file('flat.npy'), tensor([1, 2]))
+  await fails(t, ['dedupe', file('flat.npy')], 1, ['two sizes'])
+})
+
+test('split divides files and stdin', async (t) => {
+  const text = 'It rose. It blew!\r\nIt sank. '.repeat(5)
+  const path = file('book.txt')
+  writeFileSync(path, text)
+  const parsed = (out: string) => out.trim().split('\n').map((line) => JSON.parse(line))
+  const chunks = parsed(await output(t, ['split', path, '--max-tokens', '12', '--json']))
+  t.is(chunks.map((chunk) => chunk.text).join(''), text)
+  t.true(chunks.length > 3 && chunks.every((chunk) => chunk.file === path && chunk.tokens <= 12))
+  const lapping = parsed(
+    await output(t, ['split', '--max-tokens', '12', '--overlap', '4', '--by', 'token', '--json'], { input: text }),
+  )
+  t.true(lapping.every((chunk, i) => i === 0 || chunk.start < lapping[i - 1].end))
+  const lines = (await output(t, ['split', path, '--max-tokens', '12'])).trimEnd().split('\n')
+  t.is(lines.length, chunks.length)
+  await fails(t, ['split', path, '--max-tokens', '4', '--overlap', '4'], 2, ['below --max-tokens'])
+  await fails(t, ['split', path, '--max-tokens', '0'], 2, ['from 1 on'])
+})

@@ -24,7 +24,9 @@ export type { AsyncOptions } from './api/layers/async.js'
 export { Embedding, type ForwardOptions, type LookupOptions } from './api/layers/embedding.js'
 export type { EmbeddingOptions } from './api/layers/table.js'
 export type { Init } from './api/layers/init.js'
-export { EmbeddingBag, type BagForwardOptions, type BagOptions, type Ragged } from './api/layers/bag.js'
+export { EmbeddingBag, type BagForwardOptions, type BagOptions } from './api/layers/bag.js'
+export type { Bags, IdLists, MaskedIds } from './api/layers/read-bags.js'
+export type { Ragged, RaggedIds } from './api/tensor/ragged.js'
 export { quantize, QuantizedTable, type QuantizationError } from './api/layers/quantize.js'
 export { TokenPositionEmbedding, type PlaceOptions } from './api/layers/token-position.js'
 export type { LayerNormParameters } from './api/layers/layer-norm-parameters.js'
@@ -48,18 +50,24 @@ export * from './api/optim/optimizers.js'
 export { clipGradNorm, clipGradValue } from './api/optim/clip.js'
 export { LRSchedule, type ScheduleOptions, type ScheduleState } from './api/optim/schedule.js'
 
-export {
-  TokenDecoder,
-  Tokenizer,
-  type DecodeOptions,
-  type EncodeOptions,
-  type LocatedIds,
-  type Abortable,
-  type FromFileOptions,
-  type SpecialOptions,
-  type TokenizerLimits,
-} from './api/text/tokenizer.js'
-export type { PaddedBatch, PaddingOptions, TruncationOptions } from './api/text/padding.js'
+export { encodingForModel, Tokenizer } from './api/text/tokenizer.js'
+export { TokenDecoder } from './api/text/token-decoder.js'
+export type {
+  Abortable,
+  DecodeOptions,
+  EncodedPair,
+  EncodeOptions,
+  FromFileOptions,
+  LocatedIds,
+  PairOptions,
+  PretokenizedOptions,
+  SpecialOptions,
+  TokenizerLimits,
+} from './api/text/encode-options.js'
+export type { DecodedBatch } from './api/text/decode-batch.js'
+export type { EncodingName } from './api/text/models-encodings.js'
+export type { EncodedBatch, PaddedBatch, PaddingOptions, Samples, TruncationOptions } from './api/text/padding.js'
+export type { Texts } from './api/text/words.js'
 export type { Batch, WindowOptions } from './api/text/batch.js'
 export { createDataLoader, DataLoader, type LoaderOptions, type LoaderSource } from './api/text/loader.js'
 export { streamBatches, streamIds, type StreamBatchesOptions, type StreamOptions } from './api/text/stream.js'
@@ -95,7 +103,7 @@ export {
 export {
   embedStream,
   embedTransform,
-  type EmbedsTexts,
+  type AsyncEmbedder,
   type EmbedStreamOptions,
   type EmbedTransform,
   type FilesOfRecords,
@@ -138,9 +146,7 @@ export {
   Vectors,
   type Neighbour,
   type NeighbourOptions,
-  type TokenOrVector,
-  type VectorLike,
-  type VectorQuery,
+  type VectorsOptions,
 } from './api/vectors/vectors.js'
 export { topK, topKAsync, type TopK, type TopKOptions } from './api/search/top-k.js'
 export type { Metric } from './api/search/rows.js'
@@ -148,6 +154,17 @@ export { dedupe, dedupeAsync, type DedupeOptions } from './api/search/dedupe.js'
 export { cluster, clusterAsync, type ClusterOptions, type Clusters } from './api/search/cluster.js'
 export { splitText, splitTextAsync, type SplitTextOptions, type TextChunk } from './api/search/split-text.js'
 export type { EmbedsTexts } from './api/search/meaning.js'
+export type { TokenOrVector, VectorLike, VectorQuery, WeightedToken } from './api/vectors/query.js'
+export type { MeanVectorOptions } from './api/vectors/mean.js'
+export type {
+  AnalogiesEvaluation,
+  AnalogySection,
+  AnalogyWords,
+  EvaluationOptions,
+  WordPairsEvaluation,
+  WordPairsOptions,
+} from './api/vectors/evaluate.js'
+export type { FilePath } from './api/base/validate.js'
 export {
   resizeVocabulary,
   type ResizedOptimizer,

@@ -13,14 +13,14 @@ import {
   streamIds,
   tensor,
   UsageError,
-  type EmbedsTexts,
+  type AsyncEmbedder,
   type TextRecord,
   type VectorBatch,
 } from '../../index.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 /** Gives each text its length and its first code; it counts what is asked at a time, and fails for texts with `!`. */
-class Measuring implements EmbedsTexts {
+class Measuring implements AsyncEmbedder {
   readonly dim = 2
   readonly calls: number[] = []
   running = 0

@@ -16,7 +16,7 @@ import {
   UsageError,
   verifyShards,
   type EmbedShardsOptions,
-  type EmbedsTexts,
+  type AsyncEmbedder,
 } from '../../index.js'
 import { root } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -25,7 +25,7 @@ const base = temporaryFolder()
 const fresh = () => mkdtempSync(join(base, 'x-'))
 
 /** Gives each text its length and the sum of its codes. */
-const embedder: EmbedsTexts = {
+const embedder: AsyncEmbedder = {
   dim: 2,
   embedAsync: async (texts) =>
     tensor(

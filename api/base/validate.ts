@@ -2,6 +2,7 @@
 
 import { constants } from 'node:buffer'
 import { totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import { UsageError } from './errors.js'
 import { isPlain } from './realm.js'
@@ -154,10 +155,33 @@ export function checkWellFormed(text: string, where: string): void {
   )
 }
 
-/** Checks a path of a file. */
+/** The path of a file or folder: as text, or as a URL with the scheme `file:`, which may be text, too. */
+export type FilePath = string | URL
+
+/** Checks a path of a file. A URL becomes the path that it stands for. */
 export function checkPath(value: unknown, where: string): string {
-  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value
-  throw new UsageError(`${where}: a path must be a non-empty string without NUL characters, not ${show(value)}`)
+  const path = isUrl(value) ? pathOf(value, where) : value
+  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return path
+  throw new UsageError(
+    `${where}: a path must be a non-empty string without NUL characters or a file: URL, not ${show(value)}`,
+  )
+}
+
+/** Whether it is a URL, of any realm, or a text that can only be meant as one. */
+function isUrl(value: unknown): value is string | URL {
+  if (typeof value === 'string') return /^(file:|https?:\/)\//i.test(value)
+  return isObject(value) && 'href' in value && 'protocol' in value && typeof value.href === 'string'
+}
+
+function pathOf(value: string | URL, where: string): string {
+  const url = typeof value === 'string' ? value : value.href
+  if (/^https?:/i.test(url))
+    throw new UsageError(`${where}: nothing is ever downloaded: fetch ${show(url)} yourself, and give the path of the file`)
+  try {
+    return fileURLToPath(url)
+  } catch (cause) {
+    throw new UsageError(`${where}: ${show(url)} is not the URL of a file: ${(cause as Error).message}`, { cause })
+  }
 }
 
 /** Checks a shape whose elements, of `bytes` each, must fit in this machine's memory. */

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import type { Json } from '../base/json.js'
 import { LazyMap } from '../base/lazy-map.js'
-import { checkPath } from '../base/validate.js'
+import { checkPath, type FilePath } from '../base/validate.js'
 import { blockKind, QuantizedTable } from '../layers/quantize.js'
 import { call, native } from '../native/native.js'
 import { adopted } from '../tensor/allocate.js'
@@ -41,13 +41,13 @@ export interface OpenedGGUF extends LoadedGGUF {
  * describe its bytes, for a file in big endian, for parts that do not belong together, and for a file of another kind,
  * which it names.
  */
-export function loadGGUF(path: string): LoadedGGUF {
+export function loadGGUF(path: FilePath): LoadedGGUF {
   const { metadata, tensors } = openGGUF(path, 'loadGGUF')
   return { metadata, tensors }
 }
 
 /** @internal */
-export function openGGUF(path: string, where: string): OpenedGGUF {
+export function openGGUF(path: FilePath, where: string): OpenedGGUF {
   const full = resolve(checkPath(path, where))
   const { file, keys, tensors: entries } = call(native.openGguf(full))
   const metadata = new LazyMap(keys, (place) => JSON.parse(call(native.ggufValue(file, place))) as Json)

@@ -5,7 +5,7 @@ import { call, check, native } from '../native/native.js'
 import { LoadedTensorMap, storedTensors, type LoadedTensors } from './loaded-tensors.js'
 import { byName, checkMap, checkNamed, namedTensors, operandOf } from './tensors.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { checkOptions, checkPath, checkSize } from '../base/validate.js'
+import { checkOptions, checkPath, checkSize, type FilePath } from '../base/validate.js'
 
 export interface LoadNpzOptions {
   /** Whether elements are mapped; by default files from 1 MiB on are. */
@@ -24,7 +24,7 @@ export interface LoadNpzOptions {
  * @throws FileError if the file cannot be opened or read; FormatError, with the byte, if it is not such a file, if it is
  * damaged, and if its arrays become more than `maxRatio` allows.
  */
-export function loadNpz(path: string, options?: LoadNpzOptions): LoadedTensors {
+export function loadNpz(path: FilePath, options?: LoadNpzOptions): LoadedTensors {
   const where = 'loadNpz'
   const file = resolve(checkPath(path, where))
   const { map, maxRatio } = checkOptions(options, ['map', 'maxRatio'], where)
@@ -41,7 +41,7 @@ export function loadNpz(path: string, options?: LoadNpzOptions): LoadedTensors {
  * than 65,531 bytes, and for a Map that was loaded only in part; ShapeError as `saveNpy`; FileError if the file cannot
  * be written; an existing file is unchanged then.
  */
-export function saveNpz(path: string, tensors: Record<string, Tensor> | Map<string, Tensor>): void {
+export function saveNpz(path: FilePath, tensors: Record<string, Tensor> | Map<string, Tensor>): void {
   const where = 'saveNpz'
   const target = resolve(checkPath(path, where))
   const entries = namedTensors(tensors, where)

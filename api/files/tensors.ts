@@ -16,7 +16,7 @@ import { entriesOf } from '../base/realm.js'
 import { adopted } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
 import { DIGEST, verifyTensors } from './digest.js'
-import { checkBoolean, checkOptions, checkPath, checkWellFormed, isObject, show } from '../base/validate.js'
+import { checkBoolean, checkOptions, checkPath, checkWellFormed, isObject, show, type FilePath } from '../base/validate.js'
 
 /**
  * Loads the tensors of a safetensors file by name, in the order of the file, with its `metadata`. Tensors of a type
@@ -40,7 +40,7 @@ import { checkBoolean, checkOptions, checkPath, checkWellFormed, isObject, show 
  * its bytes, and for a file of another kind, which it names. With `verify` also FormatError if a byte differs from what
  * was saved, and for a file without a digest. DTypeError for an element type that tensors do not have.
  */
-export function loadSafetensors(path: string, options?: { map?: boolean; verify?: boolean }): LoadedTensors {
+export function loadSafetensors(path: FilePath, options?: { map?: boolean; verify?: boolean }): LoadedTensors {
   const where = 'loadSafetensors'
   const file = resolve(checkPath(path, where))
   const { map, verify = false } = checkOptions(options, ['map', 'verify'], where)
@@ -76,7 +76,7 @@ export interface SafetensorsInfo {
  * @throws FileError if the file cannot be opened or read; FormatError, with the byte, if its header does not describe
  * its bytes, and for a file of another kind, which it names.
  */
-export function inspectSafetensors(path: string): SafetensorsInfo {
+export function inspectSafetensors(path: FilePath): SafetensorsInfo {
   const { tensors, metadata } = call(native.inspectSafetensors(resolve(checkPath(path, 'inspectSafetensors'))))
   return { metadata: parseMetadata(metadata), tensors: storedTensors(tensors) }
 }
@@ -124,7 +124,7 @@ export function tensorOf({
  * complete; DTypeError, with NumPy's name of the type, for elements that no tensor can hold: uint64, complex numbers,
  * strings, objects, fields.
  */
-export function loadNpy(path: string, options?: { map?: boolean }): Tensor {
+export function loadNpy(path: FilePath, options?: { map?: boolean }): Tensor {
   const where = 'loadNpy'
   const file = resolve(checkPath(path, where))
   const { map } = checkOptions(options, ['map'], where)
@@ -142,7 +142,7 @@ export function loadNpy(path: string, options?: { map?: boolean }): Tensor {
  * existing file is unchanged then.
  */
 export function saveSafetensors(
-  path: string,
+  path: FilePath,
   tensors: Record<string, Tensor> | Map<string, Tensor>,
   options?: { metadata?: Record<string, string> },
 ): void {
@@ -212,7 +212,7 @@ export function checkMetadata(metadata: unknown, where: string): [key: string, t
  * more than 64 dimensions, or sizes whose product, without zeros, exceeds any memory; FileError if the file cannot be
  * written; an existing file is unchanged then.
  */
-export function saveNpy(path: string, tensor: Tensor): void {
+export function saveNpy(path: FilePath, tensor: Tensor): void {
   const where = 'saveNpy'
   const target = resolve(checkPath(path, where))
   if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: expected a tensor, not ${show(tensor)}`)

@@ -13,7 +13,7 @@ import { Contents } from '../base/contents.js'
 import { FileError, FormatError, UsageError } from '../base/errors.js'
 import { isMissing, readWhole } from '../base/read-file.js'
 import { guardReceivers } from '../base/receivers.js'
-import { checkBoolean, checkOptions, checkPath, checkSize, isArray, isObject, show } from '../base/validate.js'
+import { checkBoolean, checkOptions, checkPath, checkSize, isArray, isObject, show, type FilePath } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 import { call, check, native, type Operand } from '../native/native.js'
 
@@ -364,16 +364,16 @@ export function checkEncoder({ path, tokenizer: said, vocabSize }: TokensInfo, g
  * @throws FileError if the manifest or a data file is missing or cannot be read; FormatError, with the path, for a
  * manifest of another format or version, and for a data file whose size or, with `verify`, bytes have changed.
  */
-export function openTokens(folder: string, options?: { verify?: boolean }): TokenFolder {
+export function openTokens(folder: FilePath, options?: { verify?: boolean }): TokenFolder {
   return opened(folder, options, 'openTokens')
 }
 
 /** Reads the manifest of a folder of token ids: `openTokens(folder).info`. @throws As `openTokens`. */
-export function inspectTokens(folder: string, options?: { verify?: boolean }): TokensInfo {
+export function inspectTokens(folder: FilePath, options?: { verify?: boolean }): TokensInfo {
   return opened(folder, options, 'inspectTokens').info
 }
 
-function opened(folder: string, options: { verify?: boolean } | undefined, where: string): TokenFolder {
+function opened(folder: FilePath, options: { verify?: boolean } | undefined, where: string): TokenFolder {
   const path = resolve(checkPath(folder, where))
   const { verify = false } = checkOptions(options, ['verify'], where)
   return openFolder(path, checkBoolean(verify, `${where}: verify`))

@@ -7,7 +7,7 @@ import { checkMap } from './tensors.js'
 import { NativeStorage } from '../memory/storage.js'
 import { bytesOf } from '../ops/elements.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkOptions, checkPath } from '../base/validate.js'
+import { checkOptions, checkPath, type FilePath } from '../base/validate.js'
 
 /**
  * Loads the tensors of a file that `torch.save` wrote (`.bin`, `.pt`, `.pth`): a state dict, a checkpoint of
@@ -26,7 +26,7 @@ import { checkOptions, checkPath } from '../base/validate.js'
  * written before PyTorch 1.6 (the message says how to convert it), if it is damaged, if its pickle asks for anything
  * but tensors, and for a tensor that repeats its elements (`expand`).
  */
-export function loadTorch(path: string, options?: { map?: boolean }): LoadedTensors {
+export function loadTorch(path: FilePath, options?: { map?: boolean }): LoadedTensors {
   const where = 'loadTorch'
   const file = resolve(checkPath(path, where))
   const { map } = checkOptions(options, ['map'], where)

@@ -20,6 +20,7 @@ import {
   isArray,
   isObject,
   show,
+  type FilePath,
 } from '../base/validate.js'
 
 /** A tensor that grows by rows: its element type, and the shape of one row (`[]` if a row is one number). */
@@ -92,7 +93,7 @@ export class TensorWriter {
    * refuse (rows of 64 dimensions in an .npy file); FileError if the folder does not exist or cannot be written, or if
    * `path` is not a file that may be replaced.
    */
-  constructor(path: string, tensors: Record<string, RowSpec>, options?: TensorWriterOptions) {
+  constructor(path: FilePath, tensors: Record<string, RowSpec>, options?: TensorWriterOptions) {
     const where = 'TensorWriter'
     this.path = resolve(checkPath(path, where))
     const { metadata = {} } = checkOptions(options, ['metadata'], where)

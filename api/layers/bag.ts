@@ -5,26 +5,20 @@ import type { Backward } from '../autograd/tape.js'
 import { Contents } from '../base/contents.js'
 import { type ResultType } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
-import { readIds, type Ids, type ReadIds } from '../tensor/ids.js'
+import type { Ids } from '../tensor/ids.js'
 import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
-import { bagWay, operandOf, type ReadBags } from './backward.js'
+import { bagWay, operandOf } from './backward.js'
 import { check, native } from '../native/native.js'
 import type { QuantizedTable } from './quantize.js'
 import { guardReceivers, isInstance, stranger } from '../base/receivers.js'
+import { ofTokens, readBags, type Bags, type GivenBags } from './read-bags.js'
+import { isNamed } from '../tensor/ragged.js'
 import { resultFor, resultType, settled } from './result.js'
 import { sameShape, shown } from '../base/shape.js'
 import { given, Table, TABLE_OPTIONS, type EmbeddingOptions } from './table.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkBoolean, checkOptions, checkWord, isObject, show } from '../base/validate.js'
-
-/** Rows of different lengths, stored end to end. `offsets` has one more element than there are rows. */
-export interface Ragged {
-  /** The ids of all rows. */
-  values: Ids
-  /** Where each row begins, and where the last one ends; values go from 0 to the number of values. */
-  offsets: Ids
-}
 
 export interface BagOptions extends EmbeddingOptions {
   /** How the vectors of a bag are combined; default 'mean'. */
@@ -44,6 +38,8 @@ export interface BagForwardOptions {
    */
   dtype?: ResultType
 }
+
+type BagAsyncOptions = Omit<BagForwardOptions, 'out'> & { signal?: AbortSignal }
 
 const MODES = ['sum', 'mean', 'max'] as const
 const OWN_OPTIONS = ['mode', 'includeLastOffset']
@@ -131,29 +127,46 @@ export class EmbeddingBag implements Layer {
 
   /**
    * Gives one vector for each bag, (bags, embeddingDim). Bags are the rows of 2-D ids; or 1-D ids with `offsets`, which
-   * say where each bag begins (and with `includeLastOffset` where the last one ends); or a Ragged, whose offsets
-   * include the end. `torch.nn.functional.embedding_bag`.
+   * say where each bag begins (and with `includeLastOffset` where the last one ends); or a list of lists of ids, which
+   * may have different lengths. What a tokenizer's `encodeBatch` gives is read as it is: `{ ids, offsets }`, whose
+   * offsets include the end as those of a Ragged do, or with `padding` `{ ids, mask }`, of which padding counts for
+   * nothing. `torch.nn.functional.embedding_bag`.
+   *
+   * ```ts
+   * bag.forward(tokenizer.encodeBatch(texts))
+   * bag.forward([[1, 2], [3]], { dtype: 'float16' })
+   * ```
    *
    * @throws TokenIndexError, which names the id and its position, for an id out of range, unless `onBadId` replaces it;
    * ShapeError, which names the offset and its value, for offsets that do not begin with 0, that decrease or reach past
    * the ids, and for weights of another shape than the ids; UsageError for weights if the mode is not 'sum'.
    */
-  forward(ids: Ids | Ragged, offsets?: Ids, options?: BagForwardOptions): Tensor {
+  forward(bags: Ids | Bags, options?: BagForwardOptions): Tensor
+  forward(ids: Ids | Bags, offsets?: Ids, options?: BagForwardOptions): Tensor
+  forward(ids: Ids | Bags, second?: Ids | BagForwardOptions, third?: BagForwardOptions): Tensor {
     if (!((this as unknown) instanceof EmbeddingBag)) throw stranger(this, 'EmbeddingBag', 'forward')
     const where = 'EmbeddingBag.forward'
+    const { given, options } = this.#given(ids, second, third, where)
     const { perSampleWeights, out, dtype } = checkOptions(options, FORWARD_OPTIONS, where)
-    const bags = this.#read(ids, offsets, where)
-    const weights = perSampleWeights === undefined ? null : this.#weights(perSampleWeights, bags.ids, where)
+    const bags = given.read
+    const weights = perSampleWeights === undefined ? null : this.#weights(perSampleWeights, given, where)
     const table = this.#table
     const type = resultType(dtype, out, table.results, where)
     const result = resultFor(out, [bags.bags], table.dim, where, type)
-    const given = operandOf(bags, weights)
+    const operand = operandOf(bags, weights)
     const done =
       table.renormalized(bags.ids.array, result, where) &&
-      native.bagForward(table.lookup(type), given.ids, given.offsets, given.weights, result.operand(), table.crossing)
+      native.bagForward(
+        table.lookup(type),
+        operand.ids,
+        operand.offsets,
+        operand.weights,
+        result.operand(),
+        table.crossing,
+      )
     const follows = weights === null ? table.weights : [table.weight, weights]
     return settled(done, result, out, bags.ids.shape, follows, NAME, (save) =>
-      this.#way(ids, offsets, bags, weights, { save, pooled: true }),
+      this.#way(given, weights, { save, pooled: true }),
     )
   }
 
@@ -161,16 +174,15 @@ export class EmbeddingBag implements Layer {
    * `forward` on another thread. `Embedding.forwardAsync` explains what happens with ids, tables, results and signals;
    * offsets and weights are copied at the call, as ids are.
    */
-  async forwardAsync(
-    ids: Ids | Ragged,
-    offsets?: Ids,
-    options?: Omit<BagForwardOptions, 'out'> & { signal?: AbortSignal },
-  ): Promise<Tensor> {
+  forwardAsync(bags: Ids | Bags, options?: BagAsyncOptions): Promise<Tensor>
+  forwardAsync(ids: Ids | Bags, offsets?: Ids, options?: BagAsyncOptions): Promise<Tensor>
+  async forwardAsync(ids: Ids | Bags, second?: Ids | BagAsyncOptions, third?: BagAsyncOptions): Promise<Tensor> {
     const where = 'EmbeddingBag.forwardAsync'
+    const { given, options } = this.#given(ids, second, third, where)
     const { signal, ...rest } = checkOptions(options, FORWARD_ASYNC_OPTIONS, where)
     const { perSampleWeights, dtype } = rest
-    const bags = this.#read(ids, offsets, where)
-    const weights = perSampleWeights === undefined ? null : this.#weights(perSampleWeights, bags.ids, where)
+    const bags = given.read
+    const weights = perSampleWeights === undefined ? null : this.#weights(perSampleWeights, given, where)
     const table = this.#table
     const type = resultType(dtype, undefined, table.results, where)
     return lookUp({
@@ -184,56 +196,52 @@ export class EmbeddingBag implements Layer {
       follows: weights === null ? table.weights : [table.weight, weights],
       prepare: () => check(table.renormalized(bags.ids.array, null, where), bags.ids.shape),
       work: (weight) => {
-        const given = operandOf(bags, weights)
-        return native.bagWork(table.lookup(type), weight, given.ids, given.offsets, given.weights, given.bags)
+        const operand = operandOf(bags, weights)
+        return native.bagWork(
+          table.lookup(type),
+          weight,
+          operand.ids,
+          operand.offsets,
+          operand.weights,
+          operand.bags,
+        )
       },
-      now: () => this.forward(ids, offsets, rest),
+      now: () => this.forward(ids, areOptions(second) ? undefined : second, rest),
       name: NAME,
-      way: (save) => this.#way(ids, offsets, bags, weights, { save, pooled: false }),
+      way: (save) => this.#way(given, weights, { save, pooled: false }),
     })
   }
 
-  #way(
-    given: Ids | Ragged,
-    offsets: Ids | undefined,
-    bags: ReadBags,
-    weights: Tensor | null,
-    keeping: Keeping,
-  ): Backward {
-    const settings = { table: this.#table, bags, weights, mode: this.mode }
-    return bagWay(settings, isRagged(given) ? {} : { ids: given, offsets }, keeping)
+  #way(given: GivenBags, weights: Tensor | null, keeping: Keeping): Backward {
+    const settings = { table: this.#table, bags: given.read, weights, mode: this.mode }
+    return bagWay(settings, given.own, keeping)
   }
 
-  #read(ids: Ids | Ragged, offsets: Ids | undefined, where: string): ReadBags {
-    if (isRagged(ids)) {
-      if (offsets !== undefined) throw new UsageError(`${where}: a Ragged has its own offsets: leave offsets out`)
-      return divided(readIds(ids.values, undefined, where), ids.offsets, true, where)
-    }
-    const read = readIds(ids, undefined, where)
-    const rank = read.shape.length
-    if (rank === 1) {
-      if (offsets === undefined)
-        throw new UsageError(`${where}: 1-D ids need offsets, the index at which each bag begins: [0] for one bag`)
-      return divided(read, offsets, this.includeLastOffset, where)
-    }
-    if (rank !== 2)
-      throw new ShapeError(
-        `${where}: ids must have the shape (bags, length), or be 1-D with offsets, not ${shown(read.shape)}`,
-      )
-    if (offsets !== undefined) throw new UsageError(`${where}: the rows of 2-D ids are the bags: leave offsets out`)
-    return { ids: read, offsets: null, withEnd: false, bags: read.shape[0], length: read.shape[1] }
+  /** The arguments of a call, with options as the second or as the third. */
+  #given<O extends object>(
+    ids: Ids | Bags,
+    second: Ids | O | undefined,
+    third: O | undefined,
+    where: string,
+  ): { given: GivenBags; options: O | undefined } {
+    const isSecond = areOptions(second)
+    if (isSecond && third !== undefined) throw new UsageError(`${where}: options were given twice`)
+    const offsets = isSecond ? undefined : (second as Ids | undefined)
+    const options = isSecond ? (second as O) : third
+    return { given: readBags(ids, offsets, this.includeLastOffset, where), options }
   }
 
-  #weights(weights: unknown, ids: ReadIds, where: string): Tensor {
+  #weights(weights: unknown, { read: { ids }, masked }: GivenBags, where: string): Tensor {
     const name = `${where}: perSampleWeights`
     if (!(weights instanceof Tensor)) throw new UsageError(`${name} must be a tensor, not ${show(weights)}`)
     if (this.mode !== 'sum')
       throw new UsageError(`${name} work only with mode 'sum', not with this layer's mode '${this.mode}'`)
     if (weights.dtype !== 'float32')
       throw new DTypeError(`${name} must be float32, not ${weights.dtype}: write weights.to('float32')`)
-    if (!sameShape(weights.shape, ids.shape))
-      throw new ShapeError(`${name} must have the shape of the ids, ${shown(ids.shape)}, not ${shown(weights.shape)}`)
-    return weights
+    const shape = masked?.shape ?? ids.shape
+    if (!sameShape(weights.shape, shape))
+      throw new ShapeError(`${name} must have the shape of the ids, ${shown(shape)}, not ${shown(weights.shape)}`)
+    return masked === null ? weights : ofTokens(weights, masked.places, where)
   }
 
   /** The table, which is the only parameter. */
@@ -266,20 +274,7 @@ export class EmbeddingBag implements Layer {
   }
 }
 
-/** Whether the value is a Ragged rather than ids. */
-export function isRagged(ids: Ids | Ragged): ids is Ragged {
-  const plain = isObject(ids) && !(ids instanceof Tensor) && !ArrayBuffer.isView(ids)
-  return plain && 'values' in ids && 'offsets' in ids
-}
-
-/** 1-D ids with offsets. The native side checks the values of the offsets. */
-function divided(ids: ReadIds, offsets: Ids, withEnd: boolean, where: string): ReadBags {
-  const name = `${where}: offsets`
-  const read = readIds(offsets, undefined, name)
-  if (ids.shape.length !== 1) throw new ShapeError(`${where}: ids with offsets must be 1-D, not ${shown(ids.shape)}`)
-  if (read.shape.length !== 1) throw new ShapeError(`${name} must be 1-D, not ${shown(read.shape)}`)
-  const count = read.shape[0]
-  if (withEnd && count === 0)
-    throw new ShapeError(`${name} must have one more element than there are bags, so at least the element 0`)
-  return { ids, offsets: read, withEnd, bags: withEnd ? count - 1 : count, length: 0 }
+/** Whether the second argument is the options of a call rather than offsets. */
+function areOptions(second: unknown): second is BagForwardOptions {
+  return isNamed(second)
 }

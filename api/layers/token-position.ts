@@ -2,7 +2,6 @@
 
 import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
 import type { Backward, Save } from '../autograd/tape.js'
-import { isRagged, type Ragged } from './bag.js'
 import { Contents } from '../base/contents.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
 import { ShapeError, UsageError } from '../base/errors.js'
@@ -29,6 +28,7 @@ import { checkGenerator, type Generator } from '../tensor/random.js'
 import { guardReceivers, isInstance, stranger } from '../base/receivers.js'
 import { resultFor, settled } from './result.js'
 import { sameShape, shown } from '../base/shape.js'
+import { raggedOf, type Ragged, type RaggedIds } from '../tensor/ragged.js'
 import { type Tensor } from '../tensor/tensor.js'
 import { checkBoolean, checkNumber, checkOptions, checkSize, isObject, show } from '../base/validate.js'
 
@@ -239,7 +239,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
    * @throws TokenIndexError for an id, a position or a segment out of range; ShapeError for a sequence longer than the
    * context; UsageError for segments if the layer has none.
    */
-  forward(ids: Ids | Ragged, options?: ForwardOptions & PlaceOptions): Tensor {
+  forward(ids: Ids | Ragged | RaggedIds, options?: ForwardOptions & PlaceOptions): Tensor {
     if (!isOwn(this)) throw stranger(this, 'TokenPositionEmbedding', 'forward')
     const where = 'TokenPositionEmbedding.forward'
     const given = checkOptions(options, FORWARD_OPTIONS, where)
@@ -283,7 +283,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
    * @throws UsageError if the layer is training with dropout: the draws of each result would depend on which lookup
    * ends first.
    */
-  async forwardAsync(ids: Ids | Ragged, options?: AsyncOptions & PlaceOptions): Promise<Tensor> {
+  async forwardAsync(ids: Ids | Ragged | RaggedIds, options?: AsyncOptions & PlaceOptions): Promise<Tensor> {
     const where = 'TokenPositionEmbedding.forwardAsync'
     const { signal, ...rest } = checkOptions(options, FORWARD_ASYNC_OPTIONS, where)
     if (this.training && this.dropout > 0) {
@@ -309,7 +309,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     })
   }
 
-  #way(bound: Bound, inputs: ReadInputs, ids: Ids | Ragged, keeping: Keeping): Backward {
+  #way(bound: Bound, inputs: ReadInputs, ids: Ids | Ragged | RaggedIds, keeping: Keeping): Backward {
     const { token, position, segment, layerNorm, scale } = this
     const tables = [token.table, position?.table ?? null, segment?.table ?? null] as const
     const layer = {
@@ -320,16 +320,16 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       normalized: layerNorm !== null,
       scale,
     }
-    return inputWay(layer, inputs, isRagged(ids) ? ids.values : ids, keeping)
+    return inputWay(layer, inputs, raggedOf(ids)?.values ?? (ids as Ids), keeping)
   }
 
   /** Reads ids, with their positions and segments. */
   #read(
-    ids: Ids | Ragged,
+    ids: Ids | Ragged | RaggedIds,
     { shape, positionOffset, positions, segments, mask }: { shape?: number[] } & PlaceOptions,
     where: string,
   ): ReadInputs {
-    const ragged = isRagged(ids) ? ids : null
+    const ragged = raggedOf(ids)
     if (ragged !== null && shape !== undefined)
       throw new UsageError(`${where}: a Ragged has its own shape: leave shape out`)
     const read = readIds(ragged === null ? (ids as Ids) : ragged.values, shape, where)

@@ -55,6 +55,7 @@ import {
   show,
   allAre,
   eachOf,
+  type FilePath,
 } from '../base/validate.js'
 import { readWordList, writeWordList } from './word-list.js'
 
@@ -98,7 +99,7 @@ const COUNTS = 'token.counts'
  * @throws ShapeError if vocabulary, counts and `token.weight` disagree; UsageError for something that cannot be saved;
  * FileError if the folder cannot be written.
  */
-export function saveModel(folder: string, model: ModelParts | TrainedParts): void {
+export function saveModel(folder: FilePath, model: ModelParts | TrainedParts): void {
   const where = 'saveModel'
   const target = resolve(checkPath(folder, where))
   const {
@@ -267,7 +268,7 @@ function tensorsPart(tensors: Map<string, Tensor>): Part {
  * succeeds within ten seconds; FormatError for a file that breaks its format, that another save or a later version
  * wrote, whose shapes disagree with the vocabulary, or, with `verify`, in which a byte has changed.
  */
-export function loadModel(folder: string, options?: { verify?: boolean }): Model {
+export function loadModel(folder: FilePath, options?: { verify?: boolean }): Model {
   const where = 'loadModel'
   const path = resolve(checkPath(folder, where))
   const { verify = false } = checkOptions(options, ['verify'], where)

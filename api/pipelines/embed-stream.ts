@@ -11,7 +11,7 @@ import { publishBatch } from './channel.js'
 import { Records, records, type Entry, type TextRecord } from './records.js'
 
 /** What embeds texts: a TextEmbedder, or anything with its method. */
-export interface EmbedsTexts {
+export interface AsyncEmbedder {
   /** Number of elements of a vector, before `dim` cuts it. */
   readonly dim: number
   embedAsync(texts: readonly string[], options?: object): Promise<Tensor>
@@ -28,7 +28,7 @@ export interface VectorBatch {
 }
 
 export interface EmbedStreamOptions {
-  embedder: EmbedsTexts
+  embedder: AsyncEmbedder
   /**
    * A batch is full at so many tokens; default 65,536. A token counts as four UTF-16 units of text, and a record as one
    * at least. A record is never divided: if it alone has more, it is a batch of its own.
@@ -69,7 +69,7 @@ const BYTES: Record<string, number> = { float32: 4, float16: 2, int8: 1, binary:
 
 /** The options with their defaults. */
 interface Plan {
-  readonly embedder: EmbedsTexts
+  readonly embedder: AsyncEmbedder
   readonly batchTokens: number
   readonly maxBytes: number
   readonly onError: 'throw' | 'skip' | 'collect'

@@ -17,6 +17,7 @@ import {
   isArray,
   isObject,
   show,
+  type FilePath,
 } from '../base/validate.js'
 import {
   DATA,
@@ -144,7 +145,7 @@ interface Plan {
  * to it at the same time. AbortedError.
  */
 export async function saveTokens(
-  folder: string,
+  folder: FilePath,
   source: TokensInput | readonly TokensInput[],
   options?: SaveTokensOptions,
 ): Promise<TokensInfo> {

@@ -44,7 +44,7 @@ import {
 } from '../base/validate.js'
 import { TensorWriter } from '../files/writer.js'
 import { checkSignal } from '../layers/async.js'
-import { embedStream, type EmbedsTexts, type StreamedVectors } from './embed-stream.js'
+import { embedStream, type AsyncEmbedder, type StreamedVectors } from './embed-stream.js'
 import { RangeOfFile, rangesOf, sizesOf, type FileRange, type Shard } from './ranges.js'
 import { records, type Entry, type RecordFormat } from './records.js'
 
@@ -57,7 +57,7 @@ export interface ShardsProgress {
 }
 
 export interface EmbedShardsOptions extends StreamedVectors {
-  embedder: EmbedsTexts
+  embedder: AsyncEmbedder
   /** The digest of the model, which says whether a folder was begun with another; `TextEmbedder` has one. */
   model: string
   /** Rows of a shard; default 100,000. The last of a worker has fewer. */
@@ -133,7 +133,7 @@ interface Plan {
   readonly shard: Shard
   readonly shardRows: number
   readonly output: 'safetensors' | 'npy'
-  readonly embedder: EmbedsTexts
+  readonly embedder: AsyncEmbedder
   readonly vectors: StreamedVectors
   readonly width: number
   readonly dtype: ShardsManifest['dtype']

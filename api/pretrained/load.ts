@@ -7,7 +7,7 @@ import { DTypeError, FileError } from '../base/errors.js'
 import { readStart } from '../base/read-file.js'
 import { scope } from '../memory/scope.js'
 import { Tokenizer } from '../text/tokenizer.js'
-import { checkOptions, checkPath } from '../base/validate.js'
+import { checkOptions, checkPath, type FilePath } from '../base/validate.js'
 import type { Json } from '../base/json.js'
 import { isThere, readJsonObject, textIn } from './config.js'
 import { describeGGUF } from './gguf.js'
@@ -27,7 +27,7 @@ import { Weights } from './weights.js'
  * @throws FileError if a file is missing or cannot be read; FormatError, with the path, if one is not what it should be;
  * UsageError if several tensors could be the token table (it names them), or none.
  */
-export function loadPretrained(path: string, options?: PretrainedOptions): Pretrained {
+export function loadPretrained(path: FilePath, options?: PretrainedOptions): Pretrained {
   const where = 'loadPretrained'
   const full = resolve(checkPath(path, where))
   const { dtype } = checkOptions(options, ['dtype'], where)

@@ -13,7 +13,7 @@ import { notAwaitedAtExit } from '../native/leaving.js'
 import { binary, call, check, failureOf, native, type Handle, type Operand } from '../native/native.js'
 import { adopted, uninitialized } from '../tensor/allocate.js'
 import type { Tensor } from '../tensor/tensor.js'
-import type { PaddedBatch } from './padding.js'
+import { told, type EncodedBatch, type PaddedBatch } from './padding.js'
 
 /** What is to be encoded, with its options as the native side takes them. @internal */
 export interface Encoding {
@@ -60,24 +60,35 @@ class Turns {
 }
 
 /** The ids of texts end to end. @internal */
-export async function encodedBatch(encoding: Encoding): Promise<{ ids: Uint32Array; offsets: Uint32Array }> {
+export async function encodedBatch(encoding: Encoding): Promise<EncodedBatch> {
   const turns = new Turns(encoding.signal, encoding.where)
-  const [forOffsets, forIds] = await results(encoding, null, turns)
-  const offsets = await copied(forOffsets, unwritten(encoding.texts.length + 1), turns)
-  const ids = await copied(forIds, unwritten(offsets[encoding.texts.length]), turns)
-  return { ids, offsets }
+  const [forOffsets, forIds, forRows, forSamples] = await results(encoding, null, turns)
+  const [rows] = await copied(forRows, unwritten(1), turns)
+  const offsets = await copied(forOffsets, unwritten(rows + 1), turns)
+  const ids = await copied(forIds, unwritten(offsets[rows]), turns)
+  const samples = await samplesOf(encoding, forSamples, rows, turns)
+  return told({ ids, offsets, samples }, tells(encoding))
+}
+
+const tells = ({ rows }: Encoding) => rows.overlap !== undefined
+
+/** The text of each row, which is told if a text may have several. */
+function samplesOf(encoding: Encoding, handle: Handle, rows: number, turns: Turns): Promise<Uint32Array> {
+  return copied(handle, unwritten(tells(encoding) ? rows : 0), turns)
 }
 
 /** Texts as rows of one length. @internal */
 export async function encodedRows(encoding: Encoding, filler: Filler): Promise<PaddedBatch> {
   const turns = new Turns(encoding.signal, encoding.where)
-  const count = encoding.texts.length
-  const [forNumbers, forIds, forMask] = await results(encoding, filler, turns)
+  const [forNumbers, forIds, forMask, forRows, forSamples] = await results(encoding, filler, turns)
+  const [count] = await copied(forRows, unwritten(1), turns)
+  const samples = await samplesOf(encoding, forSamples, count, turns)
   const numbers = await copied(forNumbers, unwritten(count + 1), turns)
   const shape = [count, numbers[count]]
   const ids = await tensor(forIds, 'int32', shape, turns)
   try {
-    return { ids, mask: await tensor(forMask, 'bool', shape, turns), lengths: numbers.slice(0, count) }
+    const mask = await tensor(forMask, 'bool', shape, turns)
+    return told({ ids, mask, lengths: numbers.slice(0, count), samples }, tells(encoding))
   } catch (error) {
     ids.dispose()
     throw error

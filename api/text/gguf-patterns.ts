@@ -99,3 +99,12 @@ const families: readonly (readonly [names: string, cutting: Cutting])[] = [
 export const CUTTINGS: ReadonlyMap<string, Cutting> = new Map(
   families.flatMap(([names, cutting]) => names.split(' ').map((name) => [name, cutting] as const)),
 )
+
+/** How the encodings cut texts, by their names. @internal */
+export const NAMED_PATTERNS: Readonly<Record<string, string>> = {
+  gpt2: WORDS,
+  r50k_base: WORDS,
+  p50k_base: WORDS,
+  cl100k_base: LLAMA3,
+  o200k_base: GPT4O,
+}

@@ -8,14 +8,14 @@ import type { IntArray } from '../base/dtype.js'
 import { copyOf, readIds, type Ids } from '../tensor/ids.js'
 import { allocating } from '../memory/arrays.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkBoolean, checkPath, checkText, eachOf, isArray, isObject, show } from '../base/validate.js'
+import { checkBoolean, checkPath, checkText, eachOf, isArray, isObject, show, type FilePath } from '../base/validate.js'
 
 /** Items one after the other: an array or an (async) iterable, but not a string. */
 export type Many<T> = readonly T[] | (Iterable<T> & object) | AsyncIterable<T>
 
 /** Paths of files; each file is one text. Files that end in `.gz` or `.zst` are decompressed. */
 export interface FilesSource {
-  readonly files: readonly string[]
+  readonly files: readonly FilePath[]
 }
 
 /** Separate texts: no word and no token reaches from one into the next. */
@@ -40,7 +40,7 @@ export interface IdsSource {
  * proportion to the corpus. With `verify` every byte is first read and compared with what was written; default false.
  */
 export interface FolderSource {
-  readonly folder: string
+  readonly folder: FilePath
   readonly verify?: boolean
 }
 

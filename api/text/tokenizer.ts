@@ -3,110 +3,55 @@
 import { basename, resolve } from 'node:path'
 import { types } from 'node:util'
 import { nameOfBytes } from './byte-names.js'
+import { decodeRows, type DecodedBatch } from './decode-batch.js'
+import {
+  checkLimits,
+  type Abortable,
+  type DecodeOptions,
+  type EncodedPair,
+  type EncodeOptions,
+  type FromFileOptions,
+  type LocatedIds,
+  type PairOptions,
+  type PretokenizedOptions,
+  type SpecialOptions,
+} from './encode-options.js'
 import { tokenizerJson } from './gguf-json.js'
 import { Contents } from '../base/contents.js'
 import { sha256 } from '../base/late.js'
-import { TokenIndexError, UsageError } from '../base/errors.js'
+import { TokenIndexError, UnknownTokenError, UsageError } from '../base/errors.js'
 import { openGGUF, type OpenedGGUF } from '../files/gguf.js'
 import { readIds, type Ids } from '../tensor/ids.js'
 import { call, native } from '../native/native.js'
 import { readWhole } from '../base/read-file.js'
 import { checkSignal } from '../layers/async.js'
 import { encodedBatch, encodedRows } from './encode-async.js'
+import { encodingNameOf, type EncodingName } from './models-encodings.js'
 import {
   cutting,
   joinedBatch,
   paddedBatch,
   PADDING_OPTIONS,
   padding,
+  type EncodedBatch,
   type PaddedBatch,
   type PaddingOptions,
+  type Samples,
   type TruncationOptions,
 } from './padding.js'
+import { cutOf, paired, PAIR_OPTIONS } from './pair.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
-import { Tensor } from '../tensor/tensor.js'
-import {
-  checkBoolean,
-  checkOptions,
-  checkPath,
-  checkText,
-  isArray,
-  isObject,
-  show,
-  checkList,
-  checkNumber,
-  checkSize,
-} from '../base/validate.js'
+import { readList, skipsSpecial, TokenDecoder } from './token-decoder.js'
+import { checkBoolean, checkOptions, checkPath, checkText, show, type FilePath } from '../base/validate.js'
 import { readVocabulary } from './vocabulary.js'
-
-/** Which special tokens are recognised in a text, and whether tokens are added around it. */
-export interface EncodeOptions {
-  /** Special tokens that become their id if they stand in the text; default none, for a tokenizer from a file all. */
-  allowedSpecial?: ReadonlySet<string> | 'all'
-  /**
-   * Special tokens that are an error if they stand in the text; default: all that are not allowed. With an empty set
-   * tokens that are not allowed count as plain text.
-   */
-  disallowedSpecial?: ReadonlySet<string> | 'all'
-  /**
-   * Whether the tokens that the file puts around texts are added, such as `[CLS]` and `[SEP]`; default true. An
-   * encoding, or a file without a post-processor, has none and adds nothing either way.
-   */
-  addSpecialTokens?: boolean
-}
-
-/** How asynchronous work is ended. */
-export interface Abortable {
-  /** Ends the work, which then rejects with an AbortedError whose cause is the signal's reason. */
-  signal?: AbortSignal
-}
-
-/** Which special tokens are recognised in a text. */
-export type SpecialOptions = Omit<EncodeOptions, 'addSpecialTokens'>
-
-/** The ids of a text, and where the token of each stands in it. */
-export interface LocatedIds {
-  /** The ids, as `encode` gives them. */
-  ids: Uint32Array
-  /** For each id the index in the text, in UTF-16 code units, at which its token begins. */
-  starts: Uint32Array
-  /** For each id the index at which its token ends: `text.slice(starts[i], ends[i])` is the text of the token. */
-  ends: Uint32Array
-}
-
-export interface DecodeOptions {
-  /** Whether special tokens are left out; default false. */
-  skipSpecialTokens?: boolean
-}
-
-/**
- * Limits for a `tokenizer.json`. A file from an untrusted source may be made to use all memory, or to run forever.
- * Ordinary tokenizers stay far below the limits.
- */
-export interface TokenizerLimits {
-  /**
-   * How many bytes each byte of a text, or of decoded tokens, may become, beyond 64 KB that every text may; default 40.
-   */
-  maxGrowth?: number
-  /** How many steps a pattern may backtrack for one match; default 1,000,000. */
-  maxPatternSteps?: number
-  /**
-   * Seconds of processor time for each megabyte of a text; a text shorter than a tenth of a megabyte counts as a tenth.
-   * Default 20.
-   */
-  maxSecondsPerMegabyte?: number
-}
-
-export interface FromFileOptions {
-  limits?: TokenizerLimits
-}
-
-const LIMITS = ['maxGrowth', 'maxPatternSteps', 'maxSecondsPerMegabyte']
+import { tokenizerFile } from './vocabulary-files.js'
+import { atWords, checkTexts, isPretokenized, textList, type Texts } from './words.js'
 
 const OPTIONS = ['allowedSpecial', 'disallowedSpecial', 'addSpecialTokens']
+const TEXT_OPTIONS = [...OPTIONS, 'pretokenized']
 /** Arrays of at most so many texts are copied at the call of an asynchronous method, which takes a few milliseconds. */
 const COPIED_AT_ONCE = 1e6
-const BATCH_OPTIONS = [...OPTIONS, ...PADDING_OPTIONS]
+const BATCH_OPTIONS = [...TEXT_OPTIONS, ...PADDING_OPTIONS]
 
 /** Names of tokens as the native side takes them: undefined means all. */
 function names(set: unknown, otherwise: string[] | undefined, where: string): string[] | undefined {
@@ -119,8 +64,9 @@ function names(set: unknown, otherwise: string[] | undefined, where: string): st
   throw new UsageError(`${where} must be 'all' or a Set of strings, not ${show(set)}`)
 }
 
-function checkTexts(texts: unknown, where: string): void {
-  if (!isArray(texts)) throw new UsageError(`${where}: texts must be an array of strings, not ${show(texts)}`)
+type BatchOptions = EncodeOptions & PretokenizedOptions & TruncationOptions
+interface Overflowing {
+  overflow: true
 }
 
 /** The options of a text as the native side takes them. */
@@ -185,18 +131,29 @@ export class Tokenizer {
   }
 
   /**
-   * The tokenizer of an encoding: `gpt2`, also called `r50k_base`; `cl100k_base` (GPT-3.5, GPT-4); `o200k_base` (GPT-4o
-   * and later). Its vocabulary is read at the first call and kept.
+   * The tokenizer of an encoding: `gpt2`, also called `r50k_base`; `p50k_base` and `p50k_edit` (Codex); `cl100k_base`
+   * (GPT-3.5, GPT-4); `o200k_base` (GPT-4o and later); `o200k_harmony` (gpt-oss). Its vocabulary is read at the first
+   * call and kept. `tiktoken.get_encoding`.
    *
    * @throws UsageError, which lists the known names, for another name.
    */
-  static load(name: 'gpt2' | 'r50k_base' | 'cl100k_base' | 'o200k_base'): Tokenizer {
+  static load(name: EncodingName): Tokenizer {
     const known = loaded.get(checkText(name, 'Tokenizer.load: the name of an encoding'))
     if (known) return known
     const vocabulary = readVocabulary(call(native.encodingVocabulary(name)))
     const tokenizer = new Tokenizer(name, call(native.tokenizerNew(name, vocabulary)), false, PRIVATE)
     loaded.set(name, tokenizer)
     return tokenizer
+  }
+
+  /**
+   * The tokenizer of a model of OpenAI's by the model's name, such as `gpt-4o` or `gpt-3.5-turbo-0125`.
+   * `tiktoken.encoding_for_model`.
+   *
+   * @throws UsageError for a model that is not known.
+   */
+  static encodingForModel(model: string): Tokenizer {
+    return Tokenizer.load(encodingNameOf(model, 'Tokenizer.encodingForModel'))
   }
 
   /** The native tokenizer and the special tokens, for streams of text. @internal */
@@ -213,6 +170,10 @@ export class Tokenizer {
    * repetitions of nothing, and a few more) is refused. Each call reads the file again; the memory is freed after the
    * last use of the tokenizer.
    *
+   * Other files that describe a tokenizer are read, too: a `vocab.txt` of WordPiece (BERT); a `vocab.json` with its
+   * `merges.txt` beside it (GPT-2, RoBERTa); and `.tiktoken` ranks, with `pattern`. Of a folder it is the first of these
+   * that is there.
+   *
    * Special tokens in a text are recognised, as in the library, unless `allowedSpecial` says otherwise. The file's
    * settings for truncation and padding do not cut or pad by themselves: they only set the default sides and the
    * padding token of `encodeBatch`. Dropout, which makes ids random in training, is off.
@@ -223,11 +184,12 @@ export class Tokenizer {
    * @throws FileError if the file cannot be read; FormatError, with the byte, if it is not JSON, was cut short, or
    * describes something that is not supported; for a pattern also with the place in it.
    */
-  static fromFile(path: string, options?: FromFileOptions): Tokenizer {
+  static fromFile(path: FilePath, options?: FromFileOptions): Tokenizer {
     const where = 'Tokenizer.fromFile'
-    const limits = checkLimits(checkOptions(options, ['limits'], where).limits, `${where}: limits`)
-    const full = resolve(checkPath(path, where))
-    return Tokenizer.fromBytes(readWhole(full), full, limits)
+    const checked = checkOptions(options, ['limits', 'pattern', 'specialTokens', 'lowercase'], where)
+    const limits = checkLimits(checked.limits, `${where}: limits`)
+    const { bytes, path: file, read } = tokenizerFile(resolve(checkPath(path, where)), checked, where)
+    return Tokenizer.fromBytes(bytes, file, limits, read)
   }
 
   /**
@@ -240,7 +202,7 @@ export class Tokenizer {
    * @throws FileError if the file cannot be read; FormatError if it is no GGUF file, has no tokenizer or one of another
    * kind, or cuts words in a way that is not known.
    */
-  static fromGGUF(path: string, options?: FromFileOptions): Tokenizer {
+  static fromGGUF(path: FilePath, options?: Pick<FromFileOptions, 'limits'>): Tokenizer {
     const where = 'Tokenizer.fromGGUF'
     const limits = checkLimits(checkOptions(options, ['limits'], where).limits, `${where}: limits`)
     return Tokenizer.ofGGUF(openGGUF(path, where), limits)
@@ -290,10 +252,18 @@ export class Tokenizer {
    *
    * @throws UsageError if the text has a special token that is not allowed.
    */
-  encode(text: string, options?: EncodeOptions): Uint32Array {
+  encode(text: string, options?: EncodeOptions & { pretokenized?: false }): Uint32Array
+  encode(words: readonly string[], options: EncodeOptions & { pretokenized: true }): Uint32Array
+  encode(text: string | readonly string[], options?: EncodeOptions & PretokenizedOptions): Uint32Array {
     const where = 'Tokenizer.encode'
-    const policy = this.#policy(checkOptions(options, OPTIONS, where), where)
-    return call(native.tokenizerEncode(this.#native, checkText(text, `${where}: the text`), ...policy))
+    const checked = checkOptions(options, TEXT_OPTIONS, where)
+    if (!isPretokenized(checked, where)) {
+      const policy = this.#policy(checked, where)
+      return call(native.tokenizerEncode(this.#native, checkText(text, `${where}: the text`), ...policy))
+    }
+    const { texts, words } = textList([text] as Texts, true, where)
+    const { rows } = this.#rows({ ...checked, words }, 1, where)
+    return joinedBatch(false, (room) => native.tokenizerEncodeBatch(this.#native, texts, rows, room)).ids
   }
 
   /**
@@ -304,51 +274,90 @@ export class Tokenizer {
    *
    * The places of a file's tokens are those of the library, which leads them back through the normalizer to the text as
    * given, and takes spaces off them if the file's post-processor says so (`trim_offsets`). Tokens that the file adds
-   * around a text have the place (0, 0), and what a normalizer puts in has an empty one. `Encoding.offsets`.
+   * around a text have the place (0, 0), and what a normalizer puts in has an empty one. `Encoding.offsets`. The places
+   * of `pretokenized` words count in each word.
    *
    * @throws UsageError if the text has a special token that is not allowed.
    */
-  encodeOffsets(text: string, options?: EncodeOptions): LocatedIds {
+  encodeOffsets(text: string, options?: EncodeOptions & { pretokenized?: false }): LocatedIds
+  encodeOffsets(words: readonly string[], options: EncodeOptions & { pretokenized: true }): LocatedIds
+  encodeOffsets(text: string | readonly string[], options?: EncodeOptions & PretokenizedOptions): LocatedIds {
     const where = 'Tokenizer.encodeOffsets'
-    const policy = this.#policy(checkOptions(options, OPTIONS, where), where)
-    return call(native.tokenizerEncodeOffsets(this.#native, checkText(text, `${where}: the text`), ...policy))
+    const checked = checkOptions(options, TEXT_OPTIONS, where)
+    const [allowed, disallowed, framed] = this.#policy(checked, where)
+    if (!isPretokenized(checked, where)) return this.#located(checkText(text, `${where}: the text`), allowed, disallowed, framed)
+    const { texts } = textList([text] as Texts, true, where)
+    const [before, after] = framed ? call(native.tokenizerFrame(this.#native)) : [[], []]
+    return atWords(
+      texts.map((word) => this.#located(word, allowed, disallowed, false)),
+      before,
+      after,
+    )
+  }
+
+  #located(text: string, ...policy: Policy): LocatedIds {
+    const { words, ...located } = call(native.tokenizerEncodeOffsets(this.#native, text, ...policy))
+    // The largest number, for no word, is -1 as a signed one.
+    return { ...located, wordIds: new Int32Array(words.buffer, words.byteOffset, words.length) }
+  }
+
+  /**
+   * Two texts as one list of ids, with what the file puts around and between them, as models that compare texts take
+   * them; an encoding puts nothing there. `typeIds` are the model's segment ids. `tokenizers.Tokenizer.encode` with a
+   * pair.
+   *
+   * @throws UsageError for a special token that is not allowed, and if `truncation` names a text that is too short for
+   * `maxLength`; FormatError if the file's post-processor takes no pairs.
+   */
+  encodePair(first: string, second: string, options?: PairOptions): EncodedPair {
+    const where = 'Tokenizer.encodePair'
+    const checked = checkOptions(options, [...OPTIONS, ...PAIR_OPTIONS], where)
+    const [allowed, disallowed, framed] = this.#policy(checked, where)
+    const cut = cutOf(checked, this.#sides.truncationLeft, where)
+    // What is around a text has a say in the places of its tokens.
+    const [before, after] = framed ? call(native.tokenizerFrame(this.#native)) : [[], []]
+    const bare = (text: unknown, name: string): LocatedIds => {
+      const all = this.#located(checkText(text, `${where}: ${name}`), allowed, disallowed, framed)
+      const part = <A extends Uint32Array | Int32Array>(array: A) =>
+        array.subarray(before.length, array.length - after.length) as A
+      return { ids: part(all.ids), starts: part(all.starts), ends: part(all.ends), wordIds: part(all.wordIds) }
+    }
+    const texts = [bare(first, 'the first text'), bare(second, 'the second text')] as const
+    return paired(this.#native, framed, texts, cut, where)
   }
 
   /**
    * The ids of all texts. They come end to end, where text i is `ids[offsets[i] .. offsets[i + 1]]`; or, with
-   * `padding`, as int32 rows of one length that layers take, with a mask that marks the tokens. It uses all cores if
-   * there is enough text. `tiktoken.Encoding.encode_batch`.
+   * `padding`, as int32 rows of one length that layers take, with a mask that marks the tokens. Both are bags that
+   * `EmbeddingBag.forward` takes. It uses all cores if there is enough text. `tiktoken.Encoding.encode_batch`.
    *
-   * `maxLength` cuts texts that have more ids; tokens that the file adds around a text are kept, and count.
+   * `maxLength` cuts texts that have more ids; tokens that the file adds around a text are kept, and count. With
+   * `overflow` the rest of a text becomes further rows.
    *
    * @throws UsageError, which names the first such text, for a special token that is not allowed; and for options that
    * contradict each other.
    */
-  encodeBatch(texts: readonly string[], options: EncodeOptions & TruncationOptions & PaddingOptions): PaddedBatch
-  encodeBatch(
-    texts: readonly string[],
-    options?: EncodeOptions & TruncationOptions,
-  ): { ids: Uint32Array; offsets: Uint32Array }
-  encodeBatch(
-    texts: readonly string[],
-    options?: EncodeOptions & TruncationOptions & Partial<PaddingOptions>,
-  ): PaddedBatch | { ids: Uint32Array; offsets: Uint32Array } {
+  encodeBatch(texts: Texts, options: BatchOptions & PaddingOptions & Overflowing): PaddedBatch & Samples
+  encodeBatch(texts: Texts, options: BatchOptions & Overflowing): EncodedBatch & Samples
+  encodeBatch(texts: Texts, options: BatchOptions & PaddingOptions): PaddedBatch
+  encodeBatch(texts: Texts, options?: BatchOptions): EncodedBatch
+  encodeBatch(texts: Texts, options?: BatchOptions & Partial<PaddingOptions>): PaddedBatch | EncodedBatch {
     const where = 'Tokenizer.encodeBatch'
     checkTexts(texts, where)
-    // `forEach` would skip the holes of an array.
-    for (let i = 0; i < texts.length; i++) checkText(texts[i], `${where}: text ${i}`)
-    const { rows, fill } = this.#rows(checkOptions(options, BATCH_OPTIONS, where), texts.length, where)
-    const count = texts.length
-    if (fill === null)
-      return joinedBatch(count, (room) => native.tokenizerEncodeBatch(this.#native, texts as string[], rows, room))
-    return paddedBatch(count, (room) => native.tokenizerEncodePadded(this.#native, texts as string[], rows, fill, room))
+    const checked = checkOptions(options, BATCH_OPTIONS, where)
+    const { texts: all, words } = textList(texts, isPretokenized(checked, where), where)
+    const { rows, fill } = this.#rows({ ...checked, words }, texts.length, where)
+    const tells = rows.overlap !== undefined
+    if (fill === null) return joinedBatch(tells, (room) => native.tokenizerEncodeBatch(this.#native, all, rows, room))
+    return paddedBatch(tells, (room) => native.tokenizerEncodePadded(this.#native, all, rows, fill, room))
   }
 
   /** The options of a batch as the native side takes them. */
-  #rows(options: Partial<EncodeOptions & TruncationOptions & PaddingOptions>, count: number, where: string) {
+  #rows(options: Partial<BatchOptions & PaddingOptions> & { words?: number[] }, count: number, where: string) {
     const [allowed, disallowed, framed] = this.#policy(options, where)
+    const { words } = options
     return {
-      rows: { allowed, disallowed, framed, ...cutting(options, this.#sides.truncationLeft, where) },
+      rows: { allowed, disallowed, framed, words, ...cutting(options, this.#sides.truncationLeft, where) },
       fill: padding(options, { left: this.#sides.paddingLeft, id: this.paddingId }, count, where),
     }
   }
@@ -381,23 +390,24 @@ export class Tokenizer {
    * aborted.
    */
   encodeBatchAsync(
-    texts: readonly string[],
-    options: EncodeOptions & TruncationOptions & PaddingOptions & Abortable,
-  ): Promise<PaddedBatch>
-  encodeBatchAsync(
-    texts: readonly string[],
-    options?: EncodeOptions & TruncationOptions & Abortable,
-  ): Promise<{ ids: Uint32Array; offsets: Uint32Array }>
+    texts: Texts,
+    options: BatchOptions & PaddingOptions & Overflowing & Abortable,
+  ): Promise<PaddedBatch & Samples>
+  encodeBatchAsync(texts: Texts, options: BatchOptions & Overflowing & Abortable): Promise<EncodedBatch & Samples>
+  encodeBatchAsync(texts: Texts, options: BatchOptions & PaddingOptions & Abortable): Promise<PaddedBatch>
+  encodeBatchAsync(texts: Texts, options?: BatchOptions & Abortable): Promise<EncodedBatch>
   async encodeBatchAsync(
-    texts: readonly string[],
-    options?: EncodeOptions & TruncationOptions & Partial<PaddingOptions> & Abortable,
-  ): Promise<PaddedBatch | { ids: Uint32Array; offsets: Uint32Array }> {
+    texts: Texts,
+    options?: BatchOptions & Partial<PaddingOptions> & Abortable,
+  ): Promise<PaddedBatch | EncodedBatch> {
     const where = 'Tokenizer.encodeBatchAsync'
     checkTexts(texts, where)
     const checked = checkOptions(options, [...BATCH_OPTIONS, 'signal'], where)
-    const { rows, fill } = this.#rows(checked, texts.length, where)
+    const cut = isPretokenized(checked, where)
+    const { texts: all, words } = cut ? textList(texts, true, where) : { texts: texts as string[], words: undefined }
+    const { rows, fill } = this.#rows({ ...checked, words }, texts.length, where)
     const signal = checkSignal(checked.signal, where)
-    const own = texts.length > COPIED_AT_ONCE ? texts : [...texts]
+    const own = cut || all.length > COPIED_AT_ONCE ? all : [...all]
     const encoding = { where, texts: own, isOne: false, tokenizer: this.#native, rows, signal }
     return fill === null ? encodedBatch(encoding) : encodedRows(encoding, fill)
   }
@@ -420,6 +430,18 @@ export class Tokenizer {
     const skip = skipsSpecial(options, where)
     const { array, shape } = readList(ids, where)
     return call(native.tokenizerDecode(this.#native, array, skip), shape)
+  }
+
+  /**
+   * The texts of several lists of ids: an array of lists, rows as a 2-D tensor, or what `encodeBatch` gives, without its
+   * padding. `tokenizers.Tokenizer.decode_batch`.
+   *
+   * @throws TokenIndexError for an id that is not a token.
+   */
+  decodeBatch(batch: DecodedBatch, options?: DecodeOptions): string[] {
+    const where = 'Tokenizer.decodeBatch'
+    const skip = skipsSpecial(options, where)
+    return decodeRows(batch, where, (ids) => call(native.tokenizerDecode(this.#native, ids, skip), [ids.length]))
   }
 
   /** Makes a decoder of ids that come one by one, for example from a model. */
@@ -448,6 +470,38 @@ export class Tokenizer {
   }
 
   /**
+   * The id of a token: for a file as the file writes it, for an encoding by its text or its bytes.
+   * `tokenizers.Tokenizer.token_to_id`; `tiktoken.Encoding.encode_single_token`.
+   *
+   * @throws UnknownTokenError if it is not one token; `nearest` has the tokens that its text is cut into.
+   */
+  id(token: string | Uint8Array): number {
+    const where = 'Tokenizer.id'
+    const bytes = types.isUint8Array(token) ? Uint8Array.from(token) : Buffer.from(checkText(token, `${where}: the token`))
+    const id = call(native.tokenizerId(this.#native, bytes))
+    if (id >= 0) return id
+    const text = typeof token === 'string' ? token : Buffer.from(bytes).toString('utf8')
+    throw new UnknownTokenError(`${where}: ${show(token)} is not a token of ${this.name}`, text, () =>
+      Array.from(this.encode(text, { disallowedSpecial: new Set(), addSpecialTokens: false }).subarray(0, 8), (it) =>
+        this.token(it),
+      ),
+    )
+  }
+
+  /**
+   * All tokens and their ids, by id: for a file as the file writes them, for an encoding with each byte as a character
+   * as in GPT-2's `vocab.json` (`\u0120the`), since a token need not be text. A new map at each call, which takes some
+   * ten milliseconds. `tokenizers.Tokenizer.get_vocab`.
+   */
+  vocabulary(): Map<string, number> {
+    const all = new Map<string, number>()
+    call(native.tokenizerVocabulary(this.#native, 0, this.vocabSize)).forEach((token, id) => {
+      if (typeof token === 'string' && !all.has(token)) all.set(token, id)
+    })
+    return all
+  }
+
+  /**
    * A unique name of a token, without spaces: for a file as the file writes it, for an encoding its bytes as GPT-2's
    * `vocab.json` writes them (`\u0120the`). It is undefined for an id that is not a token. @internal
    */
@@ -471,6 +525,11 @@ export class Tokenizer {
   }
 }
 
+/** `Tokenizer.encodingForModel`. */
+export function encodingForModel(model: string): Tokenizer {
+  return Tokenizer.load(encodingNameOf(model, 'encodingForModel'))
+}
+
 /** A tokenizer.json as it was when it was read. @internal */
 export interface TokenizerFile {
   readonly path: string
@@ -480,80 +539,5 @@ export interface TokenizerFile {
   readonly read: () => Buffer
 }
 
-const DECODER = new Contents<TokenDecoder>('TokenDecoder', {
-  instead: 'it belongs to its thread and to the text that it decodes',
-})
-
-/**
- * Decodes ids as they come. No character is ever divided: an incomplete one is held back. The outputs of `write` and
- * `end`, end to end, equal `decode` of all ids. `Tokenizer.decoder` makes one.
- */
-export class TokenDecoder {
-  readonly #native: ReturnType<typeof native.decoderNew> & object
-  /** @internal */
-  readonly structuredClone = DECODER.uncloneable
-
-  private constructor(handle: ReturnType<typeof native.decoderNew> & object, key: typeof PRIVATE) {
-    if (key !== PRIVATE) throw new UsageError('a TokenDecoder comes from tokenizer.decoder(), not from new')
-    this.#native = handle
-  }
-
-  /** Makes the decoder of `Tokenizer.decoder`. @internal */
-  static over(handle: ReturnType<typeof native.decoderNew> & object): TokenDecoder {
-    return new TokenDecoder(handle, PRIVATE)
-  }
-
-  /**
-   * Takes more ids, and returns the text that they complete, which may be empty. If a file's decoder depends on the
-   * tokens that follow, for example on bytes that may form a character together, the text is held back until they come.
-   *
-   * @throws TokenIndexError for an id that is not a token; none of the ids is taken then.
-   */
-  write(ids: Ids | ArrayLike<number>): string {
-    const { array, shape } = readList(ids, 'TokenDecoder.write')
-    return call(native.decoderWrite(this.#native, array), shape)
-  }
-
-  /**
-   * Ends the text, and returns the rest, with an incomplete character as U+FFFD. The next `write` begins a new text.
-   */
-  end(): string {
-    return call(native.decoderEnd(this.#native))
-  }
-
-  static {
-    guardReceivers(this, (value) => #native in value)
-    DECODER.guard(this, (value) => #native in value)
-  }
-}
-
 /** Makes the constructors private at run time too. */
 const PRIVATE = Symbol('by Tokenizer.load')
-
-function checkLimits(given: TokenizerLimits | undefined, where: string): TokenizerLimits {
-  if (given !== undefined && (typeof given !== 'object' || given === null))
-    throw new UsageError(`${where} must be an object, not ${show(given)}`)
-  const { maxGrowth, maxPatternSteps, maxSecondsPerMegabyte } = checkOptions(given, LIMITS, where)
-  if (maxGrowth !== undefined) checkSize(maxGrowth, `${where}.maxGrowth`, 1)
-  if (maxPatternSteps !== undefined) checkSize(maxPatternSteps, `${where}.maxPatternSteps`, 1)
-  const seconds = maxSecondsPerMegabyte
-  if (seconds !== undefined && checkNumber(seconds, `${where}.maxSecondsPerMegabyte`) <= 0) {
-    throw new UsageError(`${where}.maxSecondsPerMegabyte must be more than 0, not ${show(seconds)}`)
-  }
-  return { maxGrowth, maxPatternSteps, maxSecondsPerMegabyte }
-}
-
-function skipsSpecial(options: DecodeOptions | undefined, where: string): boolean {
-  const { skipSpecialTokens = false } = checkOptions(options, ['skipSpecialTokens'], where)
-  return checkBoolean(skipSpecialTokens, `${where}: skipSpecialTokens`)
-}
-
-function readList(ids: Ids | ArrayLike<number>, where: string): ReturnType<typeof readIds> {
-  return readIds(isList(ids) ? (checkList(ids, where) as number[]) : ids, undefined, where)
-}
-
-/** Whether it is an array-like that is neither an array nor a typed array. */
-function isList(ids: unknown): ids is ArrayLike<number> {
-  const plain = isObject(ids) && !isArray(ids) && !ArrayBuffer.isView(ids) && !(ids instanceof Tensor)
-  return plain && 'length' in ids && typeof ids.length === 'number'
-}

@@ -18,7 +18,7 @@ import { type Tensor } from '../tensor/tensor.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import type { Objective, TrainerOptions } from './objectives.js'
 import { beyondBounds, checkTrainer, hyperParameters, keptOptions, type CheckedOptions } from './options.js'
-import { checkNumber, checkOptions, checkPath, checkSize, isArray, checkFunction, isObject } from '../base/validate.js'
+import { checkNumber, checkOptions, checkPath, checkSize, isArray, checkFunction, isObject, type FilePath } from '../base/validate.js'
 import { allocating } from '../memory/arrays.js'
 
 /** The progress of a trainer. */
@@ -51,7 +51,7 @@ export interface RunOptions {
    * Where checkpoints are written: at least `every` seconds apart (default 60), when the run is aborted, and at its
    * end.
    */
-  checkpoint?: { path: string; every?: number }
+  checkpoint?: { path: FilePath; every?: number }
   /**
    * Number of batches after which the run returns, whether training is done or not; by default there is no such limit.
    * With 0 it only reads the corpus and makes the tables.
@@ -187,7 +187,7 @@ export class Trainer {
    * checkpoint, or belongs to another version or corpus, and as the constructor does.
    */
   static async resume(
-    path: string,
+    path: FilePath,
     corpus: Corpus,
     options?: { tokenizer?: Tokenizer; signal?: AbortSignal },
   ): Promise<Trainer> {
@@ -295,7 +295,7 @@ export class Trainer {
    * Writes a checkpoint, from which `Trainer.resume` continues. It is one safetensors file, written under another name,
    * synced and renamed, so an existing one stays until the new one is complete. Only between runs.
    */
-  async save(path: string): Promise<void> {
+  async save(path: FilePath): Promise<void> {
     const where = 'Trainer.save'
     const file = resolve(checkPath(path, where))
     return this.#alone(where, async () => {
@@ -422,7 +422,7 @@ function tensorOf({ dtype, shape, handle }: NonNullable<ReturnType<typeof native
 
 function checkCheckpoint(checkpoint: unknown, where: string): { path: string; every: number } {
   const { path, every = 60 } = checkOptions(
-    checkpoint as { path: string; every?: number },
+    checkpoint as { path: FilePath; every?: number },
     ['path', 'every'],
     `${where}: checkpoint`,
   )

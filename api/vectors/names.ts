@@ -1,6 +1,6 @@
 // The names of the rows of a table: words, or the tokens of a tokenizer.
 
-import { UnknownTokenError, UsageError } from '../base/errors.js'
+import { TokenIndexError, UnknownTokenError, UsageError } from '../base/errors.js'
 import { nearestSpellings } from './spelling.js'
 import type { Tokenizer } from '../text/tokenizer.js'
 import { show } from '../base/validate.js'
@@ -17,6 +17,8 @@ export interface Names {
   idOf(text: string, where: string): number
   /** Whether a text names a row. */
   has(text: string): boolean
+  /** The text that names a row: for a token its text without a space before it; undefined for an unused id. */
+  textOf(id: number): string | undefined
 }
 
 /** Words as names, one for each row. */
@@ -51,6 +53,10 @@ export class WordNames implements Names {
 
   has(text: string): boolean {
     return this.#ids.has(text)
+  }
+
+  textOf(id: number): string | undefined {
+    return this.words[id]
   }
 
   idOf(text: string, where: string): number {
@@ -100,6 +106,15 @@ export class TokenizerNames implements Names {
 
   has(text: string): boolean {
     return this.#find(text) !== undefined
+  }
+
+  textOf(id: number): string | undefined {
+    try {
+      return this.tokenizer.decode([id]).replace(/^ /, '')
+    } catch (error) {
+      if (error instanceof TokenIndexError) return undefined
+      throw error
+    }
   }
 
   #find(text: string): number | undefined {

@@ -7,7 +7,7 @@ import { adopted } from '../tensor/allocate.js'
 import { checkTable } from '../layers/table.js'
 import { type Tensor } from '../tensor/tensor.js'
 import { Vectors } from './vectors.js'
-import { checkBoolean, checkOptions, checkPath, checkSize, checkWord, isArray, show } from '../base/validate.js'
+import { checkBoolean, checkOptions, checkPath, checkSize, checkWord, isArray, show, type FilePath } from '../base/validate.js'
 
 export interface SaveWord2VecOptions {
   /** Whether numbers are little-endian f32 rather than text; default false. */
@@ -43,14 +43,14 @@ export interface LoadWord2VecOptions {
  * a word in these formats) without `escape`; also for vectors of more than 1,048,576 numbers, which readers refuse.
  * ShapeError if there are not as many words as rows; FileError if the file cannot be written.
  */
-export function saveWord2Vec(path: string, vectors: Vectors, options?: SaveWord2VecOptions): void
+export function saveWord2Vec(path: FilePath, vectors: Vectors, options?: SaveWord2VecOptions): void
 export function saveWord2Vec(
-  path: string,
+  path: FilePath,
   words: readonly string[],
   vectors: Tensor,
   options?: SaveWord2VecOptions,
 ): void
-export function saveWord2Vec(path: string, ...args: unknown[]): void {
+export function saveWord2Vec(path: FilePath, ...args: unknown[]): void {
   const where = 'saveWord2Vec'
   const target = resolve(checkPath(path, where))
   const [first, second, third] = args
@@ -99,7 +99,7 @@ function checkWords(words: readonly unknown[], where: string): asserts words is 
  * line, or exceed `maxRatio`; also for numbers with a decimal comma, and for a word with spaces that ends in a number,
  * which looks like a line of too many numbers.
  */
-export function loadWord2Vec(path: string, options?: LoadWord2VecOptions): Vectors {
+export function loadWord2Vec(path: FilePath, options?: LoadWord2VecOptions): Vectors {
   const where = 'loadWord2Vec'
   const full = resolve(checkPath(path, where))
   const {

@@ -6,13 +6,13 @@ use crate::node::guard::{Failure, guard, status};
 use crate::node::leaving::apart;
 use crate::node::process::computing_threads;
 use crate::node::work::{Errand, GoOn, Work, work};
-use crate::text::tokenizer::{Filler, Rows};
+use crate::text::tokenizer::{Filler, RowPlan, Rows};
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
 use tokenbed_core::storage::Storage;
 use tokenbed_memory::{List, Text};
-use tokenbed_text::{EncodedTexts, PaddedRows, Padding, RowOptions, TextError, Tokenizer};
+use tokenbed_text::{EncodedTexts, PaddedRows, Padding, TextError, Tokenizer};
 
 /// Texts that were copied out of JavaScript, a few at a time.
 pub struct HeldTexts {
@@ -90,16 +90,16 @@ fn whole(added: Vec<Added>) -> Vec<String> {
 struct Encoding {
     texts: Whole,
     tokenizer: Tokenizer,
-    options: RowOptions,
+    plan: RowPlan,
     padding: Option<Padding>,
     threads: usize,
 }
 
 /// Encodes texts that were collected, as work to be queued. Its results are numbers, then ids, then a mask if there is
-/// padding.
+/// padding, then the number of rows (1), and the text of each row if a text may have several (rows).
 ///
-/// Without padding the numbers are where each text begins among the ids, and where the last one ends: uint32
-/// (texts + 1). With padding they are the number of ids of each row, and then the length of the rows.
+/// Without padding the numbers are where each row begins among the ids, and where the last one ends: uint32
+/// (rows + 1). With padding they are the number of ids of each row, and then the length of the rows.
 #[napi(catch_unwind)]
 pub fn encode_work(
     texts: &External<HeldTexts>,
@@ -111,7 +111,7 @@ pub fn encode_work(
         Ok(Encoding {
             texts: texts.take(),
             tokenizer: Tokenizer::clone(tokenizer),
-            options: rows.options()?,
+            plan: rows.plan()?,
             padding: filler.map(|filler| filler.padding()).transpose()?,
             threads: computing_threads()?,
         })
@@ -134,16 +134,24 @@ impl Encoding {
         let is_one = self.texts.is_one;
         let texts = self.texts.join();
         let go_on = || go_on.is_wanted();
-        let encoded = self.tokenizer.encode_rows_while(&texts, &self.options, self.threads, &go_on);
-        let batch = encoded.map_err(|error| match error {
+        let encoded = self.plan.encode(&self.tokenizer, &texts, self.threads, Some(&go_on));
+        let (batch, samples) = encoded.map_err(|error| match error {
             TextError::InBatch { source, .. } if is_one => *source,
             error => error,
         })?;
         drop(texts);
-        match self.padding {
+        let mut results = match self.padding {
             None => joined(&batch),
             Some(padding) => padded(&batch, padding),
-        }
+        }?;
+        // How many rows there are, and the text of each if a text may have several.
+        let mut rows = result::<u32>(1)?;
+        elements::<u32>(&mut rows)?.fill(batch.texts() as u32);
+        let samples = samples.unwrap_or_default();
+        let mut told = result::<u32>(samples.len())?;
+        elements::<u32>(&mut told)?.copy_from_slice(&samples);
+        results.put_all([rows, told]);
+        Ok(results)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
 use crate::node::process::computing_threads;
 use napi::Env;
-use napi::bindgen_prelude::{Function, Uint8ArraySlice, Uint32ArraySlice};
+use napi::bindgen_prelude::{FnArgs, Function, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
@@ -15,8 +15,8 @@ use tokenbed_io::recognise::{Wanted, recognise};
 use tokenbed_kernels::dispatch;
 use tokenbed_memory::{Gather, List, owned};
 use tokenbed_text::{
-    Encoding, Frame, Limits, Origin, PaddedRows, Padding, RowOptions, Side, SpecialPolicy, SpecialSet, TextError,
-    TokenDecoder, Tokenizer, encodings,
+    Arranged, Arrangement, EncodedTexts, Encoding, Frame, GoOn, Limits, Origin, PaddedRows, Padding, PairFrame,
+    RowOptions, Side, SpecialPolicy, SpecialSet, TextError, TokenDecoder, Tokenizer, encodings,
 };
 
 impl From<TextError> for Failure {
@@ -188,6 +188,8 @@ pub struct LocatedIds {
     pub ids: Uint32ArraySlice<'static>,
     pub starts: Uint32ArraySlice<'static>,
     pub ends: Uint32ArraySlice<'static>,
+    /// The number of the word of each token; the largest number for none.
+    pub words: Uint32ArraySlice<'static>,
 }
 
 /// The ids of a text, and where their tokens stand in it.
@@ -203,8 +205,55 @@ pub fn tokenizer_encode_offsets(
     guard(|| {
         let found = tokenizer.encode_offsets(&text.read()?, &special(allowed, disallowed), framed)?;
         let array = |values: &[u32]| copied(values, |it| Uint32ArraySlice::copy_from(&env, it));
-        Ok(LocatedIds { ids: array(&found.ids)?, starts: array(&found.starts)?, ends: array(&found.ends)? })
+        Ok(LocatedIds {
+            ids: array(&found.ids)?,
+            starts: array(&found.starts)?,
+            ends: array(&found.ends)?,
+            words: array(&found.words)?,
+        })
     })
+}
+
+/// What two texts become together: ids, and among them one for each text, which stands for the ids of that text.
+#[napi(object, object_from_js = false)]
+pub struct PairedTexts {
+    pub ids: Vec<u32>,
+    /// The type of each id; that of a text's id is the type of all ids of that text.
+    pub types: Vec<u32>,
+    /// Where the first text stands among the ids, and where the second.
+    pub first: f64,
+    pub second: f64,
+}
+
+/// What two texts become together, with or without the tokens that a file puts around them.
+#[napi(catch_unwind)]
+pub fn tokenizer_pair(tokenizer: &External<Tokenizer>, framed: bool) -> Option<PairedTexts> {
+    guard(|| {
+        let PairFrame { ids, types, first, second } = tokenizer.pair(framed)?;
+        Ok(PairedTexts { ids, types, first: first as f64, second: second as f64 })
+    })
+}
+
+/// The ids that stand around a text: those before it, then those after it.
+#[napi(catch_unwind)]
+pub fn tokenizer_frame(tokenizer: &External<Tokenizer>) -> Option<Vec<Vec<u32>>> {
+    guard(|| {
+        let Frame { before, after } = tokenizer.frame();
+        Ok(Vec::from([before, after]))
+    })
+}
+
+/// The id of the token with exactly these bytes, as the vocabulary spells it; -1 if there is none.
+#[napi(catch_unwind)]
+pub fn tokenizer_id(tokenizer: &External<Tokenizer>, token: Operand) -> Option<f64> {
+    guard(|| Ok(tokenizer.id_of(token.stable()?).map_or(-1.0, f64::from)))
+}
+
+/// The tokens whose ids are from `start` to before `end`, as the vocabulary spells them; null for an id that is not a
+/// token. For an encoding each byte is written as GPT-2's `vocab.json` writes it.
+#[napi(catch_unwind)]
+pub fn tokenizer_vocabulary(tokenizer: &External<Tokenizer>, start: u32, end: u32) -> Option<Vec<Option<String>>> {
+    guard(|| Ok((start..end).map(|id| tokenizer.spelling(id)).into_list()))
 }
 
 /// How texts become rows, as given by TypeScript.
@@ -215,20 +264,56 @@ pub struct Rows {
     pub framed: bool,
     pub max_length: Option<f64>,
     pub cut_left: bool,
+    /// If present, a text that is too long goes on in further rows, which repeat so many ids.
+    pub overlap: Option<f64>,
+    /// If present, each row is made of so many texts, which are its words.
+    pub words: Option<Vec<u32>>,
 }
 
 fn side(left: bool) -> Side {
     if left { Side::Left } else { Side::Right }
 }
 
+/// How texts become rows.
+pub(crate) struct RowPlan {
+    options: RowOptions,
+    overlap: Option<usize>,
+    words: Option<Vec<u32>>,
+}
+
 impl Rows {
-    pub(crate) fn options(self) -> Result<RowOptions, Failure> {
-        Ok(RowOptions {
+    pub(crate) fn plan(self) -> Result<RowPlan, Failure> {
+        let options = RowOptions {
             special: special(self.allowed, self.disallowed),
             framed: self.framed,
             max_length: self.max_length.map(size).transpose()?,
             cut: side(self.cut_left),
-        })
+        };
+        Ok(RowPlan { options, overlap: self.overlap.map(size).transpose()?, words: self.words })
+    }
+}
+
+impl RowPlan {
+    /// The rows; and the text of each, if a text may have several.
+    pub(crate) fn encode<T: AsRef<str> + Sync>(
+        &self,
+        tokenizer: &Tokenizer,
+        texts: &[T],
+        threads: usize,
+        go_on: Option<GoOn<'_>>,
+    ) -> Result<(EncodedTexts, Option<Vec<u32>>), TextError> {
+        let Self { options, overlap, words } = self;
+        if overlap.is_none() && words.is_none() {
+            let rows = match go_on {
+                Some(go_on) => tokenizer.encode_rows_while(texts, options, threads, go_on),
+                None => tokenizer.encode_rows(texts, options, threads),
+            };
+            return Ok((rows?, None));
+        }
+        let arrangement = Arrangement { words: words.as_deref(), overlap: *overlap };
+        let how = (threads, go_on.unwrap_or(&|| true));
+        let Arranged { rows, samples } = tokenizer.encode_arranged(texts, options, arrangement, how)?;
+        Ok((rows, overlap.map(|_| samples)))
     }
 }
 
@@ -237,22 +322,39 @@ impl Rows {
 pub struct RoomForTexts {
     /// uint32 (ids): the ids of all texts.
     pub ids: Operand,
-    /// uint32 (texts + 1): the beginning of each text, and the end of the last one.
+    /// uint32 (rows + 1): the beginning of each row, and the end of the last one.
     pub offsets: Operand,
+    /// uint32 (rows): the text of each row, if a text may have several.
+    pub samples: Operand,
 }
 
-/// Writes the ids of many texts, end to end, into the memory that `room` allocates for this number of ids.
+/// Copies the text of each row, where that is known.
+fn put_samples(samples: Option<&[u32]>, to: &mut [u32]) {
+    if let Some(samples) = samples.filter(|samples| samples.len() == to.len()) {
+        to.copy_from_slice(samples);
+    }
+}
+
+/// Writes the ids of many texts, end to end, into the memory that `room` allocates for this number of ids, of rows, and
+/// of rows whose text is told.
 #[napi(catch_unwind)]
 pub fn tokenizer_encode_batch(
     tokenizer: &External<Tokenizer>,
     #[napi(ts_arg_type = "Array<string>")] texts: Vec<JsText>,
     rows: Rows,
-    #[napi(ts_arg_type = "(ids: number) => RoomForTexts | null")] room: Function<'_, f64, Option<RoomForTexts>>,
+    #[napi(ts_arg_type = "(ids: number, rows: number, told: number) => RoomForTexts | null")] room: Function<
+        '_,
+        FnArgs<(f64, f64, f64)>,
+        Option<RoomForTexts>,
+    >,
 ) -> bool {
     status(|| {
-        let batch = tokenizer.encode_rows(&read_all(&texts)?, &rows.options()?, computing_threads()?)?;
-        let RoomForTexts { ids, offsets } = room.call(batch.ids() as f64)?.ok_or_else(no_room)?;
-        Ok(batch.join(ids.exclusive(&[&offsets])?, offsets.exclusive(&[&ids])?)?)
+        let (batch, samples) = rows.plan()?.encode(tokenizer, &read_all(&texts)?, computing_threads()?, None)?;
+        let told = samples.as_ref().map_or(0, Vec::len);
+        let sizes = (batch.ids() as f64, batch.texts() as f64, told as f64);
+        let RoomForTexts { ids, offsets, samples: to } = room.call(sizes.into())?.ok_or_else(no_room)?;
+        put_samples(samples.as_deref(), to.exclusive(&[&ids, &offsets])?);
+        Ok(batch.join(ids.exclusive(&[&offsets, &to])?, offsets.exclusive(&[&ids, &to])?)?)
     })
 }
 
@@ -266,13 +368,16 @@ fn no_room() -> Failure {
 pub struct Filler {
     /// The ids per row. If absent, it is the length of the longest text.
     pub length: Option<f64>,
+    /// The number of ids is rounded up to a multiple of this number.
+    pub multiple: f64,
     pub id: u32,
     pub left: bool,
 }
 
 impl Filler {
     pub(crate) fn padding(&self) -> Result<Padding, Failure> {
-        Ok(Padding { length: self.length.map(size).transpose()?, id: self.id, side: side(self.left) })
+        let (length, multiple) = (self.length.map(size).transpose()?, size(self.multiple)?);
+        Ok(Padding { length, multiple, id: self.id, side: side(self.left) })
     }
 }
 
@@ -283,29 +388,38 @@ pub struct RoomForRows {
     pub ids: Operand,
     /// bool (texts, length): where tokens are, as opposed to padding.
     pub mask: Operand,
-    /// uint32 (texts): the number of ids in each row that are not padding.
+    /// uint32 (rows): the number of ids in each row that are not padding.
     pub lengths: Operand,
+    /// uint32 (rows): the text of each row, if a text may have several.
+    pub samples: Operand,
 }
 
-/// Writes the ids of many texts as rows of one length, into the memory that `room` allocates for rows of this length.
+/// Writes the ids of many texts as rows of one length, into the memory that `room` allocates for this length, this number
+/// of rows, and of rows whose text is told.
 #[napi(catch_unwind)]
 pub fn tokenizer_encode_padded(
     tokenizer: &External<Tokenizer>,
     #[napi(ts_arg_type = "Array<string>")] texts: Vec<JsText>,
     rows: Rows,
     filler: Filler,
-    #[napi(ts_arg_type = "(length: number) => RoomForRows | null")] room: Function<'_, f64, Option<RoomForRows>>,
+    #[napi(ts_arg_type = "(length: number, rows: number, told: number) => RoomForRows | null")] room: Function<
+        '_,
+        FnArgs<(f64, f64, f64)>,
+        Option<RoomForRows>,
+    >,
 ) -> bool {
     status(|| {
         let padding = filler.padding()?;
-        let batch = tokenizer.encode_rows(&read_all(&texts)?, &rows.options()?, computing_threads()?)?;
+        let (batch, samples) = rows.plan()?.encode(tokenizer, &read_all(&texts)?, computing_threads()?, None)?;
+        let told = samples.as_ref().map_or(0, Vec::len);
+        let sizes = (batch.padded_length(padding)? as f64, batch.texts() as f64, told as f64);
         // JavaScript runs here, in the middle of the call: none of its memory is borrowed yet.
-        let RoomForRows { ids, mask, lengths } =
-            room.call(batch.padded_length(padding)? as f64)?.ok_or_else(no_room)?;
+        let RoomForRows { ids, mask, lengths, samples: to } = room.call(sizes.into())?.ok_or_else(no_room)?;
+        put_samples(samples.as_deref(), to.exclusive(&[&ids, &mask, &lengths])?);
         let out = PaddedRows {
-            ids: ids.exclusive(&[&mask, &lengths])?,
-            mask: mask.exclusive(&[&ids, &lengths])?,
-            lengths: lengths.exclusive(&[&ids, &mask])?,
+            ids: ids.exclusive(&[&mask, &lengths, &to])?,
+            mask: mask.exclusive(&[&ids, &lengths, &to])?,
+            lengths: lengths.exclusive(&[&ids, &mask, &to])?,
         };
         Ok(batch.pad(padding, out)?)
     })

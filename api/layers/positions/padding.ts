@@ -1,13 +1,13 @@
 // Padding: attention masks, and positions that skip padding.
 
-import { isRagged, type Ragged } from '../bag.js'
 import type { IntArray } from '../../base/dtype.js'
 import { ShapeError, UsageError } from '../../base/errors.js'
 import { readIds, type Ids } from '../../tensor/ids.js'
 import { call, check, native } from '../../native/native.js'
 import { shown } from '../../base/shape.js'
+import { raggedOf, type Ragged, type RaggedIds } from '../../tensor/ragged.js'
 import { Tensor } from '../../tensor/tensor.js'
-import { checkInteger, checkOptions, checkSize, show } from '../../base/validate.js'
+import { checkInteger, checkOptions, checkSize } from '../../base/validate.js'
 import { made } from './made.js'
 import { zeroed } from '../../memory/arrays.js'
 
@@ -19,16 +19,17 @@ const LARGEST = 2 ** 31 - 1
  *
  * @throws UsageError for ids without a `paddingIdx`, ShapeError for offsets that do not fit.
  */
-export function attentionMask(ids: Ids | Ragged, paddingIdx?: number): Tensor {
+export function attentionMask(ids: Ids | Ragged | RaggedIds, paddingIdx?: number): Tensor {
   const where = 'attentionMask'
-  if (isRagged(ids)) {
+  const ragged = raggedOf(ids)
+  if (ragged !== null) {
     if (paddingIdx !== undefined) throw new UsageError(`${where}: a Ragged has no padding: leave paddingIdx out`)
-    return ofRows(ids, where)
+    return ofRows(ragged, where)
   }
   if (paddingIdx === undefined)
     throw new UsageError(`${where}: for ids, give the id of padding: attentionMask(ids, paddingIdx)`)
   const padding = checkInteger(paddingIdx, `${where}: paddingIdx`)
-  const { array, shape } = readIds(ids, undefined, where)
+  const { array, shape } = readIds(ids as Ids, undefined, where)
   return made(shape, 'bool', where, (out) => native.paddingMask(array, padding, out.operand()))
 }
 
@@ -57,17 +58,18 @@ export interface PositionIdsOptions {
  *
  * @throws ShapeError for a mask of another rank, and for offsets that do not fit.
  */
-export function positionIds(mask: Ids | Ragged, options?: PositionIdsOptions): Tensor {
+export function positionIds(mask: Ids | Ragged | RaggedIds, options?: PositionIdsOptions): Tensor {
   const where = 'positionIds'
   const { offset = 0, padding = 0 } = checkOptions(options, ['offset', 'padding'], where)
   checkSize(offset, `${where}: offset`)
   checkSize(padding, `${where}: padding`)
   if (padding > LARGEST) throw new UsageError(`${where}: padding ${padding} does not fit in an int32`)
-  if (isRagged(mask)) {
-    const { positions } = raggedPositions(mask, offset, where)
+  const ragged = raggedOf(mask)
+  if (ragged !== null) {
+    const { positions } = raggedPositions(ragged, offset, where)
     return ofInts(positions, [positions.length], where)
   }
-  const { array, shape } = readMask(mask, where)
+  const { array, shape } = readMask(mask as Ids, where)
   if (shape.length !== 1 && shape.length !== 2)
     throw new ShapeError(`${where}: a mask must have the shape (batch, length) or (length), not ${shown(shape)}`)
   return ofInts(skipping(array, undefined, shape, offset, padding, where), shape, where)
@@ -109,8 +111,7 @@ export function raggedPositions(
   first: number,
   where: string,
 ): { positions: Int32Array; offsets: IntArray; longest: number } {
-  const count = isRagged(ragged) ? readIds(ragged.values, undefined, `${where}: values`) : null
-  if (count === null) throw new UsageError(`${where}: a Ragged must be { values, offsets }, not ${show(ragged)}`)
+  const count = readIds(ragged.values, undefined, `${where}: values`)
   if (count.shape.length !== 1) throw new ShapeError(`${where}: values must be 1-D, not ${shown(count.shape)}`)
   const offsets = readIds(ragged.offsets, undefined, `${where}: offsets`)
   if (offsets.shape.length !== 1) throw new ShapeError(`${where}: offsets must be 1-D, not ${shown(offsets.shape)}`)

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::{Mutex, PoisonError};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
-use tokenbed_memory::{Gather, Heap, List};
+use tokenbed_memory::{Gather, Heap, List, filled};
 use tokenbed_threads::{parallel_ranges, parallel_rows};
 
 /// The rows of a table, and their length.
@@ -13,6 +13,7 @@ use tokenbed_threads::{parallel_ranges, parallel_rows};
 pub struct Rows<'a> {
     table: &'a [f32],
     dim: usize,
+    norms: Option<&'a [f32]>,
 }
 
 impl<'a> Rows<'a> {
@@ -24,7 +25,18 @@ impl<'a> Rows<'a> {
         if dim == 0 || rows.checked_mul(dim) != Some(table.len()) || u32::try_from(rows).is_err() {
             return Err(Error::Shape(format!("{} elements are not a table of {rows} x {dim}", table.len())));
         }
-        Ok(Self { table, dim })
+        Ok(Self { table, dim, norms: None })
+    }
+
+    /// The same rows, with the norms that [`norms`] gave for them earlier: they are not computed again.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are not as many norms as rows.
+    pub fn with_norms(self, norms: &'a [f32]) -> Result<Self> {
+        if norms.len() < self.len() {
+            return Err(Error::Shape(format!("there are {} norms for {} rows", norms.len(), self.len())));
+        }
+        Ok(Self { norms: Some(norms), ..self })
     }
 
     fn len(self) -> usize {
@@ -78,10 +90,10 @@ fn unit(query: &[f32], dim: usize) -> Result<Vec<f32>> {
 }
 
 /// Turns `dots[i]` into the cosine of row i: 0 for a row of zeros, NaN for a row that contains NaN.
-fn cosines(dots: &mut [f32], squares: &[f32]) {
-    for (dot, square) in dots.iter_mut().zip(squares) {
-        let cosine = *dot / square.sqrt();
-        *dot = if *square == 0.0 { 0.0 } else { cosine };
+fn cosines(dots: &mut [f32], norms: &[f32]) {
+    for (dot, norm) in dots.iter_mut().zip(norms) {
+        let cosine = *dot / norm;
+        *dot = if *norm == 0.0 { 0.0 } else { cosine };
     }
 }
 
@@ -89,11 +101,39 @@ fn cosines(dots: &mut [f32], squares: &[f32]) {
 fn score(kernels: Kernels, rows: Rows<'_>, query: &[f32], from: usize, dots: &mut [f32]) {
     let mut squares = [0.0; BLOCK];
     for (block, dots) in dots.chunks_mut(BLOCK).enumerate() {
-        let first = (from + block * BLOCK) * rows.dim;
+        let first = from + block * BLOCK;
+        let table = &rows.table[first * rows.dim..(first + dots.len()) * rows.dim];
+        if let Some(norms) = rows.norms {
+            kernels.scores(table, query, dots, &mut []);
+            cosines(dots, &norms[first..]);
+            continue;
+        }
         let squares = &mut squares[..dots.len()];
-        kernels.scores(&rows.table[first..first + dots.len() * rows.dim], query, dots, squares);
+        kernels.scores(table, query, dots, squares);
+        squares.iter_mut().for_each(|square| *square = square.sqrt());
         cosines(dots, squares);
     }
+}
+
+/// The norm of every row, in `out`, as searches compute it.
+///
+/// # Errors
+/// [`Error::Shape`] if `out` has another size.
+pub fn norms(kernels: Kernels, rows: Rows<'_>, out: &mut [f32]) -> Result<()> {
+    if out.len() != rows.len() {
+        return Err(Error::Shape(format!("the result has {} elements for {} rows", out.len(), rows.len())));
+    }
+    let query = filled(0.0, rows.dim);
+    parallel_rows(out, 1, rows.dim * size_of::<f32>(), |range, out| {
+        let mut dots = [0.0; BLOCK];
+        for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+            let first = (range.start + block * BLOCK) * rows.dim;
+            let table = &rows.table[first..first + out.len() * rows.dim];
+            kernels.scores(table, &query, &mut dots[..out.len()], out);
+            out.iter_mut().for_each(|square| *square = square.sqrt());
+        }
+    });
+    Ok(())
 }
 
 /// The cosine of `query` with every row, in `out`: 0 for rows of zeros, and 0 for all rows if the query is zeros.
@@ -116,24 +156,56 @@ pub fn similarities(kernels: Kernels, rows: Rows<'_>, query: &[f32], out: &mut [
 /// [`Error::Shape`] if the length of the query is not that of the rows; [`Error::Usage`] for a query that is not
 /// finite.
 pub fn nearest(kernels: Kernels, rows: Rows<'_>, query: &[f32], top: usize, without: &[u32]) -> Result<Vec<Neighbour>> {
-    let query = unit(query, rows.dim)?;
-    let wanted = top.saturating_add(without.len()).min(rows.len());
-    let best = Mutex::new(Vec::new());
-    parallel_ranges(rows.len(), rows.dim * size_of::<f32>(), |range| {
-        let mut heap = BinaryHeap::new();
+    let asked = Asked { query, without };
+    Ok(nearest_of_each(kernels, rows, &[asked], top)?.pop().unwrap_or_default())
+}
+
+/// A vector whose neighbours are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The vector, with as many elements as the rows.
+    pub query: &'a [f32],
+    /// Rows that are no neighbours of it.
+    pub without: &'a [u32],
+}
+
+/// [`nearest`] for each of several vectors, in one pass over the table: a block of rows is scored for all of them while
+/// it is in the cache. Each has the result that it would have alone.
+///
+/// # Errors
+/// Those of [`nearest`], for the first vector that has one.
+pub fn nearest_of_each(
+    kernels: Kernels,
+    rows: Rows<'_>,
+    asked: &[Asked<'_>],
+    top: usize,
+) -> Result<Vec<Vec<Neighbour>>> {
+    let units: Vec<Vec<f32>> = asked.iter().map(|one| unit(one.query, rows.dim)).try_into_list()?;
+    let wanted = |one: &Asked<'_>| top.saturating_add(one.without.len()).min(rows.len());
+    let best: Vec<Mutex<Vec<Neighbour>>> = asked.iter().map(|_| Mutex::default()).into_list();
+    let cost = rows.dim.saturating_mul(size_of::<f32>()).saturating_mul(asked.len().max(1));
+    parallel_ranges(rows.len(), cost, |range| {
+        let mut heaps: Vec<BinaryHeap<Neighbour>> = asked.iter().map(|_| BinaryHeap::new()).into_list();
         let mut dots = [0.0; BLOCK];
         for from in range.clone().step_by(BLOCK) {
             let dots = &mut dots[..BLOCK.min(range.end - from)];
-            score(kernels, rows, &query, from, dots);
-            keep(&mut heap, wanted, from, dots);
+            for ((heap, one), query) in heaps.iter_mut().zip(asked).zip(&units) {
+                score(kernels, rows, query, from, dots);
+                keep(heap, wanted(one), from, dots);
+            }
         }
-        best.lock().unwrap_or_else(PoisonError::into_inner).put_all(heap);
+        for (best, heap) in best.iter().zip(heaps) {
+            best.lock().unwrap_or_else(PoisonError::into_inner).put_all(heap);
+        }
     });
-    let mut best = best.into_inner().unwrap_or_else(PoisonError::into_inner);
-    best.sort_unstable();
-    best.retain(|neighbour| !without.contains(&neighbour.id));
-    best.truncate(top);
-    Ok(best)
+    let found = best.into_iter().zip(asked).map(|(best, one)| {
+        let mut best = best.into_inner().unwrap_or_else(PoisonError::into_inner);
+        best.sort_unstable();
+        best.retain(|neighbour| !one.without.contains(&neighbour.id));
+        best.truncate(top);
+        best
+    });
+    Ok(found.into_list())
 }
 
 /// Keeps the best neighbours so far: the first in the heap is the worst of them.

@@ -33,6 +33,12 @@ impl Part {
 }
 
 impl EncodedTexts {
+    /// Rows that lie end to end, with the place at which each ends.
+    pub(crate) fn of_rows(ids: Vec<u32>, ends: Vec<u32>) -> Self {
+        let (texts, count) = (ends.len(), ids.len());
+        Self { parts: Vec::from([Part { ids, ends }]), texts, ids: count }
+    }
+
     /// Number of texts.
     pub fn texts(&self) -> usize {
         self.texts

@@ -128,6 +128,17 @@ pub enum TextError {
         frame: usize,
     },
 
+    /// Rows that go on from one another repeat as much as they hold.
+    #[error(
+        "stride {overlap} leaves no room for new ids: it must be less than the {room} that maxLength leaves for the text"
+    )]
+    NoOverlap {
+        /// Number of ids that a row repeats.
+        overlap: usize,
+        /// Number of ids of the text in a row.
+        room: usize,
+    },
+
     /// One text of a batch has an error.
     #[error("text {index} of the batch: {source}")]
     InBatch {

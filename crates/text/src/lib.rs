@@ -11,6 +11,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![forbid(unsafe_code)]
 
+mod arrange;
 mod batch;
 mod bpe;
 mod compiled;
@@ -32,13 +33,14 @@ mod utf8;
 mod vocabulary;
 mod windows;
 
+pub use arrange::{Arranged, Arrangement};
 pub use batch::{EncodedTexts, GoOn};
 pub use decoder::TokenDecoder;
 pub use documents::{Division, Documents};
 pub use encoding::{Encoding, encodings};
 pub use error::TextError;
-pub use file::{Frame, Habits, Limits, Origin};
-pub use offsets::Located;
+pub use file::{Frame, Habits, Limits, Origin, PairFrame};
+pub use offsets::{Located, NO_WORD};
 pub use padding::{PaddedRows, Padding, Side};
 pub use special::{SpecialPolicy, SpecialSet};
 pub use split::Pattern;

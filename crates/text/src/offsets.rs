@@ -15,7 +15,13 @@ pub struct Located {
     pub starts: Vec<u32>,
     /// For each id the code unit at which it ends; it belongs to what follows.
     pub ends: Vec<u32>,
+    /// For each id the number of the word that it belongs to, as the pre-tokenizer cuts the text; [`NO_WORD`] for
+    /// tokens around the text.
+    pub words: Vec<u32>,
 }
+
+/// The word of a token that belongs to none.
+pub const NO_WORD: u32 = u32::MAX;
 
 /// A range of bytes of the text as it was given.
 pub(crate) type Place = (u32, u32);
@@ -31,6 +37,18 @@ pub(crate) struct Found {
     pub(crate) places: Vec<Place>,
     /// The spaces of each token, or nothing if they are not needed.
     pub(crate) spaces: Vec<Spaces>,
+    /// The number of the word of each token.
+    pub(crate) words: Vec<u32>,
+    /// The number of the next word.
+    pub(crate) next_word: u32,
+}
+
+impl Found {
+    /// Ends a word: the ids since the last one belong to it.
+    pub(crate) fn end_word(&mut self) {
+        self.words.fill_to(self.ids.len(), self.next_word);
+        self.next_word += 1;
+    }
 }
 
 /// How a post-processor takes spaces off the places of tokens (the library: `trim_offsets`).
@@ -116,16 +134,23 @@ impl Finish<'_> {
         }
         self.trims.run(text, &mut found, self.before.is_empty());
         let count = self.before.len() + found.ids.len() + self.after.len();
-        let mut located = Located { ids: with_room(count), starts: with_room(count), ends: with_room(count) };
+        let mut located = Located {
+            ids: with_room(count),
+            starts: with_room(count),
+            ends: with_room(count),
+            words: with_room(count),
+        };
         located.ids.put_slice(self.before);
         located.ids.put_slice(&found.ids);
         located.ids.put_slice(self.after);
         let nowhere = |ids: &[u32], located: &mut Located| {
             located.starts.put_all(ids.iter().map(|_| 0));
             located.ends.put_all(ids.iter().map(|_| 0));
+            located.words.put_all(ids.iter().map(|_| NO_WORD));
         };
         nowhere(self.before, &mut located);
         units(text, &found.places, &mut located);
+        located.words.put_slice(&found.words);
         nowhere(self.after, &mut located);
         located
     }
@@ -133,7 +158,11 @@ impl Finish<'_> {
 
 /// The places of tokens whose bytes, end to end, are those of the text. A token that is a part of a character stands
 /// where the whole character stands.
-pub(crate) fn end_to_end(text: &str, ids: Vec<u32>, length: impl Fn(u32) -> usize) -> Located {
+pub(crate) fn end_to_end(
+    text: &str,
+    (ids, words): (Vec<u32>, Vec<u32>),
+    length: impl Fn(u32) -> usize,
+) -> Located {
     let mut end = 0;
     let place = |&id: &u32| {
         let start = end;
@@ -142,7 +171,7 @@ pub(crate) fn end_to_end(text: &str, ids: Vec<u32>, length: impl Fn(u32) -> usiz
         (beginning(text, start) as u32, (end..text.len()).find(|&at| boundary(at)).unwrap_or(text.len()) as u32)
     };
     let places = ids.iter().map(place).into_list();
-    let mut located = Located { starts: with_room(ids.len()), ends: with_room(ids.len()), ids };
+    let mut located = Located { starts: with_room(ids.len()), ends: with_room(ids.len()), ids, words };
     units(text, &places, &mut located);
     located
 }
@@ -198,9 +227,10 @@ mod tests {
     use serde_json::json;
 
     fn finished(post_processor: &Value, text: &str, places: &[Place], spaces: &[Spaces]) -> Vec<(u32, u32)> {
-        let found = Found { ids: places.iter().map(|_| 7).collect(), places: places.to_vec(), spaces: spaces.to_vec() };
+        let found = Found { ids: places.iter().map(|_| 7).collect(), places: places.to_vec(), spaces: spaces.to_vec(), words: places.iter().map(|_| 3).collect(), next_word: 4 };
         let located = Finish { trims: &Trims::of(post_processor), before: &[1], after: &[2] }.run(text, found);
         assert_eq!(located.ids.len(), places.len() + 2);
+        assert_eq!((located.words[0], located.words[1]), (NO_WORD, 3));
         located.starts.into_iter().zip(located.ends).collect()
     }
 
@@ -231,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_part_of_a_character_stands_where_the_character_stands() {
-        let located = end_to_end("a\u{1f999}b", vec![1, 2, 2, 1], |id| id as usize);
+        let located = end_to_end("a\u{1f999}b", (vec![1, 2, 2, 1], vec![0; 4]), |id| id as usize);
         assert_eq!((located.starts, located.ends), (vec![0, 1, 1, 3], vec![1, 3, 3, 4]));
     }
 }

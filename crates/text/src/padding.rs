@@ -18,6 +18,8 @@ pub enum Side {
 pub struct Padding {
     /// Number of ids in a row. The default is the length of the longest text.
     pub length: Option<usize>,
+    /// The number of ids is rounded up to a multiple of this number, which is at least 1.
+    pub multiple: usize,
     /// The id that short rows are filled with.
     pub id: u32,
     /// The end of the row at which they are filled.
@@ -47,6 +49,7 @@ impl EncodedTexts {
         if longest > length {
             return Err(TextError::Length { what: "a row", found: longest, expected: length });
         }
+        let length = length.div_ceil(padding.multiple.max(1)).saturating_mul(padding.multiple.max(1));
         int32(0, padding.id)?;
         let size = self.texts().saturating_mul(length);
         let limit = isize::MAX as usize / size_of::<i32>();

@@ -119,6 +119,8 @@ pub(crate) struct Search<'a> {
     /// The first bytes of the names, each once. In practice there are one or two, which are found at the speed of
     /// memory.
     first: Vec<u8>,
+    /// Number of bytes with which all names begin alike. An encoding may have a thousand names that begin with `<|`.
+    alike: usize,
 }
 
 impl<'a> Search<'a> {
@@ -128,7 +130,11 @@ impl<'a> Search<'a> {
         let mut first: Vec<_> = names.iter().filter_map(|name| name.bytes().next()).into_list();
         first.sort_unstable();
         first.dedup();
-        Self { names, first }
+        let alike = names.split_first().map_or(0, |(one, others)| {
+            let common = |other: &&str| one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+            others.iter().map(common).min().unwrap_or(one.len())
+        });
+        Self { names, first, alike }
     }
 
     /// Position of the leftmost name at or after `from`, and the name.
@@ -142,7 +148,9 @@ impl<'a> Search<'a> {
                 at += self.next_candidate(bytes.get(at..)?)?;
             }
             let rest = bytes.get(at..)?;
-            if let Some(name) = self.names.iter().find(|name| rest.starts_with(name.as_bytes())) {
+            let may_begin = self.names.first().is_some_and(|name| rest.starts_with(&name.as_bytes()[..self.alike]));
+            let mut names = self.names.iter();
+            if let Some(name) = names.find(|name| may_begin && rest.starts_with(name.as_bytes())) {
                 return Some((at, name));
             }
             at += 1;

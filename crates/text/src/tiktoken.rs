@@ -16,23 +16,27 @@ pub(crate) struct Tiktoken {
     bpe: Bpe,
 }
 
+/// Added to the id of a special token until the text is done, so that it is told from those that a gap moves.
+const SPECIAL: u32 = 1 << 31;
+
 /// Number of ids that [`Tiktoken::count`] holds before it drops them.
 const COUNTED_AT_ONCE: usize = 1 << 16;
 
 impl Tiktoken {
     /// A tokenizer for `encoding`; `ranks` is its vocabulary file, decompressed (`vocab/<vocabulary>.br`).
     pub(crate) fn new(encoding: Encoding, ranks: &[u8]) -> Result<Self, TextError> {
-        let bpe = Bpe::new(ranks)?;
+        let bpe = Bpe::new(ranks, encoding.more)?;
         if let Some(expected) = encoding.tokens.filter(|&expected| expected != bpe.len()) {
             return Err(TextError::WrongVocabulary { encoding: encoding.name, expected, found: bpe.len() });
         }
         for (i, (token, id)) in encoding.special.iter().enumerate() {
-            let taken = encoding.special[..i].iter().any(|(t, other)| t == token || other == id);
+            let taken = encoding.special[..i].iter().any(|(other, _)| other == token);
+            let is_used = (*id as usize) < bpe.len() + usize::from(encoding.gap.is_some()) && encoding.gap != Some(*id);
             let reason = match () {
                 () if token.is_empty() => "its text is empty",
-                () if (*id as usize) < bpe.len() => "the vocabulary uses its id",
-                () if *id == u32::MAX => "the id is too large",
-                () if taken => "another one has the same text or id",
+                () if is_used => "the vocabulary uses its id",
+                () if *id >= SPECIAL => "the id is too large",
+                () if taken => "another one has the same text",
                 () => continue,
             };
             return Err(TextError::SpecialToken { token: token.clone(), id: *id, reason });
@@ -64,12 +68,61 @@ impl Tiktoken {
     /// The largest id plus one, which is the number of rows that a table needs (tiktoken: `n_vocab`).
     pub(crate) fn vocab_size(&self) -> usize {
         let special = self.encoding.special.iter().map(|&(_, id)| id as usize + 1);
-        special.fold(self.bpe.len(), usize::max)
+        special.fold(self.bpe.len() + usize::from(self.encoding.gap.is_some()), usize::max)
+    }
+
+    /// The id of the token at a place of the vocabulary.
+    fn id_at(&self, place: u32) -> u32 {
+        match self.encoding.gap {
+            Some(gap) if place >= gap => place + 1,
+            _ => place,
+        }
+    }
+
+    /// The place in the vocabulary of the token with an id.
+    fn place_of(&self, id: u32) -> Option<u32> {
+        match self.encoding.gap {
+            Some(gap) if id == gap => None,
+            Some(gap) if id > gap => Some(id - 1),
+            _ => Some(id),
+        }
+    }
+
+    /// What stands for a special token until [`Self::settle`].
+    fn mark(&self, token: &str) -> Option<u32> {
+        let id = self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id)?;
+        Some(if self.encoding.gap.is_some() { id + SPECIAL } else { id })
+    }
+
+    /// Turns places into ids, once nothing more is copied from those that were written.
+    fn settle(&self, ids: &mut [u32]) {
+        if self.encoding.gap.is_some() {
+            ids.iter_mut().for_each(|id| *id = if *id >= SPECIAL { *id - SPECIAL } else { self.id_at(*id) });
+        }
     }
 
     /// Appends the ids of `text` to `out` (tiktoken: `encode`). After an error `out` is unchanged.
     pub(crate) fn encode(&self, text: &str, searches: &Searches<'_>, out: &mut Vec<u32>) -> Result<(), TextError> {
-        self.for_each_piece(text, searches, out, |_, _| ())
+        let start = out.len();
+        self.for_each_piece(text, searches, out, |_, _| ())?;
+        self.settle(&mut out[start..]);
+        Ok(())
+    }
+
+    /// The ids of `text`, and for each the number of the piece that it belongs to: a piece of the pattern, or a special
+    /// token.
+    pub(crate) fn encode_words(
+        &self,
+        text: &str,
+        searches: &Searches<'_>,
+    ) -> Result<(Vec<u32>, Vec<u32>), TextError> {
+        let (mut ids, mut words, mut word) = (Vec::new(), Vec::new(), 0);
+        self.for_each_piece(text, searches, &mut ids, |ids, _| {
+            words.fill_to(ids.len(), word);
+            word += 1;
+        })?;
+        self.settle(&mut ids);
+        Ok((ids, words))
     }
 
     /// [`Self::encode`] for a long text, on up to `threads` threads.
@@ -107,7 +160,7 @@ impl Tiktoken {
         let mut bytes = with_room(ids.len().saturating_mul(4));
         for (position, &id) in ids.iter().enumerate() {
             let token = self.find(id).ok_or_else(|| self.unknown(position, id))?;
-            if !(skip_special && id as usize >= self.bpe.len()) {
+            if !(skip_special && self.is_special(id)) {
                 bytes.put_slice(token);
             }
         }
@@ -122,12 +175,17 @@ impl Tiktoken {
     /// The id of the token with exactly these bytes, if there is one (tiktoken: `encode_single_token`).
     pub(crate) fn id_of(&self, token: &[u8]) -> Option<u32> {
         let special = || self.encoding.special.iter().find(|(name, _)| name.as_bytes() == token).map(|&(_, id)| id);
-        self.bpe.id_of(token).or_else(special)
+        self.bpe.id_of(token).map(|place| self.id_at(place)).or_else(special)
+    }
+
+    /// Whether an id is not one of the vocabulary's.
+    fn is_special(&self, id: u32) -> bool {
+        self.place_of(id).is_none_or(|place| place as usize >= self.bpe.len())
     }
 
     fn find(&self, id: u32) -> Option<&[u8]> {
         let special = || self.encoding.special.iter().find(|special| special.1 == id).map(|(name, _)| name.as_bytes());
-        self.bpe.token(id).or_else(special)
+        self.place_of(id).and_then(|place| self.bpe.token(place)).or_else(special)
     }
 
     fn unknown(&self, position: usize, value: u32) -> TextError {
@@ -137,6 +195,18 @@ impl Tiktoken {
     /// Appends the ids of as much of `text` as has the same ids in every text that begins with it, and returns that
     /// number of bytes.
     pub(crate) fn encode_certain(
+        &self,
+        text: &str,
+        searches: &Searches<'_>,
+        out: &mut Vec<u32>,
+    ) -> Result<usize, TextError> {
+        let first = out.len();
+        let end = self.encode_certain_places(text, searches, out)?;
+        self.settle(&mut out[first..]);
+        Ok(end)
+    }
+
+    fn encode_certain_places(
         &self,
         text: &str,
         searches: &Searches<'_>,
@@ -165,7 +235,7 @@ impl Tiktoken {
                 // The undecided part about disallowed tokens begins within this token.
                 return Ok(at);
             }
-            out.put_all(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
+            out.put_all(self.mark(token));
         }
     }
 
@@ -203,7 +273,9 @@ impl Tiktoken {
         out: &mut Vec<u32>,
     ) -> Result<(), TextError> {
         let encoded = batch::encode(parts, (threads, PART), go_on, |part, ids| {
+            let start = ids.len();
             self.for_each_checked(part, searches, ids, |_, _| ());
+            self.settle(&mut ids[start..]);
             Ok(())
         })?;
         encoded.rows().for_each(|ids| out.put_slice(ids));
@@ -243,7 +315,7 @@ impl Tiktoken {
                 done(out, &mut recent);
             });
             let Some((at, token)) = special else { return };
-            out.put_all(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
+            out.put_all(self.mark(token));
             done(out, &mut recent);
             start = at + token.len();
         }

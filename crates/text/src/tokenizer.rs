@@ -7,7 +7,7 @@ use crate::batch::{self, ALWAYS, EncodedTexts, GoOn};
 use crate::decoder::TokenDecoder;
 use crate::encoding::Encoding;
 use crate::error::TextError;
-use crate::file::{self, FileTokenizer, Frame, Habits, Limits, Origin};
+use crate::file::{self, FileTokenizer, Frame, Habits, Limits, Origin, PairFrame};
 use crate::offsets::{Located, end_to_end};
 use crate::padding::Side;
 use crate::special::{Searches, SpecialPolicy};
@@ -205,6 +205,17 @@ impl Tokenizer {
         }
     }
 
+    /// What two texts become together, with or without the tokens that a file puts around them.
+    ///
+    /// # Errors
+    /// [`TextError::TokenizerFile`] if the file's post-processor cannot take two texts.
+    pub fn pair(&self, framed: bool) -> Result<PairFrame, TextError> {
+        match self.kind() {
+            Kind::Encoding(_) => Ok(PairFrame::plain()),
+            Kind::File(it) => it.pair(framed),
+        }
+    }
+
     /// Defaults for rectangular batches.
     pub fn habits(&self) -> Habits {
         match self.kind() {
@@ -257,9 +268,8 @@ impl Tokenizer {
     pub fn encode_offsets(&self, text: &str, special: &SpecialPolicy, framed: bool) -> Result<Located, TextError> {
         match self.prepare(special) {
             Prepared::Encoding(it, searches) => {
-                let mut ids = Vec::new();
-                it.encode(text, &searches, &mut ids)?;
-                Ok(end_to_end(text, ids, |id| it.token_bytes(id).map_or(0, <[u8]>::len)))
+                let tokens = it.encode_words(text, &searches)?;
+                Ok(end_to_end(text, tokens, |id| it.token_bytes(id).map_or(0, <[u8]>::len)))
             }
             Prepared::File(it) => it.locate(text, framed),
         }
@@ -408,6 +418,17 @@ impl Tokenizer {
         Ok(lossy_owned(self.token_bytes(id)?.into_owned()))
     }
 
+    /// A token as its vocabulary spells it; for an encoding each byte is a character, as in GPT-2's `vocab.json`.
+    pub fn spelling(&self, id: u32) -> Option<String> {
+        let token = self.token_bytes(id).ok()?;
+        if self.is_file() {
+            return Some(lossy_owned(token.into_owned()));
+        }
+        let mut spelling = String::new();
+        token.iter().for_each(|&byte| spelling.put_char(letter(byte)));
+        Some(spelling)
+    }
+
     /// The id of the token with exactly these bytes, if there is one (tiktoken: `encode_single_token`).
     pub fn id_of(&self, token: &[u8]) -> Option<u32> {
         match self.kind() {
@@ -419,4 +440,15 @@ impl Tokenizer {
     pub(crate) fn unknown(&self, position: usize, value: u32) -> TextError {
         TextError::UnknownId { position, value, vocab_size: self.vocab_size() }
     }
+}
+
+/// The character that stands for a byte in GPT-2's `vocab.json`: a visible one for itself, and for the others those from
+/// U+0100 on, in their order.
+fn letter(byte: u8) -> char {
+    let is_visible = |byte: u8| matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
+    if is_visible(byte) {
+        return char::from(byte);
+    }
+    let before = (0..byte).filter(|&byte| !is_visible(byte)).count() as u32;
+    char::from_u32(0x100 + before).unwrap_or_default()
 }

@@ -46,8 +46,9 @@ pub(crate) struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Reads a decompressed vocabulary file. Any bytes give a vocabulary or an error.
-    pub(crate) fn parse(file: &[u8]) -> Result<Self, TextError> {
+    /// Reads a decompressed vocabulary file, and adds `more` tokens, each of which is made of two before it. Any bytes
+    /// give a vocabulary or an error.
+    pub(crate) fn parse(file: &[u8], more: &[(u32, u32)]) -> Result<Self, TextError> {
         let mut reader = Reader { file, at: 0 };
         if reader.take(8)? != MAGIC {
             return Err(reader.error_at(0, "it does not begin with TBVOCAB1"));
@@ -92,6 +93,17 @@ impl Vocabulary {
         }
         if reader.at != file.len() {
             return Err(reader.error_at(reader.at, "bytes follow the last token"));
+        }
+        for &(left, right) in more {
+            if left.max(right) as usize >= vocabulary.len() || vocabulary.len() == MAX_TOKENS {
+                return Err(reader.error_at(8, "it has too few tokens for those that the encoding adds"));
+            }
+            for half in [left, right] {
+                let range = vocabulary.range(half);
+                vocabulary.bytes.put_within(range);
+            }
+            vocabulary.starts.put(vocabulary.bytes.len() as u32);
+            vocabulary.merges.put((left, right));
         }
         Ok(vocabulary)
     }

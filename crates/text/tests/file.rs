@@ -178,7 +178,7 @@ fn padding_never_cuts() {
     let batch = tokenizer.encode_batch(&["a<s>b", "a", ""], &special, 1).unwrap();
     assert_eq!(batch.rows().collect::<Vec<_>>(), [&[0, 33, 1][..], &[0], &[]]);
     let padded = |length: Option<usize>, side| {
-        let padding = Padding { length, id: 9, side };
+        let padding = Padding { length, multiple: 1, id: 9, side };
         let length = batch.padded_length(padding)?;
         let (mut ids, mut mask, mut lengths) = (vec![-1; 3 * length], vec![7; 3 * length], vec![7; 3]);
         batch.pad(padding, PaddedRows { ids: &mut ids, mask: &mut mask, lengths: &mut lengths })?;
@@ -190,9 +190,9 @@ fn padding_never_cuts() {
     let mask = vec![0, 1, 1, 1, 0, 0, 0, 1, 0, 0, 0, 0];
     assert_eq!(padded(Some(4), Side::Left), Ok((ids, mask, vec![3, 1, 0])));
     assert!(matches!(padded(Some(2), Side::Right), Err(TextError::Length { found: 3, expected: 2, .. })));
-    let too_large = Padding { length: None, id: u32::MAX, side: Side::Right };
+    let too_large = Padding { length: None, multiple: 1, id: u32::MAX, side: Side::Right };
     assert!(matches!(batch.padded_length(too_large), Err(TextError::IdTooLarge { .. })));
     let no_room = PaddedRows { ids: &mut [0; 8], mask: &mut [0; 9], lengths: &mut [0; 3] };
-    let padding = Padding { length: None, id: 9, side: Side::Right };
+    let padding = Padding { length: None, multiple: 1, id: 9, side: Side::Right };
     assert!(matches!(batch.pad(padding, no_room), Err(TextError::Length { found: 8, expected: 9, .. })));
 }

@@ -88,7 +88,7 @@ mod tests {
                 file.extend(if half < 128 { vec![half as u8] } else { vec![half as u8 | 128, (half >> 7) as u8] });
             }
         }
-        Bpe::new(&file).unwrap()
+        Bpe::new(&file, &[]).unwrap()
     }
 
     /// The time is linear. This counts the work, not the time, on pieces that make a naive encoder quadratic.
@@ -112,7 +112,7 @@ mod tests {
             let mut file = Vec::new();
             let mut unpacked = brotli_decompressor::Decompressor::new(&packed[..], 4096);
             std::io::Read::read_to_end(&mut unpacked, &mut file).unwrap();
-            let bpe = Bpe::new(&file).unwrap();
+            let bpe = Bpe::new(&file, &[]).unwrap();
             for unit in ["a", " ", "\n", "7", "\u{1f600}", "ab", "\r\n", "=-"] {
                 let work =
                     |length: usize| encode_long(&bpe, unit.repeat(length / unit.len()).as_bytes(), &mut Vec::new());

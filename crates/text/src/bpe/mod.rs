@@ -27,9 +27,9 @@ pub(crate) struct Bpe {
 }
 
 impl Bpe {
-    /// Builds the tables from a decompressed vocabulary file.
-    pub(crate) fn new(file: &[u8]) -> Result<Self, TextError> {
-        let vocabulary = Vocabulary::parse(file)?;
+    /// Builds the tables from a decompressed vocabulary file and the tokens that an encoding adds to it.
+    pub(crate) fn new(file: &[u8], more: &[(u32, u32)]) -> Result<Self, TextError> {
+        let vocabulary = Vocabulary::parse(file, more)?;
         let pairs = pairs::Pairs::new(vocabulary.len() - 256, vocabulary.merges());
         // All encoding relies on this: see `vocabulary` and `join`.
         if let Some(id) = seam::first_unreachable(&vocabulary, &pairs) {

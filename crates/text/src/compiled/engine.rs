@@ -191,6 +191,7 @@ impl Compiled {
             if wants_spaces {
                 found.spaces.put(offsets::spaces(text));
             }
+            found.end_word();
         };
         let mut made = 0;
         for part in parts.iter() {
@@ -218,6 +219,7 @@ impl Compiled {
                     let piece = text.get(from as usize..to as usize).unwrap_or_default();
                     let of = pieces.places().get(from as usize..to as usize).unwrap_or_default();
                     self.piece(piece, of, wants_spaces, found)?;
+                    found.end_word();
                 }
             }
         }
@@ -226,7 +228,7 @@ impl Compiled {
 
     /// Appends the tokens of a piece, whose bytes have the places `of` in the text.
     fn piece(&self, piece: &str, of: &[Place], wants_spaces: bool, found: &mut Found) -> Result<(), Fault> {
-        let Found { ids, places, spaces } = found;
+        let Found { ids, places, spaces, .. } = found;
         let first = places.len();
         self.model.encoder().encode_places(piece, ids, places).map_err(Fault::Text)?;
         if wants_spaces {

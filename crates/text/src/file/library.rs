@@ -11,10 +11,10 @@ use tokenizers::{
 
 use super::added::{self, Look};
 use super::certain::{self, Certain, Cut};
-use super::settings::{frame, habits, trims};
+use super::settings::{frame, habits, pair, trims};
 use super::{FileTokenizer, Origin, Runs, check, cut, decode, load, normal, word_piece};
 use crate::error::TextError;
-use crate::offsets::{self, Found};
+use crate::offsets::{self, Found, NO_WORD};
 use tokenbed_memory::{Gather, List, Slice};
 
 type Parts = TokenizerImpl<ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
@@ -49,6 +49,7 @@ pub(super) fn tokenizer(
     let _ = parts.with_truncation(None);
     without_dropout(&mut parts);
     let frame = frame(parts.get_post_processor()).map_err(in_part("post_processor"))?;
+    let pairs = [false, true].map(|framed| pair(parts.get_post_processor(), framed));
     let added = parts.get_added_vocabulary().get_added_tokens_decoder();
     let mut special: Vec<_> =
         added.iter().filter(|(_, token)| token.special).map(|(&id, token)| (token.content.clone(), id)).into_list();
@@ -74,6 +75,7 @@ pub(super) fn tokenizer(
         vocab_size: largest.map_or(0, |id| id as usize + 1),
         unknown,
         frame,
+        pairs,
         habits,
         trims: trims(parts.get_post_processor()).map_err(in_part("post_processor"))?,
         stages: decode::stages(parts.get_decoder(), limits).map_err(in_part("decoder"))?,
@@ -235,7 +237,14 @@ impl Library {
         };
         let tokens = encoding.get_tokens().iter().zip(encoding.get_ids());
         let spaces = if file.trims.is_empty() { Vec::new() } else { tokens.map(token).into_list() };
-        Ok(Found { ids: encoding.get_ids().to_list(), places: places.into_list(), spaces })
+        let words = encoding.get_word_ids().iter().map(|word| word.unwrap_or(NO_WORD));
+        Ok(Found {
+            ids: encoding.get_ids().to_list(),
+            places: places.into_list(),
+            spaces,
+            words: words.into_list(),
+            next_word: 0,
+        })
     }
 }
 

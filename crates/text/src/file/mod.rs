@@ -61,6 +61,26 @@ impl Frame {
     }
 }
 
+/// What two texts become together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairFrame {
+    /// The ids, and among them one for each text, which stands for the ids of that text.
+    pub ids: Vec<u32>,
+    /// The type of each id; that of a text's id is the type of all ids of that text.
+    pub types: Vec<u32>,
+    /// Where the first text stands among the ids.
+    pub first: usize,
+    /// Where the second text stands.
+    pub second: usize,
+}
+
+impl PairFrame {
+    /// One text after the other, and nothing around them.
+    pub(crate) fn plain() -> Self {
+        Self { ids: Vec::from([0, 0]), types: Vec::from([0, 1]), first: 0, second: 1 }
+    }
+}
+
 /// Defaults of a file, or of an encoding, for rectangular batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Habits {
@@ -95,6 +115,8 @@ pub(crate) struct FileTokenizer {
     /// The token for what the model does not know.
     unknown: Option<u32>,
     frame: Frame,
+    /// What two texts become without and with the tokens around them, or why that is not known.
+    pairs: [Result<PairFrame, String>; 2],
     habits: Habits,
     stages: Vec<Stage>,
     trims: Trims,
@@ -207,6 +229,11 @@ impl FileTokenizer {
 
     pub(crate) fn frame(&self) -> &Frame {
         &self.frame
+    }
+
+    /// What two texts become.
+    pub(crate) fn pair(&self, framed: bool) -> Result<PairFrame, TextError> {
+        self.pairs[usize::from(framed)].clone().map_err(|reason| self.blame("post_processor", &reason))
     }
 
     pub(crate) fn habits(&self) -> Habits {

@@ -7,7 +7,7 @@ use tokenizers::{
 };
 
 use super::oniguruma::{Spent, translate};
-use super::settings::{frame, habits, trims};
+use super::settings::{frame, habits, pair, trims};
 use super::{FileTokenizer, Origin, Runs, check, decode, load};
 use crate::compiled::read::{File, ModelPart};
 use crate::compiled::{Compiled, NotNative};
@@ -38,6 +38,7 @@ fn tokenizer(origin: &Origin, json: &[u8]) -> Result<FileTokenizer, NotNative> {
     let padding = part::<PaddingParams>(&file, "padding", &mut spent)?;
     let truncation = part::<TruncationParams>(&file, "truncation", &mut spent)?;
     let frame = frame(post_processor.as_ref()).map_err(|_| not_native("post_processor"))?;
+    let pairs = [false, true].map(|framed| pair(post_processor.as_ref(), framed));
     let places = load::Places::of_parts(&file.places);
     let unknown = Unknown::of(&file.model);
     let compiled = Compiled::new(file, limits)?;
@@ -56,6 +57,7 @@ fn tokenizer(origin: &Origin, json: &[u8]) -> Result<FileTokenizer, NotNative> {
             Unknown::Id(id) => id,
         },
         frame,
+        pairs,
         habits: habits(padding.as_ref(), truncation.as_ref(), |name| compiled.added_id(name)),
         trims: trims(post_processor.as_ref()).map_err(|_| not_native("post_processor"))?,
         stages: decode::stages(decoder.as_ref(), limits).map_err(|_| not_native("decoder"))?,

@@ -5,7 +5,7 @@ use tokenizers::{
     TruncationParams,
 };
 
-use super::{Frame, Habits};
+use super::{Frame, Habits, PairFrame};
 use crate::offsets::Trims;
 use crate::padding::Side;
 use crate::panics::caught;
@@ -16,6 +16,8 @@ const PADDING: [&str; 3] = ["[PAD]", "<pad>", "<|pad|>"];
 
 /// An id that stands for the text, to see what is put around it.
 const MARK: u32 = u32::MAX;
+/// The same for a second text.
+const SECOND: u32 = u32::MAX - 1;
 
 /// What the file's post-processor takes off the places of tokens.
 pub(super) fn trims(post_processor: Option<&PostProcessorWrapper>) -> Result<Trims, String> {
@@ -54,4 +56,18 @@ pub(super) fn frame(post_processor: Option<&PostProcessorWrapper>) -> Result<Fra
     }
     let at = ids.iter().position(|&id| id == MARK).unwrap_or(0);
     Ok(Frame { before: ids[..at].to_list(), after: ids[at + 1..].to_list() })
+}
+
+/// What the file makes of two texts, found by running its post-processor once.
+pub(super) fn pair(post_processor: Option<&PostProcessorWrapper>, framed: bool) -> Result<PairFrame, String> {
+    let Some(post_processor) = post_processor else { return Ok(PairFrame::plain()) };
+    let text = |mark, kind| Encoding::from_tokens(Vec::from([Token::new(mark, String::new(), (0, 0))]), kind);
+    let made = caught(|| post_processor.process(text(MARK, 0), Some(text(SECOND, 1)), framed));
+    let made = made.map_err(|_| "it does not work for two texts")?.map_err(|error| error.to_string())?;
+    let place = |mark| match made.get_ids().iter().filter(|&&id| id == mark).count() {
+        1 => Ok(made.get_ids().iter().position(|&id| id == mark).unwrap_or(0)),
+        count => Err(format!("it takes a text of two {count} times, once is supported")),
+    };
+    let (first, second) = (place(MARK)?, place(SECOND)?);
+    Ok(PairFrame { ids: made.get_ids().to_list(), types: made.get_type_ids().to_list(), first, second })
 }

@@ -71,7 +71,8 @@ pub(crate) struct RawScores {
 arms!(SCORES: fn(op: RawScores), body<L>, reference);
 
 impl Kernels {
-    /// For each row of f32, with as many elements as `query`: its dot product with `query`, and with itself.
+    /// For each row of f32, with as many elements as `query`: its dot product with `query`, and with itself unless
+    /// `squares` is empty.
     ///
     /// # Panics
     /// If the slices have other sizes, which is a bug in the caller.
@@ -79,7 +80,7 @@ impl Kernels {
         // SAFETY: every f32 is four bytes.
         let bytes = unsafe { std::slice::from_raw_parts(rows.as_ptr().cast(), size_of_val(rows)) };
         let rows = ScoredRows { bytes, layout: Layout::Table(RowFormat::Float32), row_bytes: size_of_val(query) };
-        self.scores_of(rows, query, Measure::Dots, dots, Some(squares));
+        self.scores_of(rows, query, Measure::Dots, dots, (!squares.is_empty()).then_some(squares));
     }
 
     /// For each row: its dot product with `query`, or the square of its distance, and its dot product with itself.

@@ -42,6 +42,7 @@ const INPUT = {
 const WINDOWS = { batchSize: 'small', maxLength: 'small', stride: 'small', dropLast: 'boolean' }
 const EMBED = { dim: 'dim', normalize: 'boolean', dtype: 'word:float32,float16,int8,binary', out: 'tensor' }
 const SEMANTICS = 'word:model2vec,model2vec@0.9,sentence-transformers,wordllama,mean'
+const EVALUATION = { restrictTo: 'small', caseInsensitive: 'boolean', dummy4unknown: 'boolean' }
 const SPECIAL = { allowedSpecial: 'special', disallowedSpecial: 'special' }
 const ENCODE = { ...SPECIAL, addSpecialTokens: 'boolean' }
 const BATCH = {
@@ -51,6 +52,10 @@ const BATCH = {
   padding: 'word:longest,maxLength',
   paddingSide: 'word:right,left',
   paddingId: 'id',
+  padToMultipleOf: 'small',
+  overflow: 'boolean',
+  stride: 'small',
+  pretokenized: 'boolean',
 }
 const STREAM = {
   ...SPECIAL,
@@ -89,6 +94,7 @@ const TOP_K = { k: 'small', metric: 'word:cosine,dot,euclidean,hamming', among: 
 const DEDUPE = { threshold: 'probability', metric: 'word:cosine,hamming' }
 const CLUSTER = { k: 'one', seed: 'small', iterations: 'one', restarts: 'one' }
 const SPLIT = { maxTokens: 'hundred', tokenizer: 'tokenizer', overlap: 'small', by: 'word:token,sentence,meaning' }
+const SEARCH = { ...NEIGHBOURS, restrictTo: 'small' }
 const TRAINER = {
   objective: 'objective',
   tokenizer: 'tokenizer',
@@ -259,24 +265,41 @@ const CLASSES: Record<string, Members> = {
   TokenDecoder: { new: ['any', 'any'], write: ['ids'], end: [] },
   Tokenizer: {
     new: ['any', 'any', 'any'],
-    'static load': ['word:gpt2,r50k_base'],
-    'static fromFile': ['file'],
+    'static load': ['word:gpt2,r50k_base,p50k_base'],
+    'static encodingForModel': ['word:gpt2,text-davinci-003'],
+    'static fromFile': [
+      'file',
+      { pattern: 'text', specialTokens: 'any', lowercase: 'boolean', limits: { maxGrowth: 'small' } },
+    ],
     'static fromGGUF': ['gguf'],
-    encode: ['text', ENCODE],
+    encode: ['text', { ...ENCODE, pretokenized: 'boolean' }],
+    encodePair: [
+      'text',
+      'text',
+      {
+        ...ENCODE,
+        maxLength: 'small',
+        truncation: 'word:longestFirst,onlyFirst,onlySecond',
+        truncationSide: 'word:right,left',
+      },
+    ],
     encodeBatch: [['text'], BATCH],
-    encodeOffsets: ['text', ENCODE],
+    encodeOffsets: ['text', { ...ENCODE, pretokenized: 'boolean' }],
     encodeAsync: ['text', { ...ENCODE, signal: 'signal' }],
     encodeBatchAsync: [['text'], { ...BATCH, signal: 'signal' }],
     count: ['text', ENCODE],
     decode: ['ids', { skipSpecialTokens: 'boolean' }],
+    decodeBatch: [['ids'], { skipSpecialTokens: 'boolean' }],
     decoder: [{ skipSpecialTokens: 'boolean' }],
     tokenBytes: ['id'],
     token: ['id'],
+    id: ['text'],
+    vocabulary: [],
   },
   DataLoader: { new: ['any', 'any'], '[Symbol.iterator]': [], ids: [], state: [], load: ['loaderState'] },
   TokenFolder: { new: ['any', 'any', 'any'], document: ['small'], read: ['small', 'small'] },
   Vectors: {
-    new: ['table', 'words'],
+    new: ['table', 'words', { fixed: 'boolean' }],
     words: [],
     tokenizer: [],
     tokens: [],
@@ -284,8 +307,22 @@ const CLASSES: Record<string, Members> = {
     id: ['word'],
     token: ['id'],
     vector: ['word'],
-    mostSimilar: ['query', NEIGHBOURS],
-    analogy: ['word', 'word', 'word', NEIGHBOURS],
+    mostSimilar: ['query', SEARCH],
+    mostSimilarBatch: [['query'], SEARCH],
+    mostSimilarCosmul: ['query', SEARCH],
+    distances: ['word', ['word']],
+    distance: ['word', 'word'],
+    nSimilarity: [['word'], ['word']],
+    closerThan: ['word', 'word'],
+    meanVector: [
+      ['word'],
+      { weights: 'numbers', preNormalize: 'boolean', postNormalize: 'boolean', ignoreMissing: 'boolean' },
+    ],
+    evaluateWordPairs: ['file', { ...EVALUATION, delimiter: 'text' }],
+    evaluateAnalogies: ['file', EVALUATION],
+    add: ['words', 'table', { replace: 'boolean' }],
+    remove: [['word']],
+    analogy: ['word', 'word', 'word', SEARCH],
     similarities: ['query'],
     similarity: ['word', 'word'],
     doesntMatch: [['word']],
@@ -347,6 +384,7 @@ const FUNCTIONS: Members = {
   crossEntropy: ['tensor', 'ids', { ignoreIndex: 'integer', reduction: 'word:mean,sum,none' }],
   dropout: ['tensor', 'probability', GENERATOR],
   layerNorm: ['tensor', 'row', 'row', 'rate'],
+  encodingForModel: ['word:gpt2,text-davinci-003'],
   noGrad: ['callback'],
   scope: ['callback'],
   quantize: ['table', 'quantized kind'],

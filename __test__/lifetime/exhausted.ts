@@ -309,6 +309,12 @@ const scenarios: Record<string, () => unknown> = {
       return [ids, starts, ends]
     })
   },
+  encodePair: () => {
+    const { ids, typeIds, wordIds } = tokenizer().encodePair(TEXT, TEXT, { maxLength: 900 })
+    const rows = tokenizer().encodeBatch(TEXT.split('\n'), { maxLength: 20, overflow: true, stride: 5 })
+    return [ids, typeIds, wordIds, rows.ids, rows.samples, tokenizer().vocabulary().size, tokenizer().id(' the')]
+  },
+  pretokenized: () => [tokenizer().encodeOffsets(TEXT.split(' '), { pretokenized: true }).ids],
   encodeAsync: async () => [await tokenizer().encodeAsync(TEXT), await tokenizer().encodeAsync('x'.repeat(600_000))],
   encodeBatchAsync: async () => {
     const texts = TEXT.split('\n')
@@ -471,6 +477,12 @@ const scenarios: Record<string, () => unknown> = {
       results.push(vectors.mostSimilar('w3', { topN: 600 }), vectors.similarity('w1', 'w2'))
     }
     return results
+  },
+  neighbours: () => {
+    const words = Array.from({ length: 700 }, (_, i) => `w${i}`)
+    const vectors = new api.Vectors(drawn(700, 16), words, { fixed: true })
+    const queries = words.slice(0, 90)
+    return [vectors.mostSimilarBatch(queries, { topN: 300 }), vectors.add(['x'], [vectors.vector('w1')]).vector('x')]
   },
   skipGram: () => train({ ...PAIRS, objective: 'skip-gram' }),
   cbow: () => train({ ...PAIRS, objective: 'cbow' }),

@@ -69,6 +69,10 @@ function fixtures(): void {
       model: { type: 'WordLevel', vocab: { '[PAD]': 0, a: 1 }, unk_token: 'a' },
     }),
   )
+  write('pairs.tsv', 'ship\tboat\t8\nking\tqueen\t7\nsea\tsky\t2\n')
+  write('analogies.txt', ': family\nman woman king queen\n')
+  const bytes = Array.from({ length: 256 }, (_, byte) => `${Buffer.of(byte).toString('base64')} ${byte}\n`)
+  write('few.tiktoken', bytes.join(''))
   const { weight: gpt2 } = new tokenbed.Embedding(50257, 8)
   tokenbed.saveSafetensors(join(folder, 'model.safetensors'), { 'wte.weight': gpt2 })
   tokenbed.saveSafetensors(join(folder, 'tables.safetensors'), { 'token.weight': gpt2 })

@@ -29,6 +29,20 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       after: `if (tokens[0].text !== 'Call' || tokens.at(-1)!.text !== '\u{1f40b}') throw new Error(JSON.stringify(tokens))`,
     },
     {
+      before:
+        "const tokenizer = Tokenizer.load('gpt2')\nconst texts = ['a', 'a b']\nconst bag = new EmbeddingBag(50257, 8)",
+      after: 'if (String(vectors.toArray()) !== String(same.toArray())) throw new Error(String(also))',
+    },
+    {
+      before: "const tokenizer = Tokenizer.load('gpt2')\nconst texts = ['a', ' b'.repeat(500)]",
+      after: 'if (String(samples) !== "0,1,1") throw new Error(String([ids, mask, samples]))',
+    },
+    {
+      before: "const tokenizer = Tokenizer.load('gpt2')",
+      after: 'if (String(tagged.wordIds) !== "0,1,2,3") throw new Error(String([pair.typeIds, tagged.wordIds]))',
+    },
+    { after: "if (ranks.vocabSize !== 2001) throw new Error(String(ranks.vocabSize))" },
+    {
       before: "const tokenizer = Tokenizer.load('gpt2')\nconst texts = ['a', 'a b']",
       after: 'if (String(mask.toArray()) !== "true,false,true,true") throw new Error(String(ids))',
     },
@@ -89,6 +103,12 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
         "if (model.objective !== 'skip-gram' || model.words!.length !== words.length) throw new Error(model.objective)",
     },
     { before: "const model = loadModel('words')" },
+    { before: "const { vectors } = loadModel('words')" },
+    {
+      before: "const { vectors } = loadModel('words')",
+      after: 'if (more.size !== 10) throw new Error(String(more.size))',
+    },
+    { before: "const { vectors } = loadModel('words')" },
     { before: "const texts = ['good', 'bad and good']" },
     {
       before: "const model = loadModel('words')",

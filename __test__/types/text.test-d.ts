@@ -79,6 +79,39 @@ const padded: tokenbed.PaddedBatch = tokenizer.encodeBatch(['a'], {
 })
 layer.forward(padded.ids) satisfies tokenbed.Tensor
 padded satisfies { ids: tokenbed.Tensor; mask: tokenbed.Tensor; lengths: Uint32Array }
+const further: tokenbed.EncodedBatch & tokenbed.Samples = tokenizer.encodeBatch([['a', 'b']], {
+  pretokenized: true,
+  maxLength: 4,
+  overflow: true,
+  stride: 1,
+})
+further.samples satisfies Uint32Array
+tokenizer.encodeBatch(['a'], { padding: 'longest', padToMultipleOf: 8, maxLength: 4, overflow: true })
+  .samples satisfies Uint32Array
+// @ts-expect-error only with overflow
+tokenizer.encodeBatch(['a']).samples
+tokenizer.encode(['a', 'b'], { pretokenized: true }) satisfies Uint32Array
+// @ts-expect-error words need to be told from texts
+tokenizer.encode(['a', 'b'])
+const pair: tokenbed.EncodedPair = tokenizer.encodePair('a', 'b', {
+  maxLength: 8,
+  truncation: 'onlySecond',
+} satisfies tokenbed.PairOptions)
+pair satisfies { typeIds: Uint32Array; sequenceIds: Int8Array; wordIds: Int32Array }
+tokenizer.decodeBatch(padded) satisfies string[]
+tokenizer.decodeBatch([[1, 2], new Uint32Array(1)])
+tokenizer.id('a') satisfies number
+tokenizer.vocabulary() satisfies ReadonlyMap<string, number>
+tokenbed.encodingForModel('gpt-4o') satisfies tokenbed.Tokenizer
+Tokenizer.load('o200k_harmony' satisfies tokenbed.EncodingName)
+Tokenizer.fromFile(new URL('file:///x.tiktoken'), { pattern: 'gpt2', specialTokens: { '<|end|>': 9 } })
+declare const bag: tokenbed.EmbeddingBag
+bag.forward(tokenizer.encodeBatch(['a'])) satisfies tokenbed.Tensor
+bag.forward(padded, { dtype: 'float16' })
+bag.forward([[1], new Uint32Array(2)], { out: x })
+bag.forwardAsync({ ids: [1], offsets: [0, 1] } satisfies tokenbed.RaggedIds) satisfies Promise<tokenbed.Tensor>
+// @ts-expect-error no bags
+bag.forward({ ids: [1] })
 tokenizer.engine satisfies 'native' | 'tokenizers'
 tokenizer.engineReason satisfies string | null
 const located: tokenbed.LocatedIds = tokenizer.encodeOffsets('a', { addSpecialTokens: false })
@@ -209,6 +242,17 @@ vectors.words satisfies readonly string[] | null
   string[],
 ]
 new tokenbed.Vectors(x, ['a'])
+new tokenbed.Vectors(x, ['a'], { fixed: true } satisfies tokenbed.VectorsOptions)
+vectors.mostSimilar({ positive: [['a', 0.5], 'b'], negative: [[x, -1]] }, { restrictTo: ['a'] })
+vectors.mostSimilarBatch(['a', { positive: ['b'] }], { restrictTo: 100 }) satisfies Neighbour[][]
+vectors.mostSimilarCosmul({ positive: ['a'], negative: ['b'] }) satisfies Neighbour[]
+vectors.distances('a', ['b']) satisfies Float32Array
+vectors.meanVector(['a', x], { weights: [1, 2], postNormalize: true }) satisfies Float32Array
+;[vectors.distance('a', 'b'), vectors.nSimilarity(['a'], ['b'])] satisfies number[]
+vectors.closerThan('a', 'b') satisfies string[]
+vectors.evaluateWordPairs('pairs.tsv', { delimiter: ',' }).spearman satisfies number
+vectors.evaluateAnalogies(new URL('file:///x')).sections[0].correct satisfies tokenbed.AnalogyWords[]
+vectors.add(['b'], [[1, 2]], { replace: true }).remove(['a']) satisfies tokenbed.Vectors
 new tokenbed.Vectors(tokenbed.quantize(x, 'int8'), tokenizer)
 // @ts-expect-error tokens are text
 vectors.mostSimilar(5)

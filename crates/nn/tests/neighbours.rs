@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tokenbed_kernels::dispatch;
-use tokenbed_nn::neighbours::{Neighbour, Rows, nearest, similarities};
+use tokenbed_nn::neighbours::{Asked, Neighbour, Rows, nearest, nearest_of_each, norms, similarities};
 use tokenbed_testkit::property;
 use tokenbed_testkit::random::Random;
 use tokenbed_threads::set_num_threads;
@@ -91,4 +91,24 @@ proptest! {
         similarities(dispatch::active(), table, &query, &mut all).unwrap();
         prop_assert_eq!(nearest(dispatch::active(), table, &query, top, &[1]).unwrap(), sorted(&all, top, &[1]));
     }
+}
+
+#[test]
+fn several_queries_have_the_neighbours_that_each_has_alone() {
+    let (rows, dim) = (3001, 37);
+    let elements = Random::new(5).units(rows * dim);
+    let table = Rows::new(&elements, rows, dim).unwrap();
+    let mut lengths = vec![0.0; rows];
+    for kernels in dispatch::available() {
+        norms(kernels, table, &mut lengths).unwrap();
+        let kept = table.with_norms(&lengths).unwrap();
+        let asked: Vec<_> = (0..9).map(|i| Asked { query: &elements[i * dim..(i + 1) * dim], without: &[] }).collect();
+        let together = nearest_of_each(kernels, table, &asked, 7).unwrap();
+        assert_eq!(nearest_of_each(kernels, kept, &asked, 7).unwrap(), together);
+        for (one, found) in asked.iter().zip(&together) {
+            assert_eq!(&nearest(kernels, table, one.query, 7, &[]).unwrap(), found);
+        }
+    }
+    assert!(table.with_norms(&lengths[1..]).is_err());
+    assert!(norms(dispatch::active(), table, &mut lengths[1..]).is_err());
 }

@@ -15,7 +15,7 @@ pub struct Encoding {
     pub tokens: Option<usize>,
     /// How text is cut into pieces.
     pub pattern: Pattern,
-    /// Special tokens and their ids. Two may share an id, which then stands for the first of them.
+    /// Special tokens and their ids. A token `<|reserved_ID|>` may share its id with one before it, which it stands for.
     pub special: Vec<(String, u32)>,
     /// Tokens after those of the vocabulary: the places of the two tokens that each is made of.
     pub more: &'static [(u32, u32)],

@@ -30,13 +30,16 @@ impl Tiktoken {
             return Err(TextError::WrongVocabulary { encoding: encoding.name, expected, found: bpe.len() });
         }
         for (i, (token, id)) in encoding.special.iter().enumerate() {
-            let taken = encoding.special[..i].iter().any(|(other, _)| other == token);
+            // A token that is only reserved may have the id of a named one.
+            let is_reserved = *token == format!("<|reserved_{id}|>");
+            let taken = |(other, other_id): &(String, u32)| other == token || other_id == id && !is_reserved;
+            let taken = encoding.special[..i].iter().any(taken);
             let is_used = (*id as usize) < bpe.len() + usize::from(encoding.gap.is_some()) && encoding.gap != Some(*id);
             let reason = match () {
                 () if token.is_empty() => "its text is empty",
                 () if is_used => "the vocabulary uses its id",
                 () if *id >= SPECIAL => "the id is too large",
-                () if taken => "another one has the same text",
+                () if taken => "another one has the same text or id",
                 () => continue,
             };
             return Err(TextError::SpecialToken { token: token.clone(), id: *id, reason });

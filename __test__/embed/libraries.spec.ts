@@ -40,7 +40,9 @@ for (const [name, wanted] of expected) {
       return
     }
     const off = difference(vectors, wanted)
-    t.true(off <= (wanted.dtype === 'float16' ? 2e-3 : 1e-6), `${off}`)
+    // The library multiplies int8 rows by float16 weights in float16.
+    const isHalf = wanted.dtype === 'float16' || folder === 'm2v-small'
+    t.true(off <= (isHalf ? 2e-3 : 1e-6), `${off}`)
   })
 }
 

@@ -53,12 +53,18 @@ export function openFolder<T>(
       tokenizer === undefined ? found.tokenizer() : Tokenizer.fromFile(checkPath(tokenizer, `${where}: tokenizer`)),
   }
   try {
-    return make(semantics === undefined ? parts : { ...parts, semantics })
+    return make(semantics === undefined ? parts : named(parts, semantics))
   } catch (error) {
     const isOfFile = error instanceof ShapeError || error instanceof DTypeError || error instanceof TokenIndexError
     if (!isOfFile) throw error
     throw new FormatError(`${found.path}: ${error.message}`, found.path, 0)
   }
+}
+
+/** The parts with other semantics. The length to which model2vec cuts is a rule of its own. */
+function named(parts: TextEmbedderParts, semantics: Semantics): TextEmbedderParts {
+  const isCut = semantics.startsWith('model2vec') || !parts.semantics?.startsWith('model2vec')
+  return { ...parts, semantics, maxLength: isCut ? parts.maxLength : undefined }
 }
 
 /** The kinds of folders, in the order in which they are tried. */

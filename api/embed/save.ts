@@ -52,20 +52,27 @@ export function saveModel2Vec(folder: string, parts: CheckedParts, where: string
 }
 
 /** The table as numpy reads it, with a row for each token. */
-function tableFor({ table, mapping, tokenizer }: CheckedParts): Tensor {
+function tableFor({ table, mapping, tokenizer, semantics }: CheckedParts): Tensor {
   const plain = table instanceof QuantizedTable ? ofQuantized(table) : table.detach()
   const known = plain.dtype === 'bfloat16' ? plain.to('float32') : plain
-  return mapping === null ? fitted(known, tokenizer.vocabSize) : known
+  if (mapping !== null) return known
+  // WordLlama takes the last row for a token behind the table; no other token without a row counts.
+  return fitted(known, tokenizer.vocabSize, semantics === 'wordllama')
 }
 
 function ofQuantized(table: QuantizedTable): Tensor {
   return table.kind === 'float16' ? table.toTensor() : table.dequantize()
 }
 
-/** The rows of all tokens: rows behind the last token are left out, and zeros stand for a token without a row. */
-function fitted(rows: Tensor, tokens: number): Tensor {
+/**
+ * The rows of all tokens: rows behind the last token are left out, and zeros, or copies of the last row, stand for
+ * tokens without one.
+ */
+function fitted(rows: Tensor, tokens: number, repeats = false): Tensor {
   const [count, ...rest] = rows.shape
   if (count === tokens) return rows
   if (count > tokens) return rows.narrow(0, 0, tokens)
-  return concat([rows, zeros([tokens - count, ...rest], { dtype: rows.dtype })])
+  const more = tokens - count
+  if (repeats) return concat([rows, ...Array.from({ length: more }, () => rows.narrow(0, count - 1, 1))])
+  return concat([rows, zeros([more, ...rest], { dtype: rows.dtype })])
 }

@@ -14,11 +14,23 @@ use super::{contraction, spaces};
 /// End of the piece that begins at `start`, which must be a character boundary before the end of the text.
 #[inline(always)]
 pub(crate) fn end_of_piece(classes: &Classes, text: &[u8], start: usize, numbers: Numbers) -> usize {
+    end_of(classes, text, start, numbers, spaces::end_of_lines)
+}
+
+/// The same with another end of white space.
+#[inline(always)]
+pub(super) fn end_of(
+    classes: &Classes,
+    text: &[u8],
+    start: usize,
+    numbers: Numbers,
+    end_of_spaces: impl Fn(&Classes, &[u8], usize) -> usize,
+) -> usize {
     let Some((class, next)) = classes.at(text, start) else { return text.len() };
     match class {
         Class::Upper | Class::Lower | Class::Letter => return classes.end_of_run(text, next, Set::LETTERS),
         Class::Number => return numbers.end(classes, text, next),
-        Class::Newline => return spaces::end_of_lines(classes, text, start),
+        Class::Newline => return end_of_spaces(classes, text, start),
         Class::Other | Class::Mark | Class::Space => {}
     }
     if text[start] == b'\''
@@ -33,7 +45,7 @@ pub(crate) fn end_of_piece(classes: &Classes, text: &[u8], start: usize, numbers
     let symbols = match following {
         _ if class != Class::Space => next,
         Some((class, after)) if text[start] == b' ' && Set::SYMBOLS.has(class) => after,
-        _ => return spaces::end_of_lines(classes, text, start),
+        _ => return end_of_spaces(classes, text, start),
     };
     let end = classes.end_of_run(text, symbols, Set::SYMBOLS);
     classes.end_of_run(text, end, Set::NEWLINE)

@@ -1,8 +1,9 @@
 //! Checks a file's description before the library acts on it: for sizes that the library would believe, and for work
 //! that nobody needs.
 
+use super::base64;
 use serde_json::Value;
-use tokenbed_memory::{Gather, List, Slice, with_room};
+use tokenbed_memory::{Gather, Slice};
 use tokenizers::models::unigram::Unigram;
 use tokenizers::normalizers::Precompiled;
 use unicode_segmentation::UnicodeSegmentation;
@@ -133,7 +134,7 @@ fn template(single: &Value, tokens: &Value) -> Result<(), String> {
 /// entries.
 fn charsmap(written: &str) -> Result<Vec<u8>, String> {
     let wrong = || "its precompiled_charsmap is damaged".to_owned();
-    let bytes = base64(written).ok_or_else(wrong)?;
+    let bytes = base64::decoded(written).ok_or_else(wrong)?;
     let (size, rest) = bytes.split_first_chunk().ok_or_else(wrong)?;
     // The library's reader allocates memory for this length without checking it.
     let size = u32::from_le_bytes(*size) as usize / 4 * 4;
@@ -141,30 +142,6 @@ fn charsmap(written: &str) -> Result<Vec<u8>, String> {
         return Err(wrong());
     }
     rest.get(size..).map(Slice::to_list).ok_or_else(wrong)
-}
-
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim_end_matches('=');
-    let mut bytes = with_room(text.len() / 4 * 3 + 2);
-    let (mut bits, mut count) = (0u32, 0);
-    for byte in text.bytes() {
-        let digit = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(digit);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.put((bits >> count) as u8);
-            bits &= (1 << count) - 1;
-        }
-    }
-    Some(bytes)
 }
 
 /// Number of bytes of the longest replacement in a table.

@@ -6,6 +6,7 @@
 //! padded without being asked for, and no thread is started.
 
 mod added;
+pub(crate) mod base64;
 mod certain;
 pub(crate) mod check;
 mod cut;

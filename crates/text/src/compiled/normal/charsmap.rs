@@ -7,6 +7,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::table::{Fate, Rules, Table, char_at};
 use crate::compiled::Aligned;
+use crate::file::base64;
 use tokenbed_memory::{List, Text, owned, with_room};
 
 /// Clusters of this many bytes or more are not looked up as a whole.
@@ -116,8 +117,8 @@ trait Sink {
 
 impl Charsmap {
     /// Reads a table as it is in a file. `None` if it is damaged.
-    pub(super) fn new(base64: &str) -> Option<Self> {
-        let bytes = decoded(base64)?;
+    pub(super) fn new(written: &str) -> Option<Self> {
+        let bytes = base64::decoded(written)?;
         Some(Self { table: Table::new(Entries::new(&bytes)?) })
     }
 
@@ -290,29 +291,4 @@ impl Sink for WithChanges<'_> {
     fn is_full(&self) -> bool {
         self.bytes > self.most
     }
-}
-
-/// Decodes base 64 as strictly as the library's reader does. `None` if it is damaged.
-fn decoded(text: &str) -> Option<Vec<u8>> {
-    let digits = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
-    let mut bytes = with_room(text.len() / 4 * 3);
-    let (mut bits, mut count) = (0u32, 0);
-    for byte in digits.bytes() {
-        let digit = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(digit);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.put((bits >> count) as u8);
-            bits &= (1 << count) - 1;
-        }
-    }
-    (text.len().is_multiple_of(4) && bits == 0).then_some(bytes)
 }

@@ -13,7 +13,7 @@ use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, resolve};
 use tokenbed_io::recognise::{Wanted, recognise};
 use tokenbed_kernels::dispatch;
-use tokenbed_memory::{Gather, List, owned};
+use tokenbed_memory::{Gather, List, give_back, owned};
 use tokenbed_text::{
     Arranged, Arrangement, EncodedTexts, Encoding, Frame, GoOn, Limits, Origin, PaddedRows, Padding, PairFrame,
     RowOptions, Side, SpecialPolicy, SpecialSet, TextError, TokenDecoder, Tokenizer, encodings,
@@ -66,7 +66,10 @@ pub fn tokenizer_new(name: String, vocabulary: Operand) -> Option<External<Token
 }
 
 /// The approximate bytes of memory per byte of a file. V8 is told of them, so that it collects unused tokenizers.
-const BYTES_IN_MEMORY: usize = 6;
+const BYTES_IN_MEMORY: usize = 1;
+
+/// Number of bytes of a file from which on what was freed after reading it is worth giving back.
+const LARGE: usize = 256 << 10;
 
 /// Limits on what a `tokenizer.json` may do with a text, as given by TypeScript.
 #[napi(object, object_to_js = false)]
@@ -100,6 +103,9 @@ pub fn tokenizer_from_json(
         let json = json.shared::<u8>()?;
         let origin = Origin { name, path, limits: limits.read()? };
         let tokenizer = Tokenizer::from_file(origin, json).map_err(|error| named(error, json))?;
+        if json.len() > LARGE {
+            give_back();
+        }
         Ok(External::new_with_size_hint(tokenizer, json.len() * BYTES_IN_MEMORY))
     })
 }

@@ -15,12 +15,14 @@ mod heap;
 mod list;
 mod map;
 mod text;
+mod trim;
 mod zeroed;
 
 pub use heap::Heap;
 pub use list::{Gather, List, Slice, filled, with_room};
 pub use map::{Map, Set, map_of};
 pub use text::{Text, joined, lossy, lossy_owned, owned};
+pub use trim::give_back;
 pub use zeroed::{Zero, zeroed};
 
 use std::any::Any;

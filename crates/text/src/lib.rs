@@ -12,8 +12,10 @@
 #![forbid(unsafe_code)]
 
 mod arrange;
+mod around;
 mod batch;
 mod bpe;
+mod certain;
 mod compiled;
 mod decoder;
 mod documents;

@@ -10,6 +10,7 @@ use super::models::byte_bpe::ByteBpe;
 use super::models::{CharBpe, Encode, Model, Unigram, WordLevel, WordPiece};
 use super::normal::{Normal, Section};
 use super::read::{File, ModelPart};
+use super::words::encode_words;
 use super::{Aligned, Memo, NotNative};
 use crate::file::Limits;
 use crate::file::limits::Budget;
@@ -55,9 +56,8 @@ impl Compiled {
         let normal = Normal::compile(file.part("normalizer"), limits, &mut spent)?;
         let takes_bytes = file.model.kind == "BPE" && ByteBpe::fits(&file.model.settings);
         let cuts = Cuts::compile(file.part("pre_tokenizer"), takes_bytes, limits, &mut spent)?;
-        let list = file.part("added_tokens").clone();
         let model = model(file.model, cuts.are_bytes())?;
-        let added = Added::compile(&list, model.encoder(), &normal, limits)?;
+        let added = Added::compile(file.added, model.encoder(), &normal, limits)?;
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         Ok(Self { number, added, normal, cuts, model, limits })
     }
@@ -113,6 +113,7 @@ impl Compiled {
     fn run<M: Encode>(&self, work: Work<'_>, model: &M, desk: &mut Desk, out: &mut Vec<u32>) -> Result<(), Fault> {
         let Desk { memo, room, parts, inner, pieces, aligned, .. } = desk;
         let text = work.text;
+        let words = model.remembers() && self.cuts.are_words();
         self.added.plain().find(text, work.spared, parts);
         let mut made = 0;
         for part in parts.iter() {
@@ -138,6 +139,13 @@ impl Compiled {
                     continue;
                 }
                 let normal = normal.get(part.start..part.end).unwrap_or_default();
+                if words {
+                    encode_words(model, normal, memo, &mut pieces.list, out).map_err(Fault::Text)?;
+                    if work.budget.is_spent_by(normal.len()) {
+                        return Err(Fault::Part("pre_tokenizer", self.limits.slow()));
+                    }
+                    continue;
+                }
                 let places = if depends { aligned.places.get(part.start..part.end) } else { None };
                 self.cut(normal, is_front && part.start == 0, places, work.budget, pieces)?;
                 encode_pieces(model, pieces.text(normal), &pieces.list, memo, out)?;

@@ -11,12 +11,15 @@ const MIDDLE_IDS: usize = 5;
 const MOST_IDS: usize = 7;
 /// Number of bits of an id in the table of middle pieces.
 const BITS: u32 = 21;
-/// Number of lines of each table, a power of two: 256 KB, 512 KB and 512 KB, of which the system gives what is used.
-const SHORT_LINES: usize = 1 << 12;
-const MIDDLE_LINES: usize = 1 << 13;
-const LONG_LINES: usize = 1 << 13;
+/// Largest number of lines of the table of short pieces, a power of two; the other tables have twice as many. Together
+/// they take 1.25 MB.
+const MOST_LINES: usize = 1 << 12;
+/// The same at first: 80 KB.
+const FIRST_LINES: usize = 1 << 8;
+/// By how much the tables grow at a time.
+const GROWTH: usize = 4;
 
-/// A bounded memory of one model.
+/// A bounded memory of one model, which is small until it has met many pieces.
 ///
 /// It has a table of short pieces that become one id, of which a line of the cache holds four, one of pieces up to
 /// [`MIDDLE`] bytes, two in a line, and one of longer pieces. A piece has several places to be at in its table, side by
@@ -32,11 +35,37 @@ pub(crate) struct Memo {
     /// Four numbers with the bytes of a piece, then its ids, two in each number. The upper half of the last one has the
     /// number of bytes in its low byte, and above it the number of ids. It is 0 if the place is empty.
     long: Vec<u64>,
+    /// Number of lines of the table of short pieces.
+    lines: usize,
+    /// Number of pieces that were remembered since the tables grew.
+    kept: usize,
 }
 
 impl Memo {
     pub(crate) fn new() -> Self {
-        Self { short: zeroed(SHORT_LINES * 8), middle: zeroed(MIDDLE_LINES * 8), long: zeroed(LONG_LINES * 8) }
+        Self::of_lines(FIRST_LINES)
+    }
+
+    fn of_lines(lines: usize) -> Self {
+        let of = |lines: usize| zeroed(lines * 8);
+        Self { short: of(lines), middle: of(2 * lines), long: of(2 * lines), lines, kept: 0 }
+    }
+
+    /// Makes the tables larger. What they hold stays.
+    #[cold]
+    fn grow(&mut self) {
+        let before = std::mem::replace(self, Self::of_lines(self.lines * GROWTH));
+        for line in before.short.as_chunks::<8>().0 {
+            for at in (0..4).filter(|&at| line[at + 4] != 0) {
+                self.keep_short(line[at], line[at + 4]);
+            }
+        }
+        for place in before.middle.as_chunks::<4>().0.iter().filter(|place| place[3] != 0) {
+            self.keep_middle(*place, hash_of(&place[..2], (place[3] >> 42) as u8 as usize));
+        }
+        for place in before.long.as_chunks::<8>().0.iter().filter(|place| place[7] != 0) {
+            self.keep_long(*place, hash_of(&place[..4], (place[7] >> 32) as u8 as usize));
+        }
     }
 
     /// Forgets all pieces.
@@ -68,31 +97,56 @@ impl Memo {
     #[inline]
     pub(crate) fn get(&mut self, piece: &[u8], out: &mut Vec<u32>) -> bool {
         if let Some(number) = number(piece)
-            && let Some(line) = short_line(&mut self.short, number)
+            && let Some(id) = self.get_short(number, piece.len())
         {
-            for at in 0..4 {
-                if line[at] == number && (line[at + 4] >> 32) as usize == piece.len() {
-                    out.put(line[at + 4] as u32);
-                    if at > 0 {
-                        line.swap(at, at - 1);
-                        line.swap(at + 4, at + 3);
-                    }
-                    return true;
-                }
-            }
+            out.put(id);
+            return true;
         }
-        if piece.len() <= MIDDLE { self.get_middle(piece, out) } else { self.get_long(piece, out) }
+        if piece.len() <= MIDDLE {
+            self.get_middle(key::<2>(piece).0, piece.len(), out)
+        } else {
+            self.get_long(piece, out)
+        }
     }
 
-    fn get_middle(&mut self, piece: &[u8], out: &mut Vec<u32>) -> bool {
-        let (words, hash) = key::<2>(piece);
-        let Some([first, second]) = middle_line(&mut self.middle, hash) else { return false };
+    /// The id of a short piece of `length` bytes that became one id.
+    #[inline]
+    fn get_short(&mut self, number: u64, length: usize) -> Option<u32> {
+        let line = self.short_line(number)?;
+        for at in 0..4 {
+            if line[at] == number && (line[at + 4] >> 32) as usize == length {
+                let id = line[at + 4] as u32;
+                if at > 0 {
+                    line.swap(at, at - 1);
+                    line.swap(at + 4, at + 3);
+                }
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// `get` of a piece of one to sixteen bytes other than the mark for a space. `words` are its bytes with zeros
+    /// behind them.
+    #[inline]
+    pub(crate) fn get_word(&mut self, words: [u64; 2], length: usize, out: &mut Vec<u32>) -> bool {
+        if length <= 8
+            && let Some(id) = self.get_short(words[0], length)
+        {
+            out.put(id);
+            return true;
+        }
+        self.get_middle(words, length, out)
+    }
+
+    fn get_middle(&mut self, words: [u64; 2], length: usize, out: &mut Vec<u32>) -> bool {
+        let Some([first, second]) = self.middle_line(hash_of(&words, length)) else { return false };
         // An empty piece is nowhere: its length is that of an empty place.
         let is = |place: &[u64; 4]| {
-            place[0] == words[0] && place[1] == words[1] && (place[3] >> 42) as u8 as usize == piece.len()
+            place[0] == words[0] && place[1] == words[1] && (place[3] >> 42) as u8 as usize == length
         };
         let is_first = is(first);
-        if piece.is_empty() || !is_first && !is(second) {
+        if length == 0 || !is_first && !is(second) {
             return false;
         }
         if !is_first {
@@ -111,7 +165,7 @@ impl Memo {
             return false;
         }
         let (words, hash) = key::<4>(piece);
-        let Some([first, second]) = long_lines(&mut self.long, hash) else { return false };
+        let Some([first, second]) = self.long_lines(hash) else { return false };
         let is = |place: &[u64; 8]| place[..4] == words && (place[7] >> 32) as u8 as usize == piece.len();
         let is_first = is(first);
         if !is_first && !is(second) {
@@ -130,55 +184,68 @@ impl Memo {
 
     /// Remembers the ids of a piece that is not known, unless it is too long or has too many.
     pub(crate) fn keep(&mut self, piece: &[u8], ids: &[u32]) {
-        if let (Some(number), &[id]) = (number(piece), ids)
-            && let Some(line) = short_line(&mut self.short, number)
-        {
-            let at = (0..3).find(|&at| line[at + 4] == 0).unwrap_or(3);
-            line[at] = number;
-            line[at + 4] = (piece.len() as u64) << 32 | u64::from(id);
-            return;
+        self.kept += 1;
+        if self.kept > 2 * self.lines && self.lines < MOST_LINES {
+            self.grow();
+        }
+        if let (Some(number), &[id]) = (number(piece), ids) {
+            return self.keep_short(number, (piece.len() as u64) << 32 | u64::from(id));
         }
         let (bytes, count) = (piece.len() as u64, ids.len() as u64);
         match piece.len() {
             1..=MIDDLE if ids.len() <= MIDDLE_IDS && ids.iter().all(|id| id >> BITS == 0) => {
                 let (words, hash) = key::<2>(piece);
-                let Some([first, second]) = middle_line(&mut self.middle, hash) else { return };
-                let place = if first[3] == 0 { first } else { second };
-                *place = [words[0], words[1], 0, bytes << 42 | count << 50];
+                let mut place = [words[0], words[1], 0, bytes << 42 | count << 50];
                 for (at, &id) in ids.iter().enumerate() {
                     place[2 + at / 3] |= u64::from(id) << (at % 3 * BITS as usize);
                 }
+                self.keep_middle(place, hash);
             }
             17..=LONGEST if ids.len() <= MOST_IDS => {
                 let (words, hash) = key::<4>(piece);
-                let Some([first, second]) = long_lines(&mut self.long, hash) else { return };
-                let place = if first[7] == 0 { first } else { second };
-                *place = [words[0], words[1], words[2], words[3], 0, 0, 0, (bytes | count << 8) << 32];
+                let mut place = [words[0], words[1], words[2], words[3], 0, 0, 0, (bytes | count << 8) << 32];
                 for (at, &id) in ids.iter().enumerate() {
                     place[4 + at / 2] |= u64::from(id) << (at % 2 * 32);
                 }
+                self.keep_long(place, hash);
             }
             _ => {}
         }
     }
-}
 
-/// The line of a short piece.
-#[inline]
-fn short_line(lines: &mut [u64], number: u64) -> Option<&mut [u64; 8]> {
-    lines.as_chunks_mut().0.get_mut((mix(number) >> 40) as usize % SHORT_LINES)
-}
+    fn keep_short(&mut self, number: u64, value: u64) {
+        let Some(line) = self.short_line(number) else { return };
+        let at = (0..3).find(|&at| line[at + 4] == 0).unwrap_or(3);
+        (line[at], line[at + 4]) = (number, value);
+    }
 
-/// Both places of a middle piece.
-#[inline]
-fn middle_line(lines: &mut [u64], hash: u64) -> Option<&mut [[u64; 4]; 2]> {
-    lines.as_chunks_mut().0.as_chunks_mut().0.get_mut((hash >> 40) as usize % MIDDLE_LINES)
-}
+    fn keep_middle(&mut self, place: [u64; 4], hash: u64) {
+        let Some([first, second]) = self.middle_line(hash) else { return };
+        *(if first[3] == 0 { first } else { second }) = place;
+    }
 
-/// Both places of a long piece.
-#[inline]
-fn long_lines(lines: &mut [u64], hash: u64) -> Option<&mut [[u64; 8]; 2]> {
-    lines.as_chunks_mut().0.as_chunks_mut().0.get_mut((hash >> 40) as usize % (LONG_LINES / 2))
+    fn keep_long(&mut self, place: [u64; 8], hash: u64) {
+        let Some([first, second]) = self.long_lines(hash) else { return };
+        *(if first[7] == 0 { first } else { second }) = place;
+    }
+
+    /// The line of a short piece.
+    #[inline]
+    fn short_line(&mut self, number: u64) -> Option<&mut [u64; 8]> {
+        self.short.as_chunks_mut().0.get_mut((mix(number) >> 40) as usize & (self.lines - 1))
+    }
+
+    /// Both places of a middle piece.
+    #[inline]
+    fn middle_line(&mut self, hash: u64) -> Option<&mut [[u64; 4]; 2]> {
+        self.middle.as_chunks_mut().0.as_chunks_mut().0.get_mut((hash >> 40) as usize & (2 * self.lines - 1))
+    }
+
+    /// Both places of a long piece.
+    #[inline]
+    fn long_lines(&mut self, hash: u64) -> Option<&mut [[u64; 8]; 2]> {
+        self.long.as_chunks_mut().0.as_chunks_mut().0.get_mut((hash >> 40) as usize & (self.lines - 1))
+    }
 }
 
 /// A short piece as a number. Many pieces begin with a mark for a space, which counts as one byte that no text has.
@@ -196,12 +263,16 @@ fn number(piece: &[u8]) -> Option<u64> {
 #[inline]
 fn key<const N: usize>(piece: &[u8]) -> ([u64; N], u64) {
     let mut words = [0; N];
-    let mut hash = piece.len() as u64;
     for (word, bytes) in words.iter_mut().zip(piece.chunks(8)) {
         *word = head(bytes);
-        hash = mix(hash ^ *word);
     }
-    (words, hash)
+    (words, hash_of(&words, piece.len()))
+}
+
+/// The hash of a piece of `length` bytes.
+#[inline]
+fn hash_of(words: &[u64], length: usize) -> u64 {
+    words.iter().take(length.div_ceil(8)).fold(length as u64, |hash, word| mix(hash ^ word))
 }
 
 #[inline]
@@ -249,6 +320,33 @@ mod tests {
                 prop_assert_eq!(&out[1..], ids_of(piece));
             }
         }
+    }
+
+    #[test]
+    fn pieces_stay_when_the_tables_grow() {
+        let pieces = |count: u32| {
+            (0..count).map(|number| match number % 4 {
+                0 => (format!("{number}"), vec![number]),
+                1 => (format!("{number} more"), vec![number, 7]),
+                2 => (format!("{number} of some number"), vec![1, number, 2]),
+                _ => (format!("\u{2581}{number}"), vec![number]),
+            })
+        };
+        let mut memo = Memo::new();
+        for (piece, ids) in pieces(600) {
+            memo.keep(piece.as_bytes(), &ids);
+        }
+        let known = |memo: &mut Memo| {
+            let known = pieces(600).filter(|(piece, ids)| {
+                let mut out = Vec::new();
+                memo.get(piece.as_bytes(), &mut out) && out == *ids
+            });
+            known.count()
+        };
+        let before = known(&mut memo);
+        assert!(before > 550 && memo.lines > FIRST_LINES, "{before}");
+        memo.grow();
+        assert!(known(&mut memo) >= before);
     }
 
     #[test]

@@ -17,7 +17,10 @@ mod pattern;
 pub(crate) mod read;
 mod room;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tokens;
+mod words;
 
 pub(crate) use aligned::Aligned;
 pub(crate) use engine::{Compiled, Fault};

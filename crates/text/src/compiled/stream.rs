@@ -1,11 +1,12 @@
 //! Encodes the front of an unfinished text.
 
-use super::certain::{Certain, Portion};
+use super::certain::Portion;
 use super::cut::Pieces;
 use super::desk::Desk;
 use super::engine::{Compiled, Fault, Work};
 use super::models::Model;
 use super::{Aligned, Memo};
+use crate::certain::Certain;
 use crate::offsets::Place;
 use tokenbed_memory::{List, Text};
 

@@ -6,14 +6,14 @@
 use std::cell::{Cell, RefCell};
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use regex_syntax::is_word_character;
 use tokenbed_memory::{Gather, List};
 use tokenizers::normalizer::Range;
 use tokenizers::{AddedToken, AddedVocabulary, NormalizedString, PreTokenizedString, Token};
 
-use super::certain::Certain;
 use super::limits::{Budget, Limits};
 use super::normal::Normal;
+use crate::around::{Around, Takes};
+use crate::certain::Certain;
 
 /// The added tokens of a file.
 pub(super) struct Added {
@@ -124,47 +124,29 @@ impl Finder {
         certain.strips_before_tokens |= self.tokens.iter().any(|(_, token)| token.lstrip);
         let tokens = found.iter().filter(|(id, _)| id.is_some()).map(|&(_, place)| place);
         let may_be = search.find_iter(text.get()).map(|found| (found.start(), found.end()));
-        tokens.chain(may_be).for_each(|(start, end)| certain.token(text, start, end));
+        tokens.chain(may_be).for_each(|(start, end)| certain.token_in(text, start, end));
     }
 
     /// The tokens, with the spaces that they take, and the parts between them.
     fn find(&self, text: &str, spared: &dyn Fn(u32) -> bool) -> Vec<(Option<u32>, (usize, usize))> {
         let Some(search) = &self.search else { return Vec::new() };
         let mut parts = Vec::new();
-        let mut done = 0;
-        // The last run of spaces that was searched.
-        let mut run = 0..0;
+        let mut takes = Takes::new(text);
         for found in search.find_iter(text) {
             let (id, token) = &self.tokens[found.pattern().as_usize()];
-            let (mut start, mut end) = (found.start(), found.end());
             if token.special && spared(*id) {
                 continue;
             }
-            if token.single_word && (ends_with_word(&text[..start]) || begins_with_word(&text[end..])) {
-                continue;
+            let AddedToken { single_word, lstrip, rstrip, .. } = *token;
+            let around = Around { single_word, lstrip, rstrip };
+            let Some((done, place)) = takes.take(around, found.start(), found.end()) else { continue };
+            if done < place.start {
+                parts.put((None, (done, place.start)));
             }
-            if token.lstrip {
-                let from = done.min(start);
-                start = (from + text[from..start].trim_end().len()).max(done);
-            }
-            if token.rstrip {
-                if !run.contains(&end) {
-                    run = end..text.len() - text[end..].trim_start().len();
-                }
-                end = run.end.max(end);
-            }
-            // A token that another one took with its spaces is skipped.
-            if start >= end {
-                continue;
-            }
-            if done < start {
-                parts.put((None, (done, start)));
-            }
-            parts.put((Some(*id), (start, end)));
-            done = end;
+            parts.put((Some(*id), (place.start, place.end)));
         }
-        if done != text.len() {
-            parts.put((None, (done, text.len())));
+        if takes.done() != text.len() {
+            parts.put((None, (takes.done(), text.len())));
         }
         parts
     }
@@ -174,12 +156,4 @@ fn part(text: &NormalizedString, id: Option<u32>, (start, end): (usize, usize)) 
     let part = text.slice(Range::Normalized(start..end)).ok_or("a part of the text lies outside of it")?;
     let token = id.map(|id| Vec::from([Token::new(id, part.get().to_owned(), (0, part.len()))]));
     Ok((part, token))
-}
-
-fn ends_with_word(text: &str) -> bool {
-    text.chars().next_back().is_some_and(is_word_character)
-}
-
-fn begins_with_word(text: &str) -> bool {
-    text.chars().next().is_some_and(is_word_character)
 }

@@ -1,42 +1,15 @@
-//! Finds where an unfinished text may be cut, so that both sides have the ids that they have in the whole text.
-//!
-//! The parts of a file say so, one after the other, while they work on the text that is there. A pattern knows how
-//! far its matches are decided (`outlook`), and no cut is made within a match. Normalizers look at single characters,
-//! or at characters with the marks that follow them, so a cut must stand before an ASCII character. Added tokens, and
-//! spaces that belong to them, are not divided. Of the remaining places any edge of a piece will do, because a model
-//! sees one piece at a time; with byte pair encoding also a place within a piece that no token reaches across. Where
-//! this cannot be known, no cut is made, and the text is held back.
+//! What the parts of a file record about an unfinished text when the library's crate does the work: where it may be
+//! cut. How far the matches of a pattern are decided, `outlook` says.
 
 use std::collections::HashSet;
 
 use tokenizers::models::bpe::BPE;
 use tokenizers::normalizer::Range;
 use tokenizers::{NormalizedString, OffsetReferential, OffsetType, PreTokenizedString};
-use unicode_segmentation::UnicodeSegmentation;
 
 use super::pattern::Expression;
-use tokenbed_memory::{List, Set};
-
-/// What the parts of a file recorded about a text. Places are byte offsets in the original text.
-pub(super) struct Certain {
-    /// Everything before this place is decided.
-    limit: usize,
-    /// The matches of each pattern, in order.
-    found: Vec<Vec<(usize, usize)>>,
-    /// Added tokens and possible ones. A cut must not touch them.
-    tokens: Vec<(usize, usize)>,
-    /// Whether neighbouring characters change each other.
-    pub(super) joins: bool,
-    /// Whether an added token takes the spaces before it.
-    pub(super) strips_before_tokens: bool,
-    /// Whether spaces are stripped from the end of a text.
-    pub(super) strips_ends: bool,
-    /// The character that is put at the front of a piece that lacks it, in its final form.
-    front: Option<char>,
-    /// Whether pieces were cut by a pattern whose matches are not known. Then the rest of a piece could match
-    /// differently, and cuts are made at edges only.
-    pub(super) only_edges: bool,
-}
+use crate::certain::Certain;
+use tokenbed_memory::Set;
 
 /// A place for a cut.
 #[derive(Clone, Copy)]
@@ -50,50 +23,16 @@ pub(super) struct Cut {
 }
 
 impl Certain {
-    pub(super) fn new(text: &str) -> Self {
-        Self {
-            limit: text.len(),
-            found: Vec::new(),
-            tokens: Vec::new(),
-            joins: false,
-            strips_before_tokens: false,
-            strips_ends: false,
-            front: None,
-            only_edges: false,
-        }
-    }
-
-    /// Records that nothing is known.
-    pub(super) fn give_up(&mut self) {
-        self.limit = 0;
-    }
-
-    /// Records that a step puts `front` at the front of a piece that lacks it. A text after a cut must then begin
-    /// with it.
-    pub(super) fn adds(&mut self, front: char) {
-        // Two such steps would hide each other's characters.
-        if self.front.is_some() {
-            self.give_up();
-        }
-        self.front = Some(front);
-    }
-
     /// Records that the last `bytes` bytes of a part, in its current form, are not decided.
     pub(super) fn hold_back(&mut self, part: &NormalizedString, bytes: usize) {
-        if let Some(known) = self.known(part) {
-            self.limit_within(part, known.saturating_sub(bytes));
+        if let Some(known) = self.known_of(part) {
+            self.limit_in(part, known.saturating_sub(bytes));
         }
     }
 
     /// Records that there may be a token in a part.
-    pub(super) fn token(&mut self, part: &NormalizedString, start: usize, end: usize) {
-        self.tokens.put((before(part, start), place_of(part, end)));
-    }
-
-    /// Begins another pattern, and returns its number.
-    pub(super) fn begin_pattern(&mut self) -> usize {
-        self.found.put(Vec::new());
-        self.found.len() - 1
+    pub(super) fn token_in(&mut self, part: &NormalizedString, start: usize, end: usize) {
+        self.token(before(part, start), place_of(part, end));
     }
 
     /// Records the matches of pattern `number` in a part.
@@ -104,46 +43,33 @@ impl Certain {
         number: usize,
         found: &[(usize, usize)],
     ) {
-        let known = self.known(part);
+        let known = self.known_of(part);
         // The known end is never within a character.
         let text = part.get().get(..known.unwrap_or(0)).unwrap_or_default();
         match (pattern.decided(text), known) {
             // The pattern depends on the text before a match, so no text can continue after a cut.
             (None, _) => self.give_up(),
-            (Some(decided), Some(_)) => self.limit_within(part, decided),
+            (Some(decided), Some(_)) => self.limit_in(part, decided),
             (Some(_), None) => {}
         }
-        if let Some(list) = self.found.get_mut(number) {
-            list.put_all(found.iter().map(|&(start, end)| (before(part, start), place_of(part, end))));
-        }
+        self.found(number, found.iter().map(|&(start, end)| (before(part, start), place_of(part, end))));
     }
 
     /// Number of decided bytes of a part; `None` if all or none of it is decided.
-    fn known(&self, part: &NormalizedString) -> Option<usize> {
+    fn known_of(&self, part: &NormalizedString) -> Option<usize> {
         let (start, end) = part.offsets_original();
-        if end < self.limit || start >= self.limit {
+        if end < self.limit() || start >= self.limit() {
             return None;
         }
-        if self.limit == end {
+        if self.limit() == end {
             return Some(part.len());
         }
-        Some(part.convert_offsets(Range::Original(0..self.limit - start)).map_or(0, |known| known.end))
+        Some(part.convert_offsets(Range::Original(0..self.limit() - start)).map_or(0, |known| known.end))
     }
 
-    fn limit_within(&mut self, part: &NormalizedString, decided: usize) {
+    fn limit_in(&mut self, part: &NormalizedString, decided: usize) {
         let decided = (0..=decided.min(part.len())).rev().find(|&at| part.get().is_char_boundary(at)).unwrap_or(0);
-        self.limit = self.limit.min(before(part, decided));
-    }
-
-    /// Call this when everything is recorded. It prepares the tokens for look-ups: each one's end becomes the largest
-    /// end so far.
-    pub(super) fn finish(&mut self) {
-        self.tokens.sort_unstable();
-        let mut end = 0;
-        for token in &mut self.tokens {
-            end = end.max(token.1);
-            token.1 = end;
-        }
+        self.limit_to(before(part, decided));
     }
 
     /// The last place for a cut at the edge of a piece.
@@ -194,40 +120,12 @@ impl Certain {
         };
         // This splits nothing, but gives access to the pieces. It cannot fail.
         let _ = pieces.split(|number, piece| {
-            if piece.offsets_original().0 < self.limit {
+            if piece.offsets_original().0 < self.limit() {
                 cut = look(number, &piece).or(cut);
             }
             Ok::<_, tokenizers::Error>([piece])
         });
         cut
-    }
-
-    /// Whether the text may be cut at `at`, where a piece begins with `front`.
-    fn allows(&self, text: &str, at: usize, front: Option<char>) -> bool {
-        if at == 0 || at >= self.limit || !text.is_char_boundary(at) {
-            return false;
-        }
-        let (Some(before), Some(after)) = (text[..at].chars().next_back(), text[at..].chars().next()) else {
-            return false;
-        };
-        let are_joined = || {
-            let pair = [before, after].iter().fold(String::new(), |mut pair, &c| {
-                pair.push(c);
-                pair
-            });
-            !after.is_ascii() || pair.graphemes(true).count() < 2
-        };
-        let are_spaces = before.is_whitespace() && after.is_whitespace();
-        let touched = self.tokens.partition_point(|&(start, _)| start <= at).checked_sub(1);
-        (self.front.is_none() || self.front == front)
-            && (!self.strips_before_tokens || !are_spaces)
-            && (!self.strips_ends || before.is_ascii_graphic())
-            && (!self.joins || !are_joined())
-            && touched.is_none_or(|token| self.tokens[token].1 < at)
-            && self.found.iter().all(|list| {
-                let last = list.partition_point(|&(start, _)| start < at).checked_sub(1);
-                last.is_none_or(|last| list[last].1 <= at)
-            })
     }
 }
 

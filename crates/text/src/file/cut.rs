@@ -64,7 +64,7 @@ impl Cuts {
                     pre_tokenizer.pre_tokenize(pieces)
                 }
                 Step::Split { pattern, behavior, invert } => {
-                    let number = look.certain.map(|certain| certain.borrow_mut().begin_pattern());
+                    let number = look.certain.map(|certain| certain.borrow_mut().begin_patterns(1));
                     pieces.split(|_, piece| {
                         let found = pattern.within(budget).inverted(*invert).find_matches(piece.get())?;
                         if let (Some(certain), Some(number)) = (look.certain, number) {

@@ -10,9 +10,10 @@ use tokenizers::{
 };
 
 use super::added::{self, Look};
-use super::certain::{self, Certain, Cut};
+use super::certain::{self, Cut};
 use super::settings::{frame, habits, pair, trims};
 use super::{FileTokenizer, Origin, Runs, check, cut, decode, load, normal, word_piece};
+use crate::certain::Certain;
 use crate::error::TextError;
 use crate::offsets::{self, Found, NO_WORD};
 use tokenbed_memory::{Gather, List, Slice};

@@ -52,7 +52,7 @@ impl Normal {
                 Step::Library(NormalizerWrapper::Lowercase(_) | NormalizerWrapper::ByteLevel(_))
                 | Step::Prepend(..) => {}
                 Step::Library(_) | Step::Table(..) => certain.joins = true,
-                Step::Replace(..) => drop(certain.begin_pattern()),
+                Step::Replace(..) => drop(certain.begin_patterns(1)),
                 Step::Strip { end, .. } => {
                     certain.strips_ends |= *end;
                     // An earlier replacement may make spaces, which this step strips.

@@ -4,47 +4,60 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
-use regex_syntax::is_word_character;
 use serde_json::Value;
 
 use super::models::Encode;
 use super::normal::{Normal, Section};
 use super::{NotNative, Room};
+use crate::around::{Around, Takes};
 use crate::file::limits::Limits;
 use search::Search;
-use tokenbed_memory::{List, Map, Set, owned};
+use tokenbed_memory::{Gather, List, Set, Text, owned};
 
 /// The added tokens of a file.
+#[derive(Default)]
 pub(crate) struct Added {
-    /// By id.
-    all: BTreeMap<u32, Token>,
-    /// Ids by content.
-    ids: HashMap<String, u32>,
+    /// The contents of all tokens, and what normalizing made of some of them.
+    text: String,
+    /// In the order of their ids.
+    all: Vec<Token>,
+    /// Start and end of each content in `text` and its id, in the order of the contents.
+    ids: Vec<(u32, u32, u32)>,
     plain: Finder,
     normalized: Finder,
 }
 
 /// An added token.
-#[derive(Clone)]
 struct Token {
+    id: u32,
+    flags: Flags,
+    /// Start and end of its content.
+    content: (u32, u32),
+    /// The same of the normalized content.
+    normal: (u32, u32),
+}
+
+/// An added token as the file has it.
+pub(crate) struct Written {
     content: String,
-    single_word: bool,
-    lstrip: bool,
-    rstrip: bool,
+    flags: Flags,
+}
+
+#[derive(Clone, Copy)]
+struct Flags {
+    around: Around,
     normalized: bool,
     special: bool,
-    /// The normalized content, if it is different.
-    changed: Option<String>,
 }
 
 /// Finds added tokens of one kind.
 #[derive(Default)]
 pub(crate) struct Finder {
     search: Option<Search>,
-    /// Id and token, in the order of the search's patterns.
-    tokens: Vec<(u32, Token)>,
+    /// In the order of the search's patterns.
+    tokens: Vec<(u32, Flags)>,
 }
 
 /// A part of a text: an added token with the spaces that it takes, or what lies between two.
@@ -59,51 +72,62 @@ pub(crate) struct Part {
 impl Added {
     /// Compiles the `added_tokens` of a file. Ids are those that the library gives: the model's, or the next ones.
     pub(crate) fn compile(
-        list: &Value,
+        list: Vec<Written>,
         model: &dyn Encode,
         normal: &Normal,
         limits: Limits,
     ) -> Result<Self, NotNative> {
-        let mut it =
-            Self { all: BTreeMap::new(), ids: HashMap::new(), plain: Finder::default(), normalized: Finder::default() };
-        let tokens = match list {
-            Value::Null => return Ok(it),
-            Value::Array(tokens) => tokens,
-            _ => return Err(NotNative::new("added_tokens")),
-        };
+        let mut it = Self::default();
+        let (mut ids, mut all) = (BTreeMap::new(), BTreeMap::new());
         let mut next = u32::try_from(model.sizes().0).map_err(|_| NotNative::new("added_tokens: too many"))?;
-        for token in tokens {
-            let token = Token::read(token).ok_or_else(|| NotNative::new("added_tokens"))?;
-            if token.content.is_empty() {
-                continue;
-            }
-            let known = it.ids.get(&token.content).copied().or_else(|| model.id_of(&token.content));
+        for Written { content, flags } in list.into_iter().filter(|token| !token.content.is_empty()) {
+            let known = ids.get(&content).map(|&(id, _)| id).or_else(|| model.id_of(&content));
             let id = known.unwrap_or(next);
             next += u32::from(known.is_none());
-            Map::put(&mut it.ids, owned(&token.content), id);
+            let place = match ids.get(&content) {
+                Some(&(_, place)) => place,
+                None => it.put(&content),
+            };
+            ids.insert(content, (id, place));
             // Another token may have had the id, if the model's ids have holes.
-            it.all.insert(id, token);
+            all.insert(id, (place, flags));
         }
+        it.ids = ids.into_values().map(|(id, (start, end))| (start, end, id)).into_list();
         let (mut plain, mut normalized) = (Vec::new(), Vec::new());
         let mut room = Room::default();
-        for (&id, token) in &mut it.all {
-            if !token.normalized {
-                plain.put((owned(&token.content), (id, token.clone())));
-                continue;
+        for (id, (place, flags)) in all {
+            let content = owned(it.text_of(place));
+            let mut token = Token { id, flags, content: place, normal: place };
+            if flags.normalized {
+                let budget = limits.budget(content.len());
+                let section = Section { budget: &budget, goes_on: false, most: budget.bytes };
+                let text = normal.run(&content, &mut room, section);
+                let text = text.map_err(|_| NotNative::new("added_tokens: a token that cannot be normalized"))?;
+                if text != content {
+                    token.normal = it.put(text);
+                }
+                normalized.put((owned(text), (id, flags)));
+            } else {
+                plain.put((content, (id, flags)));
             }
-            let budget = limits.budget(token.content.len());
-            let section = Section { budget: &budget, goes_on: false, most: budget.bytes };
-            let text = normal.run(&token.content, &mut room, section);
-            let text = text.map_err(|_| NotNative::new("added_tokens: a token that cannot be normalized"))?;
-            let text = owned(text);
-            if text != token.content {
-                token.changed = Some(owned(&text));
-            }
-            normalized.put((text, (id, token.clone())));
+            it.all.put(token);
         }
+        it.text.shrink_to_fit();
+        it.all.shrink_to_fit();
         it.plain = Finder::new(plain)?;
         it.normalized = Finder::new(normalized)?;
         Ok(it)
+    }
+
+    /// Keeps a text, and returns its place.
+    fn put(&mut self, text: &str) -> (u32, u32) {
+        let start = self.text.len() as u32;
+        self.text.put_str(text);
+        (start, self.text.len() as u32)
+    }
+
+    fn text_of(&self, (start, end): (u32, u32)) -> &str {
+        self.text.get(start as usize..end as usize).unwrap_or_default()
     }
 
     /// Those that are found in the text as it is.
@@ -118,38 +142,49 @@ impl Added {
 
     /// An added token as decoders see it: its normalized text.
     pub(crate) fn token(&self, id: u32) -> Option<&str> {
-        self.all.get(&id).map(|token| token.changed.as_ref().unwrap_or(&token.content).as_str())
+        let at = self.all.binary_search_by_key(&id, |token| token.id).ok()?;
+        Some(self.text_of(self.all[at].normal))
     }
 
     /// The id of an added token.
     pub(crate) fn id_of(&self, token: &str) -> Option<u32> {
-        self.ids.get(token).copied()
+        let at = self.ids.binary_search_by(|&(start, end, _)| self.text_of((start, end)).cmp(token)).ok()?;
+        Some(self.ids[at].2)
     }
 
     /// All added tokens in the order of their ids: id, text, and whether it is special.
     pub(crate) fn all(&self) -> impl Iterator<Item = (u32, &str, bool)> {
-        self.all.iter().map(|(&id, token)| (id, token.content.as_str(), token.special))
+        self.all.iter().map(|token| (token.id, self.text_of(token.content), token.flags.special))
+    }
+
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        let of = |finder: &Finder| {
+            let search = finder.search.as_ref().map_or(0, Search::memory);
+            search + size_of::<(u32, Flags)>() * finder.tokens.capacity()
+        };
+        let tables = size_of::<Token>() * self.all.capacity() + 12 * self.ids.capacity();
+        self.text.capacity() + tables + of(&self.plain) + of(&self.normalized)
     }
 }
 
-impl Token {
-    fn read(token: &Value) -> Option<Self> {
+impl Written {
+    /// Reads an entry of `added_tokens`.
+    pub(crate) fn read(token: &Value) -> Option<Self> {
         let is = |name: &str| token.get(name)?.as_bool();
         u32::try_from(token.get("id")?.as_u64()?).ok()?;
-        Some(Self {
-            content: token.get("content")?.as_str()?.to_owned(),
-            single_word: is("single_word")?,
-            lstrip: is("lstrip")?,
-            rstrip: is("rstrip")?,
+        let flags = Flags {
+            around: Around { single_word: is("single_word")?, lstrip: is("lstrip")?, rstrip: is("rstrip")? },
             normalized: is("normalized")?,
             special: is("special")?,
-            changed: None,
-        })
+        };
+        Some(Self { content: owned(token.get("content")?.as_str()?), flags })
     }
 }
 
 impl Finder {
-    fn new(tokens: Vec<(String, (u32, Token))>) -> Result<Self, NotNative> {
+    fn new(tokens: Vec<(String, (u32, Flags))>) -> Result<Self, NotNative> {
         if tokens.is_empty() {
             return Ok(Self::default());
         }
@@ -173,39 +208,20 @@ impl Finder {
     /// tokens for which `spared` is true are plain text.
     pub(crate) fn find(&self, text: &str, spared: &dyn Fn(u32) -> bool, parts: &mut Vec<Part>) {
         parts.clear();
-        let mut done = 0;
-        // The last run of spaces that was searched.
-        let mut run = 0..0;
-        self.each(text, |pattern, mut start, mut end| {
-            let Some((id, token)) = self.tokens.get(pattern) else { return };
-            if token.special && spared(*id) {
+        let mut takes = Takes::new(text);
+        self.each(text, |pattern, start, end| {
+            let Some(&(id, Flags { around, special, .. })) = self.tokens.get(pattern) else { return };
+            if special && spared(id) {
                 return;
             }
-            if token.single_word && (ends_with_word(&text[..start]) || begins_with_word(&text[end..])) {
-                return;
+            let Some((done, place)) = takes.take(around, start, end) else { return };
+            if done < place.start {
+                parts.put(Part { id: None, start: done, end: place.start });
             }
-            if token.lstrip {
-                let from = done.min(start);
-                start = (from + text[from..start].trim_end().len()).max(done);
-            }
-            if token.rstrip {
-                if !run.contains(&end) {
-                    run = end..text.len() - text[end..].trim_start().len();
-                }
-                end = run.end.max(end);
-            }
-            // A token that another one took with its spaces is skipped.
-            if start >= end {
-                return;
-            }
-            if done < start {
-                parts.put(Part { id: None, start: done, end: start });
-            }
-            parts.put(Part { id: Some(*id), start, end });
-            done = end;
+            parts.put(Part { id: Some(id), start: place.start, end: place.end });
         });
-        if done != text.len() {
-            parts.put(Part { id: None, start: done, end: text.len() });
+        if takes.done() != text.len() {
+            parts.put(Part { id: None, start: takes.done(), end: text.len() });
         }
     }
 
@@ -224,19 +240,11 @@ impl Finder {
 
     /// Whether a token takes the spaces before it.
     pub(crate) fn strips_before(&self) -> bool {
-        self.tokens.iter().any(|(_, token)| token.lstrip)
+        self.tokens.iter().any(|(_, flags)| flags.around.lstrip)
     }
 
     /// Calls `place(start, end)` for all places where a token may be, whatever stands around it.
     pub(crate) fn each_possible(&self, text: &str, mut place: impl FnMut(usize, usize)) {
         self.each(text, |_, start, end| place(start, end));
     }
-}
-
-fn ends_with_word(text: &str) -> bool {
-    text.chars().next_back().is_some_and(is_word_character)
-}
-
-fn begins_with_word(text: &str) -> bool {
-    text.chars().next().is_some_and(is_word_character)
 }

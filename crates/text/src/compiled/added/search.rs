@@ -54,6 +54,12 @@ impl Search {
         self.longest
     }
 
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.all.memory_usage() + 8 * self.fronts.capacity() + self.firsts.capacity()
+    }
+
     fn set(&mut self, first: u8, second: u8) {
         let bit = usize::from(first) << 8 | usize::from(second);
         self.fronts[bit >> 6] |= 1 << (bit & 63);

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Added, Part};
+use super::{Added, Part, Written};
 use crate::compiled::Tokens;
 use crate::compiled::models::WordLevel;
 use crate::compiled::normal::Normal;
@@ -17,6 +17,7 @@ fn added(list: &Value) -> Option<Added> {
     let model = WordLevel::compile(model.as_object().unwrap(), Tokens::new(b"ab".to_vec(), &[(0, 2, 0)]).unwrap());
     let limits = Limits::default();
     let normal = Normal::compile(&Value::Null, limits, &mut Spent::default()).unwrap();
+    let list = list.as_array().unwrap().iter().map(Written::read).collect::<Option<Vec<_>>>()?;
     Added::compile(list, &model.unwrap(), &normal, limits).ok()
 }
 

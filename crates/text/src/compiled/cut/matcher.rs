@@ -141,9 +141,18 @@ fn each_char(text: &str, is: impl Fn(char) -> bool, found: &mut Vec<(usize, usiz
 
 /// Appends the pieces that `BertPreTokenizer` makes of `text[start..end]`.
 pub(super) fn bert(text: &str, start: usize, end: usize, out: &mut Vec<(u32, u32)>) {
-    let kinds = &*KINDS;
     let Some(text) = text.get(..end) else { return };
-    let (mut at, mut from) = (start, start);
+    let mut at = start;
+    while at < end {
+        at = next_word(text, at, out);
+    }
+}
+
+/// Appends the word at `from`, if there is one, and the punctuation behind it. Returns where to go on.
+#[inline]
+pub(crate) fn next_word(text: &str, from: usize, out: &mut Vec<(u32, u32)>) -> usize {
+    let kinds = &*KINDS;
+    let mut at = from;
     loop {
         // Most of a text is passed over a byte at a time.
         let rest = text.as_bytes().get(at..).unwrap_or_default();
@@ -158,11 +167,11 @@ pub(super) fn bert(text: &str, start: usize, end: usize, out: &mut Vec<(u32, u32
         if from < at {
             out.put((from as u32, at as u32));
         }
-        let Some((kind, after)) = next else { return };
+        let Some((kind, after)) = next else { return text.len() };
         if kind & SPACE == 0 {
             out.put((at as u32, after as u32));
         }
-        (at, from) = (after, after);
+        return after;
     }
 }
 

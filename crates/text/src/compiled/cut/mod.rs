@@ -17,6 +17,7 @@ use tokenbed_memory::{List, Text};
 
 use super::models::letters;
 use matcher::Split;
+pub(super) use matcher::next_word;
 use scanner::Scanner;
 use stream::Decided;
 
@@ -180,6 +181,11 @@ impl Cuts {
     /// Whether there are no steps.
     pub(crate) fn is_empty(&self) -> bool {
         self.steps.is_empty() && !self.bytes
+    }
+
+    /// Whether it does nothing but what `BertPreTokenizer` does.
+    pub(crate) fn are_words(&self) -> bool {
+        matches!(*self.steps, [Step::Bert]) && !self.bytes
     }
 
     /// Whether the model gets bytes.

@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use super::matcher::{Matcher, Split};
 use super::{Cuts, Pieces, Prepend, Step};
-use crate::compiled::certain::{Certain, Portion};
+use crate::certain::Certain;
+use crate::compiled::certain::Portion;
 use crate::compiled::pattern::Pattern;
 use crate::file::limits::{Budget, Limits};
 use crate::offsets::Place;

@@ -29,6 +29,12 @@ impl Alphabet {
         it
     }
 
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        2 * self.blocks.capacity() + 4 * self.ids.capacity()
+    }
+
     /// The id of a character, or [`NO_TOKEN`].
     #[inline]
     pub(crate) fn get(&self, c: char) -> u32 {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokenbed_memory::{Gather, List, with_room};
 
+use super::super::tokens::Others;
 use super::super::{Memo, NotNative, Tokens};
 use super::char_bpe::{check_dropout, flag, text};
 use super::ranks::{GONE, Ranks, SHORT};
@@ -16,7 +17,7 @@ pub(crate) struct ByteBpe {
     /// Tokens by their bytes.
     tokens: Tokens,
     /// Tokens with characters that stand for no byte, as they are spelled. No text has them.
-    others: Tokens,
+    others: Others,
     ranks: Ranks,
     /// The token of each byte, or [`GONE`] if it has none.
     bytes: [u32; 256],
@@ -87,6 +88,12 @@ impl ByteBpe {
             it.whole = (0..it.tokens.end()).map(|_| AtomicU8::new(UNSEEN)).into_list();
         }
         Ok(it)
+    }
+
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.tokens.memory() + self.others.memory() + self.ranks.memory() + self.whole.capacity()
     }
 
     /// The token that the whole piece is.
@@ -183,6 +190,10 @@ impl ByteBpe {
 }
 
 impl Encode for ByteBpe {
+    fn remembers(&self) -> bool {
+        true
+    }
+
     #[inline]
     fn encode(&self, piece: &str, memo: &mut Memo, out: &mut Vec<u32>) -> Result<(), String> {
         let piece = piece.as_bytes();
@@ -240,7 +251,7 @@ impl Encode for ByteBpe {
 }
 
 /// Tokens by their bytes, and those that stand for no bytes.
-fn by_bytes(tokens: &Tokens) -> Result<(Tokens, Tokens), NotNative> {
+fn by_bytes(tokens: &Tokens) -> Result<(Tokens, Others), NotNative> {
     let (mut bytes, mut places) = (Vec::new(), with_room(tokens.len()));
     let (mut others, mut other_places) = (Vec::new(), Vec::new());
     for (id, token) in tokens.iter() {
@@ -254,6 +265,5 @@ fn by_bytes(tokens: &Tokens) -> Result<(Tokens, Tokens), NotNative> {
             other_places.put((start, others.len() as u32, id));
         }
     }
-    bytes.shrink_to(0);
-    Ok((Tokens::new(bytes, &places)?, Tokens::sparse(others, &other_places)?))
+    Ok((Tokens::new(bytes, &places)?, Others::new(others, other_places)))
 }

@@ -78,6 +78,13 @@ impl CharBpe {
         })
     }
 
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        let seams = self.seams.as_ref().map_or(0, Seams::memory);
+        self.tokens.memory() + self.ranks.memory() + self.alphabet.memory() + seams + self.states.capacity()
+    }
+
     /// Whether no token crosses the place between two characters, wherever they stand.
     pub(crate) fn keep_apart(&self, before: char, after: char) -> bool {
         // A whole piece that is a token is not merged, so that there is no saying where it may be cut.

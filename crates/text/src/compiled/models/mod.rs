@@ -29,6 +29,11 @@ pub(crate) type Settings = Map<String, Value>;
 
 /// What every model does.
 pub(crate) trait Encode {
+    /// Whether whole pieces are remembered, so that a piece in the memory need not be shown to the model.
+    fn remembers(&self) -> bool {
+        false
+    }
+
     /// Appends the ids of a piece. `memo` is this model's memory on this thread.
     ///
     /// # Errors
@@ -67,6 +72,18 @@ impl Model {
             Self::WordPiece(model) => model,
             Self::WordLevel(model) => model,
             Self::Unigram(model) => model,
+        }
+    }
+
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Self::ByteBpe(model) => model.memory(),
+            Self::CharBpe(model) => model.memory(),
+            Self::WordPiece(model) => model.memory(),
+            Self::WordLevel(model) => model.memory(),
+            Self::Unigram(model) => model.memory(),
         }
     }
 

@@ -35,14 +35,7 @@ impl Prefixes {
         if tokens.end() > MOST {
             return Err(too_large());
         }
-        let (mut bytes, places) = tokens.into_parts();
-        bytes.shrink_to_fit();
-        let mut starts = places.iter().map(|place| place.0).into_list();
-        starts.put(places.last().map_or(0, |place| place.1));
-        if places.iter().zip(&starts[1..]).any(|(place, &next)| place.1 != next) {
-            return Err(NotNative::new("model: Unigram with tokens out of order"));
-        }
-        drop(places);
+        let (bytes, starts) = tokens.into_parts()?;
         let mut it = Self { units: Vec::new(), bytes, starts, empty: None };
         let mut keys = (0..it.len() as u32).map(|id| Key::new(id, it.token(id).unwrap_or_default())).into_list();
         keys.sort_unstable();
@@ -68,6 +61,12 @@ impl Prefixes {
         builder.units.shrink_to_fit();
         (it.units, it.empty) = (builder.units, empty);
         Ok(it)
+    }
+
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        4 * self.units.capacity() + self.bytes.capacity() + 4 * self.starts.capacity()
     }
 
     /// Number of tokens.

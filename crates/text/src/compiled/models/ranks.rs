@@ -10,11 +10,14 @@ use super::Merges;
 
 /// A hash table from pairs of tokens to their ranks.
 ///
-/// A slot is one machine word, `left << 43 | right << 22 | rank`, so that a look-up touches one line of the cache.
+/// A slot is one machine word, the scrambled pair and below it the rank, so that a look-up touches one line of the
+/// cache. The slots in use are in the order of the scrambled pairs, with gaps: a pair that is not there is missed as
+/// soon as a larger one is met, so the table may be almost full.
 #[derive(Debug)]
 pub(crate) struct Ranks {
     slots: Vec<u64>,
-    shift: u32,
+    /// Number of places where pairs begin to be searched for. The slots behind them are for what is pushed out.
+    homes: u64,
     /// The token that each merge makes, by rank.
     merged: Vec<u32>,
 }
@@ -22,6 +25,8 @@ pub(crate) struct Ranks {
 const EMPTY: u64 = u64::MAX;
 const RANK_BITS: u32 = 22;
 const ID_BITS: u32 = 21;
+/// No pair is farther than this from where its search begins: the library's crate takes merges made for such a table.
+const FARTHEST: usize = 4096;
 
 /// The rank of a pair that does not merge. It is larger than every rank.
 pub(crate) const NO_MERGE: u32 = u32::MAX;
@@ -36,9 +41,8 @@ impl Ranks {
         if tokens.end() >= 1 << ID_BITS || merges.len() + 1 >= 1 << RANK_BITS {
             return Err(NotNative::new("model: more than two million tokens or four million merges"));
         }
-        let size = (merges.len().max(8) * 2).next_power_of_two();
-        let mut it =
-            Self { slots: filled(EMPTY, size), shift: 64 - size.trailing_zeros(), merged: with_room(merges.len()) };
+        let homes = merges.len() + merges.len() / 4 + 1;
+        let mut it = Self { slots: filled(EMPTY, homes + 128), homes: homes as u64, merged: with_room(merges.len()) };
         let mut spelled = Vec::new();
         for (&(left, right), rank) in merges.iter().zip(0u64..) {
             let (Some(first), Some(second)) = (tokens.token(left), tokens.token(right)) else {
@@ -60,29 +64,42 @@ impl Ranks {
                 tokens.get(&spelled)
             });
             it.merged.put(merged.ok_or_else(|| NotNative::new("model: a merge without its token"))?);
-            let key = key(left, right);
-            let mut at = it.home(key);
-            while it.slots[at] != EMPTY && it.slots[at] >> RANK_BITS != key {
-                at = (at + 1) & (size - 1);
-            }
-            it.slots[at] = key << RANK_BITS | rank;
+            it.insert(scrambled(left, right) << RANK_BITS | rank)?;
         }
         Ok(it)
+    }
+
+    /// Puts a slot in its place, and moves those that are larger.
+    fn insert(&mut self, mut slot: u64) -> Result<(), NotNative> {
+        let home = self.home(slot);
+        for at in home..home + FARTHEST {
+            if at + 1 >= self.slots.len() {
+                // The last one stays empty.
+                self.slots.put(EMPTY);
+            }
+            let there = self.slots[at];
+            if there == EMPTY || there >> RANK_BITS == slot >> RANK_BITS {
+                self.slots[at] = slot;
+                return Ok(());
+            }
+            if slot < there {
+                self.slots[at] = slot;
+                slot = there;
+            }
+        }
+        Err(NotNative::new("model: merges that are hard to find"))
     }
 
     /// The rank of two neighbours, or [`NO_MERGE`].
     #[inline]
     pub(crate) fn get(&self, left: u32, right: u32) -> u32 {
-        let key = key(left, right);
-        let mask = self.slots.len() - 1;
-        let mut at = self.home(key);
+        let least = scrambled(left, right) << RANK_BITS;
+        let mut at = self.home(least);
         loop {
-            let slot = self.slots[at & mask];
-            if slot >> RANK_BITS == key {
-                return (slot & ((1 << RANK_BITS) - 1)) as u32;
-            }
-            if slot == EMPTY {
-                return NO_MERGE;
+            let slot = self.slots.get(at).copied().unwrap_or(EMPTY);
+            if slot >= least {
+                let found = slot >> RANK_BITS == least >> RANK_BITS && slot != EMPTY;
+                return if found { slot as u32 & ((1 << RANK_BITS) - 1) } else { NO_MERGE };
             }
             at += 1;
         }
@@ -94,9 +111,16 @@ impl Ranks {
         self.merged.get(rank as usize).copied().unwrap_or(0)
     }
 
+    /// Where the search for a slot begins.
     #[inline]
-    fn home(&self, key: u64) -> usize {
-        (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
+    fn home(&self, slot: u64) -> usize {
+        (u128::from(slot) * u128::from(self.homes) >> 64) as usize
+    }
+
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        8 * self.slots.capacity() + 4 * self.merged.capacity()
     }
 
     /// Merges up to [`SHORT`] tokens, and returns how many are left at the front of `ids`.
@@ -173,7 +197,57 @@ impl Ranks {
 /// Stands for a token that was merged into the one before it.
 pub(crate) const GONE: u32 = u32::MAX;
 
+/// A pair of tokens as a number of 42 bits that looks random. No other pair has it: each step can be undone.
 #[inline]
-fn key(left: u32, right: u32) -> u64 {
-    u64::from(left) << ID_BITS | u64::from(right)
+fn scrambled(left: u32, right: u32) -> u64 {
+    const PAIR: u64 = (1 << (2 * ID_BITS)) - 1;
+    let pair = u64::from(left) << ID_BITS | u64::from(right);
+    let pair = pair.wrapping_mul(0x9e37_79b9_7f4a_7c15) & PAIR;
+    (pair ^ pair >> ID_BITS).wrapping_mul(0xd6e8_feb8_6659_fd93) & PAIR
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn pairs_have_their_last_ranks(pairs in prop::collection::vec((0..40u32, 0..40u32), 0..300), base in 0..1u32 << 20) {
+            // Tokens of one letter and of two, so that every pair is a merge.
+            let letters: Vec<char> = (0..40).map(|i| char::from_u32(0x3041 + i).unwrap()).collect();
+            let (mut bytes, mut places) = (String::new(), Vec::new());
+            let mut put = |token: &[char]| {
+                let start = bytes.len() as u32;
+                bytes.extend(token);
+                places.push((start, bytes.len() as u32, places.len() as u32));
+            };
+            letters.iter().for_each(|&c| put(&[c]));
+            letters.iter().for_each(|&a| letters.iter().for_each(|&b| put(&[a, b])));
+            let tokens = Tokens::new(bytes.into_bytes(), &places).unwrap();
+            let it = Ranks::new(&pairs, &tokens, 0).unwrap();
+            let expected: HashMap<_, _> = pairs.iter().copied().zip(0u32..).collect();
+            for left in 0..40 {
+                for right in 0..40 {
+                    let rank = it.get(left, right);
+                    prop_assert_eq!(rank, expected.get(&(left, right)).copied().unwrap_or(NO_MERGE));
+                    if rank != NO_MERGE {
+                        prop_assert_eq!(it.merged(rank), 40 + 40 * left + right);
+                    }
+                }
+            }
+            prop_assert_eq!(it.get(base + 40, base), NO_MERGE);
+        }
+    }
+
+    #[test]
+    fn no_two_pairs_are_scrambled_alike() {
+        let ids = [0, 1, 2, 3, 255, 256, 1 << 12, (1 << 21) - 2, (1 << 21) - 1];
+        let all: std::collections::HashSet<_> =
+            ids.iter().flat_map(|&left| ids.iter().map(move |&right| scrambled(left, right))).collect();
+        assert_eq!(all.len(), ids.len() * ids.len());
+        assert!(all.iter().all(|pair| pair >> 42 == 0));
+    }
 }

@@ -71,6 +71,12 @@ impl Seams {
         it
     }
 
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        8 * ROW * self.near.capacity() + 8 * self.far.capacity()
+    }
+
     /// Sets the bits of characters that are their own classes and unknown.
     fn set_unknown(&mut self, alphabet: &Alphabet) {
         for class in 0..CLASSES {

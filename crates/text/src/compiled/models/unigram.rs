@@ -8,18 +8,41 @@ use super::prefixes::Prefixes;
 use super::{Encode, Settings, spelling};
 use crate::compiled::{Memo, NotNative, Tokens};
 use crate::file::check::MOST_NESTED_BYTES;
-use tokenbed_memory::{List, filled};
+use tokenbed_memory::{Gather, List, filled};
 
 /// A Unigram model.
 pub(crate) struct Unigram {
     tokens: Prefixes,
-    /// By id.
-    scores: Vec<f64>,
+    scores: Scores,
     unknown: Option<u32>,
     /// The score of a character without a token.
     unknown_score: f64,
     /// The tokens of all bytes that have one, if unknown characters become bytes.
     bytes: Option<Box<[Option<u32>; 256]>>,
+}
+
+/// The scores of all tokens by id. Most files have numbers of 32 bits, written as numbers of 64.
+enum Scores {
+    Single(Vec<f32>),
+    Double(Vec<f64>),
+}
+
+impl Scores {
+    fn new(scores: Vec<f64>) -> Self {
+        if scores.iter().any(|&score| f64::from(score as f32).to_bits() != score.to_bits()) {
+            return Self::Double(scores);
+        }
+        Self::Single(scores.into_iter().map(|score| score as f32).into_list())
+    }
+
+    #[inline]
+    fn get(&self, id: u32) -> f64 {
+        let score = match self {
+            Self::Single(scores) => scores.get(id as usize).map(|&score| f64::from(score)),
+            Self::Double(scores) => scores.get(id as usize).copied(),
+        };
+        score.unwrap_or_default()
+    }
 }
 
 /// How much worse than the worst token an unknown character is.
@@ -74,9 +97,19 @@ impl Unigram {
             }
             bytes
         });
-        let tokens = Prefixes::new(tokens)?;
+        let (tokens, scores) = (Prefixes::new(tokens)?, Scores::new(scores));
         let it = Self { tokens, scores, unknown, unknown_score: least - PENALTY, bytes };
         it.is_bounded().then_some(it).ok_or_else(|| odd("number of tokens within tokens"))
+    }
+
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        let scores = match &self.scores {
+            Scores::Single(scores) => 4 * scores.capacity(),
+            Scores::Double(scores) => 8 * scores.capacity(),
+        };
+        self.tokens.memory() + scores
     }
 
     /// Whether few tokens lie within one another, so that finding them takes time in proportion.
@@ -160,8 +193,7 @@ impl Unigram {
                 is_better
             };
             self.tokens.each(rest, |len, id| {
-                let score = self.scores.get(id as usize).copied().unwrap_or_default();
-                reach(len, score, id);
+                reach(len, self.scores.get(id), id);
                 is_known |= len == width;
             });
             if !is_known && reach(width, self.unknown_score, self.unknown.unwrap_or(0)) && self.unknown.is_none() {
@@ -188,6 +220,10 @@ impl Unigram {
 }
 
 impl Encode for Unigram {
+    fn remembers(&self) -> bool {
+        true
+    }
+
     #[inline]
     fn encode(&self, piece: &str, memo: &mut Memo, out: &mut Vec<u32>) -> Result<(), String> {
         memo.get_or(piece.as_bytes(), out, |out| self.divide(piece, |id, _, _| out.put(id)))

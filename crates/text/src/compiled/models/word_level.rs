@@ -20,6 +20,12 @@ impl WordLevel {
         Ok(Self { unknown: tokens.get(unknown.as_bytes()), tokens })
     }
 
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.tokens.memory()
+    }
+
     fn id(&self, piece: &str) -> Result<u32, String> {
         let missing = || "WordLevel error: Missing [UNK] token from the vocabulary".into();
         self.tokens.get(piece.as_bytes()).or(self.unknown).ok_or_else(missing)

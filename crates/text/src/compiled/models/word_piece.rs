@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::char_bpe::text;
 use super::{Encode, Settings, spelled};
-use crate::compiled::memo::head;
+use crate::compiled::tokens::{Table, hash};
 use crate::compiled::{Memo, NotNative, Tokens};
 use crate::file::word_piece::MOST_BYTES;
 use tokenbed_memory::{Gather, List, filled};
@@ -30,20 +30,18 @@ struct Following {
     lengths: Lengths,
     /// Number of bytes of the mark.
     mark: usize,
-    /// A hash table of ids: the upper half of a slot is a part of the hash, the lower half the id.
-    slots: Vec<u64>,
-    shift: u32,
+    table: Table,
 }
 
 /// The lengths that tokens have, by the two bytes that they begin with.
 struct Lengths {
-    /// Bits of lengths; bit 63 stands for all from 63 on.
-    bits: Vec<u64>,
-    /// The lengths from 63 on, the longest first.
+    /// Bits of lengths; bit [`LONG`] stands for all from there on.
+    bits: Vec<u32>,
+    /// The lengths from [`LONG`] on, the longest first.
     long: Vec<usize>,
 }
 
-const EMPTY: u64 = u64::MAX;
+const LONG: usize = 31;
 
 /// Number of places for the first two bytes of tokens, a power of two. Two that share a place cost time only.
 const PLACES: usize = 4096;
@@ -69,6 +67,13 @@ impl WordPiece {
             most_characters: usize::try_from(most).unwrap_or(usize::MAX),
             tokens,
         })
+    }
+
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        let lengths = 4 * (self.first.bits.capacity() + self.following.lengths.bits.capacity());
+        self.tokens.memory() + self.following.table.memory() + lengths
     }
 
     /// Calls `put` with the id and the end of each token of a word. False if the word is unknown; then some may have
@@ -102,6 +107,10 @@ impl WordPiece {
 }
 
 impl Encode for WordPiece {
+    fn remembers(&self) -> bool {
+        true
+    }
+
     fn encode(&self, piece: &str, memo: &mut Memo, out: &mut Vec<u32>) -> Result<(), String> {
         memo.get_or(piece.as_bytes(), out, |out| {
             let start = out.len();
@@ -147,55 +156,29 @@ impl Following {
     fn new(tokens: &Tokens, mark: &str) -> Result<Self, NotNative> {
         let rest = |token| <[u8]>::strip_prefix(token, mark.as_bytes()).filter(|rest| !rest.is_empty());
         let all = || tokens.iter().filter_map(|(id, token)| Some((id, rest(token)?)));
-        let size = (all().count().max(8) * 2).next_power_of_two();
-        let mut it = Self {
-            lengths: Lengths::new(all().map(|(_, rest)| rest)),
-            mark: mark.len(),
-            slots: filled(EMPTY, size),
-            shift: 64 - size.trailing_zeros(),
-        };
+        let mut table = Table::new(all().count(), tokens.end());
         for (id, rest) in all() {
-            let hash = hash(rest);
-            let mut at = (hash >> it.shift) as usize;
-            while it.slots[at] != EMPTY {
-                at = (at + 1) & (size - 1);
-            }
-            it.slots[at] = hash << 32 | u64::from(id);
+            table.insert(hash(rest), id, |_| false)?;
         }
-        Ok(it)
+        Ok(Self { lengths: Lengths::new(all().map(|(_, rest)| rest)), mark: mark.len(), table })
     }
 
     /// The token that continues a word with these bytes.
     #[inline]
     fn get(&self, tokens: &Tokens, rest: &[u8]) -> Option<u32> {
-        let hash = hash(rest);
-        let mask = self.slots.len() - 1;
-        let mut at = (hash >> self.shift) as usize;
-        loop {
-            let slot = self.slots[at & mask];
-            if slot == EMPTY {
-                return None;
-            }
-            let id = slot as u32;
-            if slot >> 32 == hash & 0xffff_ffff
-                && tokens.token(id).and_then(|token| token.get(self.mark..)) == Some(rest)
-            {
-                return Some(id);
-            }
-            at += 1;
-        }
+        self.table.find(hash(rest), |id| tokens.token(id).and_then(|token| token.get(self.mark..)) == Some(rest))
     }
 }
 
 impl Lengths {
     fn new<'a>(tokens: impl Iterator<Item = &'a [u8]>) -> Self {
-        let mut bits = filled(0u64, PLACES);
+        let mut bits = filled(0u32, PLACES);
         let mut long = BTreeSet::new();
         for token in tokens.filter(|token| !token.is_empty()) {
-            if token.len() >= 63 {
+            if token.len() >= LONG {
                 long.insert(token.len());
             }
-            bits[place(token)] |= 1 << token.len().min(63);
+            bits[place(token)] |= 1 << token.len().min(LONG);
         }
         Self { bits, long: long.into_iter().rev().into_list() }
     }
@@ -203,7 +186,7 @@ impl Lengths {
     /// Number of bytes that may be compared for one token.
     fn bytes(&self) -> usize {
         let all = self.bits.iter().fold(0, |all, bits| all | bits);
-        (1..63).filter(|length| all >> length & 1 != 0).chain(self.long.iter().copied()).sum()
+        (1..LONG).filter(|length| all >> length & 1 != 0).chain(self.long.iter().copied()).sum()
     }
 
     /// The longest token that `rest` begins with: its length and its id.
@@ -212,14 +195,14 @@ impl Lengths {
         let get = |length: usize| Some((length, get(rest.get(..length)?)?));
         // Tokens of one byte are at a place of their own.
         let mut bits = if rest.len() > 1 { self.bits[place(rest)] } else { 0 };
-        if bits >> 63 != 0
+        if bits >> LONG != 0
             && let Some(found) = self.long.iter().find_map(|&length| get(length))
         {
             return Some(found);
         }
-        bits &= u64::MAX >> (63 - rest.len().min(62));
+        bits &= u32::MAX >> (LONG - rest.len().min(LONG - 1));
         while bits != 0 {
-            let length = 63 - bits.leading_zeros() as usize;
+            let length = LONG - bits.leading_zeros() as usize;
             if let Some(found) = get(length) {
                 return Some(found);
             }
@@ -235,15 +218,4 @@ fn place(text: &[u8]) -> usize {
     let two =
         text.first_chunk::<2>().map_or(u16::from(text.first().copied().unwrap_or(0)), |two| u16::from_le_bytes(*two));
     usize::from(two.wrapping_mul(0x9e37) >> 4) % PLACES
-}
-
-/// A hash of a token's bytes.
-#[inline]
-fn hash(bytes: &[u8]) -> u64 {
-    let mut hash = bytes.len() as u64;
-    for word in bytes.chunks(8) {
-        hash = (hash ^ head(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        hash ^= hash >> 32;
-    }
-    hash.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

@@ -9,17 +9,19 @@ mod tables;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tokenbed_memory::{Text, owned};
+use tokenbed_memory::{List, Text, owned};
 
+use super::added::Written;
 use super::models::{Merges, Settings};
 use super::{NotNative, Tokens};
 use cursor::Cursor;
 
 /// The parts of a file.
 pub(crate) struct File {
-    /// All parts but the model, by name.
+    /// All parts but the model and the added tokens, by name.
     parts: BTreeMap<String, Value>,
     pub(crate) model: ModelPart,
+    pub(crate) added: Vec<Written>,
     /// Byte offset of each part.
     pub(crate) places: BTreeMap<String, usize>,
 }
@@ -51,16 +53,23 @@ impl File {
         }
         let mut cursor = Cursor::new(json);
         let (mut parts, mut places) = (BTreeMap::new(), BTreeMap::new());
-        let mut model = None;
+        let (mut model, mut added) = (None, Vec::new());
         cursor.object(|cursor, name| {
             let at = cursor.at();
             if places.insert(name.to_owned(), at).is_some() {
                 return Err(NotNative::new("file: a part twice"));
             }
-            if name == "model" {
-                model = Some(read_model(cursor)?);
-            } else {
-                parts.insert(name.to_owned(), cursor.value()?);
+            match name {
+                "model" => model = Some(read_model(cursor)?),
+                // There may be thousands, so they are read one by one.
+                "added_tokens" if cursor.is_at(b'[') => cursor.array(|cursor| {
+                    let token = Written::read(&cursor.value()?);
+                    added.put(token.ok_or_else(|| NotNative::new(name))?);
+                    Ok(())
+                })?,
+                "added_tokens" if !cursor.value()?.is_null() => return Err(NotNative::new(name)),
+                "added_tokens" => {}
+                name => drop(parts.insert(name.to_owned(), cursor.value()?)),
             }
             Ok(())
         })?;
@@ -68,7 +77,7 @@ impl File {
         if parts.get("version").is_some_and(|version| version != "1.0") {
             return Err(NotNative::new("version"));
         }
-        Ok(Self { parts, places, model: model.ok_or_else(|| NotNative::new("model: none"))? })
+        Ok(Self { parts, places, added, model: model.ok_or_else(|| NotNative::new("model: none"))? })
     }
 }
 

@@ -1,0 +1,116 @@
+//! Words of a text, cut as `BertPreTokenizer` cuts them, straight to ids.
+//!
+//! Most words are up to sixteen letters of ASCII. They are found eight bytes at a time, and these bytes are the key of
+//! the memory of pieces, so that such a word is read once and is written nowhere. All others take the usual way.
+
+use super::Memo;
+use super::cut::next_word;
+use super::memo::head;
+use super::models::Encode;
+use tokenbed_memory::List;
+
+/// Appends the ids of all words. `pieces` is room for those that take the usual way.
+pub(super) fn encode_words(
+    model: &impl Encode,
+    text: &str,
+    memo: &mut Memo,
+    pieces: &mut Vec<(u32, u32)>,
+    out: &mut Vec<u32>,
+) -> Result<(), String> {
+    let bytes = text.as_bytes();
+    // Few texts have more ids than half their bytes.
+    out.make_room(bytes.len() / 4);
+    let mut at = 0;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let (words, length) = letters(rest);
+        match rest.get(length) {
+            Some(b' ') if length == 0 => {
+                at += 1;
+                continue;
+            }
+            Some(&byte) if length == 0 && byte.is_ascii_punctuation() => {
+                if !memo.get_word([u64::from(byte), 0], 1, out) {
+                    model.encode(text.get(at..at + 1).unwrap_or_default(), memo, out)?;
+                }
+                at += 1;
+                continue;
+            }
+            Some(b' ') if memo.get_word(words, length, out) => {
+                at += length + 1;
+                continue;
+            }
+            Some(&byte) if length > 0 && byte.is_ascii_punctuation() && memo.get_word(words, length, out) => {
+                at += length;
+                continue;
+            }
+            None if memo.get_word(words, length, out) => return Ok(()),
+            _ => {}
+        }
+        pieces.clear();
+        let end = next_word(text, at, pieces);
+        for &(start, end) in pieces.iter() {
+            model.encode(text.get(start as usize..end as usize).unwrap_or_default(), memo, out)?;
+        }
+        at = end;
+    }
+    Ok(())
+}
+
+/// The letters and digits of ASCII that a text begins with, up to sixteen, as two numbers with zeros behind them, and
+/// how many they are.
+#[inline]
+fn letters(text: &[u8]) -> ([u64; 2], usize) {
+    let first = head(text);
+    let length = run(first);
+    if length < 8 {
+        return ([first & !(u64::MAX << (8 * length)), 0], length);
+    }
+    let second = head(text.get(8..).unwrap_or_default());
+    let more = run(second);
+    let second = if more < 8 { second & !(u64::MAX << (8 * more)) } else { second };
+    ([first, second], 8 + more)
+}
+
+/// How many letters and digits of ASCII eight bytes begin with.
+#[inline]
+fn run(eight: u64) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES * 128;
+    let low = eight & !HIGH;
+    // The highest bit of a byte says whether it is at least `first` and at most `last`.
+    let within = |bytes: u64, first: u8, last: u8| {
+        (bytes + ONES * u64::from(128 - first)) & !(bytes + ONES * u64::from(127 - last))
+    };
+    // One bit is all that is between a capital and its small letter.
+    let letters = within(low | ONES * 32, b'a', b'z');
+    let others = !(letters | within(low, b'0', b'9')) & HIGH | eight & HIGH;
+    others.trailing_zeros() as usize / 8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn letters_and_digits_are_known() {
+        for byte in 0..=u8::MAX {
+            let expected = if byte.is_ascii_alphanumeric() { 8 } else { 3 };
+            assert_eq!(run(u64::from_le_bytes([b'a', b'Z', b'9', byte, b'0', b'z', b'A', b'm'])), expected, "{byte}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn letters_are_those_of_the_front(text in "[a-zA-Z0-9]{0,20}[ ,.\u{e9}]?[a-z]{0,9}") {
+            let bytes = text.as_bytes();
+            let expected = bytes.iter().take(16).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            let (words, length) = letters(bytes);
+            prop_assert_eq!(length, expected);
+            let mut padded = [0; 16];
+            padded[..length].copy_from_slice(&bytes[..length]);
+            let halves = padded.as_chunks::<8>().0;
+            prop_assert_eq!(words, [u64::from_le_bytes(halves[0]), u64::from_le_bytes(halves[1])]);
+        }
+    }
+}

@@ -37,8 +37,9 @@ impl Limits {
         Budget {
             bytes: self.most_bytes(text),
             time: Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
-            began: Instant::now(),
+            began: Cell::new((text > SHORT_STEP).then(Instant::now)),
             busy: Cell::new(None),
+            unread: Cell::new(0),
         }
     }
 
@@ -70,9 +71,12 @@ pub(crate) struct Budget {
     /// Number of bytes that it may become.
     pub(crate) bytes: usize,
     time: Duration,
-    began: Instant,
+    /// When the work began. For a text that is soon done the clock is not read before somebody asks.
+    began: Cell<Option<Instant>>,
     /// Processor time of this thread when it was first asked for.
     busy: Cell<Option<Duration>>,
+    /// What was done in short steps since the clock was read, in bytes.
+    unread: Cell<usize>,
 }
 
 /// The processor time is not asked for before this has passed, because that takes longer than reading a clock.
@@ -81,15 +85,28 @@ const SHORT: Duration = Duration::from_millis(50);
 /// A step over fewer bytes is done sooner than a clock is read twice.
 const SHORT_STEP: usize = 4 << 10;
 
+/// What the shortest step counts as.
+const LEAST_STEP: usize = 64;
+
 impl Budget {
     /// Whether the time is spent, after a step over `bytes` bytes whose time is linear in them.
     pub(crate) fn is_spent_by(&self, bytes: usize) -> bool {
         bytes > SHORT_STEP && self.is_spent()
     }
 
+    /// The same for steps of which there may be one for each few bytes of a text: the clock is read now and then.
+    pub(crate) fn is_spent_by_steps(&self, bytes: usize) -> bool {
+        let unread = self.unread.get().saturating_add(bytes.max(LEAST_STEP));
+        let reads = unread > SHORT_STEP;
+        self.unread.set(if reads { 0 } else { unread });
+        reads && self.is_spent()
+    }
+
     /// Whether the time is spent. It is processor time, so that other work on the machine does not count.
     pub(crate) fn is_spent(&self) -> bool {
-        let passed = self.began.elapsed();
+        let began = self.began.get().unwrap_or_else(Instant::now);
+        self.began.set(Some(began));
+        let passed = began.elapsed();
         if passed < SHORT {
             return false;
         }

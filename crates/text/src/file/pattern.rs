@@ -26,9 +26,6 @@ pub(crate) struct Expression {
 /// Divisors of the step limit for each level.
 const DIVISORS: [usize; 4] = [512, 64, 8, 1];
 
-/// Number of matches between two checks of the time.
-const MATCHES: usize = 32;
-
 impl Expression {
     pub(crate) fn new(source: &str, limits: Limits) -> Result<Self, String> {
         let it = Self {
@@ -65,10 +62,11 @@ impl Expression {
         let mut from = 0;
         let mut last = None;
         while from <= text.len() {
-            if found.len() % MATCHES == 0 && budget.is_spent() {
+            let next = self.next(text, from, budget)?;
+            if budget.is_spent_by_steps(next.map_or(text.len(), |(_, end)| end) - from) {
                 return Err(self.limits.slow());
             }
-            let Some((start, end)) = self.next(text, from, budget)? else { break };
+            let Some((start, end)) = next else { break };
             // An empty match does not count directly after a match. The next match may begin where an empty one was
             // found.
             if start == end && last == Some(end) {

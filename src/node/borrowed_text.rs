@@ -5,8 +5,9 @@
 use crate::node::guard::Failure;
 use napi::bindgen_prelude::{FromNapiValue, TypeName, ValidateNapiValue};
 use napi::{ValueType, check_status, sys};
-use std::ptr;
-use tokenbed_memory::{List, Text, had, with_room};
+use std::mem::MaybeUninit;
+use std::{ptr, slice};
+use tokenbed_memory::{List, Slice, Text, had, with_room};
 
 /// A JavaScript string, to be read during this call. It replaces napi's own string reading, which ends the process when
 /// memory runs out.
@@ -36,6 +37,9 @@ impl FromNapiValue for JsText {
 impl JsText {
     /// A copy as UTF-8; an unpaired surrogate becomes U+FFFD.
     pub(crate) fn read(&self) -> Result<String, Failure> {
+        if let Some(text) = self.read_short()? {
+            return Ok(text);
+        }
         let mut length = 0;
         // SAFETY: napi's macro gave a live env and value for the length of this call, which has not ended; without a
         // buffer, the call only returns the length.
@@ -52,6 +56,31 @@ impl JsText {
         // SAFETY: this many bytes were just written, which is at most `length`.
         unsafe { bytes.set_len(written.min(length)) };
         Ok(tokenbed_memory::lossy_owned(bytes))
+    }
+}
+
+/// Room for a text that is copied without asking for its length first. A character takes up to four bytes, and a zero
+/// follows the last one.
+const SHORT: usize = 512;
+const LAST: usize = SHORT - 5;
+
+impl JsText {
+    /// A text that is short, in one call instead of two: for such texts the calls are what takes the time. `None` if
+    /// it may be longer.
+    fn read_short(&self) -> Result<Option<String>, Failure> {
+        let mut room = [MaybeUninit::<u8>::uninit(); SHORT];
+        let mut written = 0;
+        // SAFETY: napi's macro gave a live env and value for the length of this call, which has not ended, and there is
+        // room for `SHORT` bytes.
+        check_status!(unsafe {
+            sys::napi_get_value_string_utf8(self.env, self.value, room.as_mut_ptr().cast(), SHORT, &mut written)
+        })?;
+        if written > LAST {
+            return Ok(None);
+        }
+        // SAFETY: this many bytes were just written.
+        let bytes = unsafe { slice::from_raw_parts(room.as_ptr().cast::<u8>(), written) };
+        Ok(Some(tokenbed_memory::lossy_owned(bytes.to_list())))
     }
 }
 

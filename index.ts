@@ -177,6 +177,7 @@ export type { NewToken, RowSource } from './api/surgery/rows.js'
 export type { OptimizerLike, OptimizerStateLike, ParameterGroupLike } from './api/surgery/state.js'
 export { tableHealth, type NormOutlier, type TableHealth, type TableHealthOptions } from './api/vectors/health.js'
 export { principalComponents, principalComponentsAsync, type PrincipalComponents } from './api/vectors/pca.js'
+export { FastText, loadFastText } from './api/vectors/fasttext.js'
 export {
   loadWord2Vec,
   saveWord2Vec,
@@ -198,7 +199,7 @@ export type { FromVectorsOptions } from './api/embed/from-vectors.js'
 export type { LoadOptions as TextEmbedderOptions } from './api/embed/folder.js'
 export type { Semantics, TextEmbedderParts } from './api/embed/parts.js'
 export { Model } from './api/models/model.js'
-export type { ClassifyOptions, Prediction } from './api/models/classifier.js'
+export type { ClassifyOptions, Prediction } from './api/vectors/prediction.js'
 export type { ModelDescription, TrainingRecord, VocabularyDescription } from './api/models/description.js'
 export type { Digests } from './api/models/parts.js'
 export type { Json } from './api/base/json.js'

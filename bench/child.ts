@@ -64,7 +64,38 @@ function openFolder(path: string): { ms: number; grown: number } {
   return { ms, grown: token.shape[0] > 0 ? process.memoryUsage.rss() - before : 0 }
 }
 
-const MEASUREMENTS = { firstUse, batchSpeed, loadFile, openFolder }
+interface Step {
+  ms: number
+  grown: number
+}
+
+/**
+ * Milliseconds and bytes to open a model of fastText, to index its words at the first one, to list them, and to search
+ * for neighbours once.
+ */
+function openFastText(path: string, searches: string): Record<'opened' | 'first' | 'words' | 'search', Step> {
+  const { loadFastText } = require('../index.js') as typeof import('../index.js')
+  for (let i = 0; i < 2; i++) {
+    try {
+      loadFastText(__filename)
+    } catch {
+      // It is no model.
+    }
+  }
+  const measured = <T>(run: () => T): [T, Step] => {
+    const [before, start] = [process.memoryUsage.rss(), performance.now()]
+    const result = run()
+    const ms = performance.now() - start
+    return [result, { ms, grown: process.memoryUsage.rss() - before }]
+  }
+  const [model, opened] = measured(() => loadFastText(path))
+  const [, first] = measured(() => model.vector('unheardof'))
+  const search = searches === 'true' ? measured(() => model.vectors.mostSimilar('unheardof'))[1] : { ms: 0, grown: 0 }
+  const [, words] = measured(() => model.words)
+  return { opened, first, words, search }
+}
+
+const MEASUREMENTS = { firstUse, batchSpeed, loadFile, openFolder, openFastText }
 
 /** Runs a measurement in `runs` fresh processes. */
 export function inChildren<N extends keyof typeof MEASUREMENTS>(

@@ -78,6 +78,7 @@ const MAKERS: Record<string, () => object> = {
   Tokenizer: () => Tokenizer.fromFile(join(root, 'testdata/golden/hf/wordlevel.json')),
   TokenDecoder: () => Tokenizer.load('gpt2').decoder(),
   DataLoader: () => createDataLoader([1, 2, 3, 4, 5], { maxLength: 2 }),
+  FastText: () => tokenbed.loadFastText(join(root, 'testdata/golden/fasttext/skipgram-ns.bin')),
   Vectors: () => new tokenbed.Vectors(ones([2, 3]), ['a', 'b']),
   Trainer: () => new tokenbed.Trainer(Uint32Array.of(1, 2, 3), { objective: 'next-token', vocabSize: 4 }),
   Model: model,

@@ -50,6 +50,7 @@ export class World {
     await tb.saveTokens(at('tokens'), { texts: TEXTS.map((text) => text.replaceAll('<|endoftext|>', '')) })
     this.#files.checkpoint = this.#files.safetensors
     copyFileSync(join(root, 'testdata/golden/gguf/tokenizer-llama.gguf'), at('gguf'))
+    this.#files.fasttext = join(root, 'testdata/golden/fasttext/sup-ova-cut.ftz')
   }
 
   /** Lets go of everything that is kept, and ends all sharing. */
@@ -267,6 +268,7 @@ const MAKERS = new Map<string, (world: World) => object>([
       ),
   ],
   ['TokenFolder', (world) => tb.openTokens(world.file('tokens'))],
+  ['FastText', () => tb.loadFastText(join(root, 'testdata/golden/fasttext/sup-ova.bin'))],
   ['Vectors', (world) => new tb.Vectors(world.matrix(), WORDS)],
   [
     'Trainer',

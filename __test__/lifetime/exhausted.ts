@@ -409,6 +409,20 @@ const scenarios: Record<string, () => unknown> = {
     }
     return results
   },
+  fastText: () => {
+    const folder = join(__dirname, '../../../testdata/golden/fasttext')
+    const [classes, words] = ['sup-hs-norm.ftz', 'skipgram-ns.bin'].map((name) => api.loadFastText(join(folder, name)))
+    const [word] = words.words
+    return [
+      classes.labels,
+      classes.classify(['abc', word]),
+      classes.sentenceVector(word),
+      words.vector(word),
+      words.vectors.mostSimilar(word),
+      words.vectors.similarities(words.vector('unknown')),
+      words.vectors.weight,
+    ]
+  },
   ggufTokenizer: () =>
     Tokenizer.fromGGUF(join(__dirname, '../../../testdata/golden/gguf/tokenizer-llama.gguf')).encode(TEXT),
   npy: () => {

@@ -3,6 +3,7 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
+  loadFastText,
   loadGGUF,
   loadModel,
   loadNpy,
@@ -74,6 +75,7 @@ function saved(): unknown {
 const whole: Record<string, () => unknown> = {
   'Tokenizer.fromFile': () => Tokenizer.fromFile(path),
   'Tokenizer.fromGGUF': () => Tokenizer.fromGGUF(path),
+  loadFastText: () => loadFastText(path),
   loadGGUF: () => loadGGUF(path),
   loadWord2Vec: () => loadWord2Vec(path),
   loadSafetensors: () => loadSafetensors(path),

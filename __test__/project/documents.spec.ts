@@ -119,6 +119,11 @@ function fixtures(): void {
   const pretrained = join(root, 'testdata/golden/pretrained')
   cpSync(join(pretrained, 'gpt2'), join(folder, 'models/gpt2'), { recursive: true })
   cpSync(join(root, 'testdata/golden/gguf/model-q8_0.gguf'), join(folder, 'models/llama-q8_0.gguf'))
+  for (const [from, to] of [
+    ['skipgram-ns.bin', 'cc.en.300.bin'],
+    ['sup-ova-cut.ftz', 'lid.176.ftz'],
+  ])
+    cpSync(join(root, 'testdata/golden/fasttext', from), join(folder, to))
   cpSync(join(pretrained, 'torch/hostile.pt'), join(folder, 'hostile.pt'))
   cpSync(join(pretrained, 'npz/ours.npz'), join(folder, 'arrays.npz'))
 }

@@ -195,6 +195,15 @@ holds<Same<Parameters<typeof tokenbed.quantize>[1], 'float16' | 'bfloat16' | 'in
 const opened = tokenbed.loadGGUF('') satisfies tokenbed.LoadedGGUF
 opened.metadata satisfies ReadonlyMap<string, tokenbed.Json>
 opened.tensors satisfies ReadonlyMap<string, tokenbed.Tensor | tokenbed.QuantizedTable>
+const fastText = tokenbed.loadFastText('') satisfies tokenbed.FastText
+fastText.dim satisfies number
+fastText.words satisfies readonly string[]
+fastText.labels satisfies readonly string[] | null
+fastText.vector('') satisfies Float32Array
+fastText.sentenceVector('') satisfies Float32Array
+fastText.classify('', { topN: 1 }) satisfies tokenbed.Prediction[]
+fastText.classify(['']) satisfies tokenbed.Prediction[][]
+fastText.vectors satisfies tokenbed.Vectors
 tokenbed.Tokenizer.fromGGUF('', { limits: {} }) satisfies tokenbed.Tokenizer
 packed.shape satisfies readonly number[]
 packed.bytes satisfies Uint8Array

@@ -6,19 +6,9 @@ import { scope } from '../memory/scope.js'
 import { sameShape, shown } from '../base/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import type { Tokenizer } from '../text/tokenizer.js'
+import type { ClassifyOptions, Prediction } from '../vectors/prediction.js'
 import { checkOptions, checkSize, checkText, isArray, show, eachOf } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
-
-/** A class and its probability. */
-export interface Prediction {
-  label: string
-  probability: number
-}
-
-export interface ClassifyOptions {
-  /** The largest number of classes to return, the most probable first; default all. */
-  topN?: number
-}
 
 /** The parts that a classifier consists of. */
 export interface ClassifierParts {

@@ -1,6 +1,7 @@
 // A model that was loaded from a folder.
 
-import { classify, type ClassifyOptions, type Prediction } from './classifier.js'
+import type { ClassifyOptions, Prediction } from '../vectors/prediction.js'
+import { classify } from './classifier.js'
 import { Contents } from '../base/contents.js'
 import { Embedding } from '../layers/embedding.js'
 import { UsageError } from '../base/errors.js'

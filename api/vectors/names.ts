@@ -9,6 +9,8 @@ import { show } from '../base/validate.js'
 export interface Names {
   /** Number of rows; ids run from 0 to size - 1. */
   readonly size: number
+  /** The names, if all of them are words; null for the tokens of a tokenizer. */
+  readonly words: readonly string[] | null
   /**
    * The name of a row: a word, or a token as its vocabulary writes it (`Ġwhale`, `##ing`); undefined for an unused id.
    */
@@ -95,6 +97,7 @@ const MOST_PIECES = 8
  */
 export class TokenizerNames implements Names {
   readonly size: number
+  readonly words = null
 
   constructor(readonly tokenizer: Tokenizer) {
     this.size = tokenizer.vocabSize

@@ -13,6 +13,7 @@ import {
   type WordPairsEvaluation,
   type WordPairsOptions,
 } from './evaluate.js'
+import { MadeRows } from './made-rows.js'
 import { TokenizerNames, WordNames, type Names } from './names.js'
 import { call, check, native } from '../native/native.js'
 import { listOf, norm, numbersOf, Sum, termsOf, type TokenOrVector, type VectorLike, type VectorQuery } from './query.js'
@@ -96,8 +97,6 @@ const CONTENTS = new Contents<Vectors>('Vectors', {
  * ```
  */
 export class Vectors {
-  /** The table, (rows, dim), float32. */
-  readonly weight: Tensor
   /** Number of tokens. */
   readonly size: number
   /** Number of elements of a vector. */
@@ -105,6 +104,9 @@ export class Vectors {
   readonly #names: Names
   readonly #fixed: boolean
   #norms: Float32Array | undefined
+  /** What makes the rows, where there is no table unless somebody asks for it. */
+  readonly #made: MadeRows | null
+  #weight: Tensor | null
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
@@ -117,19 +119,25 @@ export class Vectors {
    */
   constructor(weight: Tensor | QuantizedTable, vocabulary: readonly string[] | Tokenizer, options?: VectorsOptions)
   /** @internal */
+  constructor(weight: Tensor | QuantizedTable, vocabulary: readonly string[] | Tokenizer | Names, options?: VectorsOptions)
+  /** @internal */
+  constructor(weight: MadeRows, names: Names)
   constructor(
-    weight: Tensor | QuantizedTable,
-    vocabulary: readonly string[] | Tokenizer | Names,
-    options?: VectorsOptions,
-  )
-  constructor(
-    weight: Tensor | QuantizedTable,
+    weight: Tensor | QuantizedTable | MadeRows,
     vocabulary: readonly string[] | Tokenizer | Names,
     options?: VectorsOptions,
   ) {
     const where = 'Vectors'
     const { fixed = false } = checkOptions(options, ['fixed'], where)
     this.#fixed = checkBoolean(fixed, `${where}: fixed`)
+    if (weight instanceof MadeRows) {
+      this.#made = weight
+      this.#weight = null
+      this.size = weight.size
+      this.dim = weight.dim
+      this.#names = vocabulary as Names
+      return
+    }
     const names = namesOf(vocabulary, where)
     const table =
       weight instanceof QuantizedTable ? weight.dequantize() : checkTable(weight, where).detach().to('float32')
@@ -139,15 +147,27 @@ export class Vectors {
       throw new ShapeError(
         `${where}: there are ${names.size} ${names instanceof WordNames ? 'words' : 'tokens'} but ${rows} rows: each needs a row of its own`,
       )
-    this.weight = rows === names.size ? table.detach() : table.narrow(0, 0, names.size).detach()
+    this.#made = null
+    this.#weight = rows === names.size ? table.detach() : table.narrow(0, 0, names.size).detach()
     this.size = names.size
     this.dim = dim
     this.#names = names
   }
 
+  /** The table, (rows, dim), float32. That of `FastText.vectors` is made when it is first read. */
+  get weight(): Tensor {
+    this.#weight ??= this.#made!.table()
+    return this.#weight
+  }
+
+  /** What makes the rows, as long as there is no table of them. */
+  get #rowsToMake(): MadeRows | null {
+    return this.#weight === null ? this.#made : null
+  }
+
   /** The words, in the order of their rows; null if the names are a tokenizer's tokens. */
   get words(): readonly string[] | null {
-    return this.#names instanceof WordNames ? this.#names.words : null
+    return this.#names.words
   }
 
   /** The tokenizer whose tokens the names are; null if they are words. */
@@ -177,9 +197,18 @@ export class Vectors {
     return this.#tokenOf(id)
   }
 
-  /** A copy of the vector of a token. */
+  /** A copy of the vector of a token; in `FastText.vectors` also of a word that the model makes of sub-words. */
   vector(token: string): Float32Array {
-    return this.#row(this.#idOf(token, 'Vectors.vector'))
+    return this.#textVector(token, 'Vectors.vector')
+  }
+
+  /** The vector of a token, or one that is made for a text that is none. */
+  #textVector(text: string, where: string): Float32Array {
+    if (this.#made !== null && !this.#names.has(checkText(text, `${where}: a token`))) {
+      const made = this.#made.vectorOf(text)
+      if (made !== null) return made
+    }
+    return this.#row(this.#idOf(text, where))
   }
 
   #idOf(token: unknown, where: string): number {
@@ -191,6 +220,8 @@ export class Vectors {
   }
 
   #row(id: number): Float32Array {
+    const made = this.#rowsToMake
+    if (made !== null) return made.row(id)
     const row = this.weight.narrow(0, id, 1)
     try {
       const values = Float32Array.from(row.borrow() as Float32Array)
@@ -202,7 +233,7 @@ export class Vectors {
   }
 
   #vectorOf(it: TokenOrVector, where: string): ArrayLike<number> {
-    return typeof it === 'string' ? this.#row(this.#idOf(it, where)) : numbersOf(it, this.dim, where)
+    return typeof it === 'string' ? this.#textVector(it, where) : numbersOf(it, this.dim, where)
   }
 
   /** The direction of a query, (dim), and the rows of the tokens it was made of. */
@@ -227,7 +258,11 @@ export class Vectors {
   }
 
   #ids(list: readonly TokenOrVector[], where: string): number[] {
-    return list.filter((it) => typeof it === 'string').map((token) => this.#idOf(token, where))
+    return list
+      .filter((it) => typeof it === 'string')
+      // Words that are made of sub-words have no row.
+      .filter((token) => this.#made === null || this.#names.has(token))
+      .map((token) => this.#idOf(token, where))
   }
 
   /**
@@ -304,8 +339,12 @@ export class Vectors {
     checkSize(topN, `${where}: topN`)
     if (restrictTo === undefined) return { topN, among: this.size }
     if (!isArray(restrictTo)) {
-      if (typeof restrictTo === 'number')
-        return { topN, among: Math.min(checkSize(restrictTo, `${where}: restrictTo`), this.size) }
+      if (typeof restrictTo === 'number') {
+        const rows = Math.min(checkSize(restrictTo, `${where}: restrictTo`), this.size)
+        // Rows that are made one by one are listed, so that no table is made for them.
+        const isListed = this.#rowsToMake !== null && rows < this.size
+        return { topN, among: isListed ? Array.from({ length: rows }, (_, id) => id) : rows }
+      }
       throw new UsageError(`${where}: restrictTo must be a number or an array of tokens, not ${show(restrictTo)}`)
     }
     const ids = eachOf(restrictTo, (token) => this.#idOf(token, `${where}: restrictTo`))
@@ -325,6 +364,9 @@ export class Vectors {
 
   /** The `top` nearest of the first rows, for each query. */
   #nearestRows(asked: readonly Asked[], rows: number, top: number): { ids: number[]; similarities: number[] }[] {
+    const made = this.#rowsToMake
+    if (made !== null)
+      return asked.map(({ direction, ids }) => made.nearest(direction, top, Uint32Array.from(ids)))
     const answers: { ids: number[]; similarities: number[] }[] = []
     for (let from = 0; from < asked.length; from += TOGETHER) {
       const some = asked.slice(from, from + TOGETHER)
@@ -381,6 +423,8 @@ export class Vectors {
 
   /** The similarities of a direction to the first rows, or to these rows. */
   #similaritiesAmong(among: number | readonly number[], direction: Float32Array): Float32Array {
+    const made = this.#rowsToMake
+    if (made !== null && among === this.size) return made.similarities(direction)
     const out = zeroed(Float32Array, typeof among === 'number' ? among : among.length)
     if (typeof among === 'number') {
       this.#searching(among, (searched) => check(native.rowSimilarities(searched, direction, out)))

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Embedding, Generator, loadGGUF, rand, zeros } from '../../index.js'
 import { inChildren } from '../child.js'
+import { writeFastText } from '../fasttext-file.js'
 import { writeGGUF } from '../gguf-file.js'
 import { interleave, median } from '../measure.js'
 import { runPython } from '../peers/python.js'
@@ -38,6 +39,7 @@ export async function open(report: Report): Promise<void> {
     }
     report.table(['', 'tokenbed, ms', 'MB', 'its library in Python (safetensors, gguf), ms', 'MB'], rows)
     blocks(report, join(folder, 'blocks.gguf'))
+    await fastText(report, folder)
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -142,6 +144,37 @@ function blocks(report: Report, path: string): void {
       `${(speed(result) / speed(results[0])).toFixed(2)}x`,
     ]),
   )
+}
+
+/** A model of fastText of two million words, and a smaller one with which the libraries have memory enough. */
+async function fastText(report: Report, folder: string): Promise<void> {
+  report.paragraph(
+    'Models of fastText (.bin, 100 numbers a row, as many buckets as words): milliseconds and megabytes to open one, then for the first vector, when tokenbed indexes the words, for the list of all words, and for one search among them. The matrices of the larger one are a hole. fastText and gensim read all of a file when they open it.',
+  )
+  const rows: string[][] = []
+  for (const [words, filled] of [
+    [2_000_000, false],
+    [200_000, true],
+  ] as const) {
+    const path = writeFastText(join(folder, `${words}.bin`), words, 100, filled)
+    const name = `${words.toLocaleString('en')} words`
+    const runs = inChildren(filled ? RUNS : 3, 'openFastText', [path, String(filled)])
+    const step = (of: (run: (typeof runs)[number]) => Opened) => cells(runs.map(of)).join(' ms, ') + ' MB'
+    const search = filled ? step(({ search }) => search) : ''
+    rows.push([name, 'tokenbed', step((run) => run.opened), step((run) => run.first), step((run) => run.words), search])
+    if (!filled) continue
+    for (const library of ['fasttext', 'gensim']) {
+      const peer = await runPython<{ opened: Opened; first: Opened }[]>(library, 'open_fasttext.py', library, path, 3)
+      if (!('peer' in peer)) {
+        report.missing(peer.name, peer.why)
+        continue
+      }
+      const of = (pick: (run: { opened: Opened; first: Opened }) => Opened) =>
+        `${cells(peer.peer.map(pick)).join(' ms, ')} MB`
+      rows.push([name, library, of((run) => run.opened), of((run) => run.first), '', ''])
+    }
+  }
+  report.table(['', '', 'open', 'first vector', 'all words', 'a search'], rows)
 }
 
 /** A model of 2 GB in eight files. */

@@ -13,6 +13,7 @@ const ALLOWED = {
   nn: ['core', 'kernels', 'memory', 'rng', 'threads'],
   text: ['memory', 'rng', 'threads'],
   io: ['core', 'memory'],
+  fasttext: ['core', 'io', 'kernels', 'memory', 'nn', 'threads'],
   train: ['core', 'io', 'kernels', 'memory', 'nn', 'rng', 'threads'],
   embed: ['core', 'kernels', 'memory', 'text', 'threads'],
   testkit: [],

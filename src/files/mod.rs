@@ -1,6 +1,7 @@
 //! Files of tensors, and the folders of models and of token ids.
 
 pub mod archives;
+pub mod fasttext;
 pub mod folder;
 pub mod gguf;
 pub mod lazy;

@@ -7,7 +7,7 @@ use napi_derive::napi;
 use tokenbed_core::Error;
 use tokenbed_kernels::dispatch;
 use tokenbed_memory::Gather;
-use tokenbed_nn::neighbours::{self, Asked, Rows};
+use tokenbed_nn::neighbours::{self, Asked, Neighbour, Rows};
 
 /// A table whose rows are searched, as given by TypeScript.
 #[napi(object, object_to_js = false)]
@@ -40,6 +40,22 @@ pub struct Nearest {
     pub counts: Vec<u32>,
 }
 
+impl Nearest {
+    /// Of one query.
+    pub(crate) fn of(found: &[Neighbour]) -> Self {
+        Self::of_each(&[found])
+    }
+
+    fn of_each<T: AsRef<[Neighbour]>>(found: &[T]) -> Self {
+        let all = || found.iter().flat_map(AsRef::as_ref);
+        Self {
+            ids: all().map(|neighbour| neighbour.id).into_list(),
+            similarities: all().map(|neighbour| f64::from(neighbour.similarity)).into_list(),
+            counts: found.iter().map(|found| found.as_ref().len() as u32).into_list(),
+        }
+    }
+}
+
 /// For each of queries (count, dim), the `top` rows that are most similar to it. Query i has no neighbours among
 /// `without[starts[i] .. starts[i + 1]]`; starts has (count + 1) elements.
 #[napi(catch_unwind)]
@@ -61,12 +77,7 @@ pub fn nearest_rows(
         });
         let asked: Vec<Asked<'_>> = asked.try_into_list()?;
         let found = neighbours::nearest_of_each(dispatch::active(), rows, &asked, size(top)?)?;
-        let all = || found.iter().flatten();
-        Ok(Nearest {
-            ids: all().map(|neighbour| neighbour.id).into_list(),
-            similarities: all().map(|neighbour| f64::from(neighbour.similarity)).into_list(),
-            counts: found.iter().map(|found| found.len() as u32).into_list(),
-        })
+        Ok(Nearest::of_each(&found))
     })
 }
 

@@ -11,6 +11,7 @@ import {
   inspectSafetensors,
   inspectTokens,
   loadModel,
+  loadFastText,
   loadGGUF,
   loadNpy,
   loadNpz,
@@ -343,6 +344,7 @@ async function idsOf(path: string): Promise<string> {
 
 const values = (length: number) => full([length, 8], 3)
 
+const FASTTEXT = join(root, 'testdata/golden/fasttext')
 const GGUF = join(root, 'testdata/golden/gguf')
 
 export const readers: readonly Reader[] = [
@@ -363,6 +365,14 @@ export const readers: readonly Reader[] = [
       const { metadata, tensors } = loadGGUF(join(folder, 'x.gguf'))
       const table = tensors.get('q4_k') as QuantizedTable
       return `${String(metadata.get('general.architecture'))} ${digestOf(table.dequantize())}`
+    },
+  },
+  {
+    name: 'loadFastText',
+    prepare: (folder) => copyFileSync(join(FASTTEXT, 'sup-ova-cut.ftz'), join(folder, 'x.ftz')),
+    read: (folder) => {
+      const model = loadFastText(join(folder, 'x.ftz'))
+      return `${model.sentenceVector('abc абв').join()} ${JSON.stringify(model.classify('abc абв'))}`
     },
   },
   {

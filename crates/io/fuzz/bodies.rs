@@ -9,6 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokenbed_core::storage::{Part, Storage};
 use tokenbed_core::{DType, Error};
+use tokenbed_io::fasttext;
 use tokenbed_io::gguf;
 use tokenbed_io::npy;
 use tokenbed_io::npz;
@@ -101,6 +102,36 @@ pub fn gguf(data: &[u8]) {
             }
         });
     }
+}
+
+/// Opening gives an error, or matrices whose rows can all be read, and a dictionary that is refused or whose entries are
+/// found again. The index has a table of twice the entries at most.
+pub fn fasttext(data: &[u8]) {
+    let path = file(data, ".bin");
+    within(room(1 << 20, 64, data), TIME, || {
+        let Ok(opened) = fasttext::open(&path) else { return };
+        let (bytes, header) = (opened.bytes(), opened.header());
+        assert_eq!(bytes, data);
+        let mut sum = vec![0.0; header.dim];
+        for matrix in [opened.input(), opened.output()] {
+            // Rows without elements could be very many.
+            for row in (0..matrix.rows).take(data.len()) {
+                matrix.add_row(bytes, row, &mut sum);
+                matrix.dot_row(bytes, row, &sum);
+            }
+        }
+        let Ok(dictionary) = opened.dictionary() else { return };
+        for number in 0..header.words + header.labels {
+            let text = dictionary.text(bytes, number);
+            assert_eq!(dictionary.find(bytes, text), Some(number));
+            dictionary.count(bytes, number);
+        }
+        assert_eq!(dictionary.find(bytes, b""), None);
+        for bucket in 0..header.bucket.min(1000) {
+            let row = dictionary.kept(bucket);
+            assert!(row.is_none_or(|row| header.pruned.is_some_and(|count| (row as usize) < count)));
+        }
+    });
 }
 
 /// Loading gives an error, or arrays whose shapes match their elements, in memory that follows the file and what it may

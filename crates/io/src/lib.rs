@@ -8,6 +8,7 @@ mod ahead;
 pub mod atomic;
 mod beside;
 pub mod digest;
+pub mod fasttext;
 pub mod gguf;
 mod limits;
 pub mod lock;

@@ -49,13 +49,21 @@ impl Source {
     /// The same bytes without an open file, for somebody who keeps them: from the mapping, or in memory if there is
     /// none.
     pub(crate) fn held(mut self) -> Result<Self> {
-        let mapped = self.map.as_ref().and_then(|map| Storage::of_file(map, 0, self.len));
-        let all = match mapped {
-            Some(all) => all,
-            None => Storage::filled(self.len, |new| self.read(0, new))?,
-        };
-        self.bytes = Bytes::Held(Arc::new(all));
+        self.bytes = Bytes::Held(Arc::new(self.all()?));
         Ok(self)
+    }
+
+    /// All bytes: from the mapping, or in memory if there is none.
+    pub(crate) fn bytes(&self) -> Result<Part> {
+        let all = Arc::new(self.all()?);
+        Part::new(&all, 0, self.len).ok_or_else(|| failed(&self.path, ErrorKind::UnexpectedEof.into()))
+    }
+
+    fn all(&self) -> Result<Storage> {
+        match self.map.as_ref().and_then(|map| Storage::of_file(map, 0, self.len)) {
+            Some(all) => Ok(all),
+            None => Storage::filled(self.len, |new| self.read(0, new)),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {

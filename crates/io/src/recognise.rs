@@ -25,6 +25,8 @@ pub enum Wanted {
     Npz,
     /// A file of PyTorch.
     Torch,
+    /// A model of fastText.
+    FastText,
     /// Words and vectors in a format of word2vec.
     Words,
     /// Text in UTF-8.
@@ -53,6 +55,7 @@ impl Found {
             Wanted::Gguf => "a GGUF file",
             Wanted::Npz => "an .npz file",
             Wanted::Torch => "a zip archive of torch.save",
+            Wanted::FastText => "a model of fastText",
             Wanted::Words => "a file of word2vec, whose first line says how many words there are",
             Wanted::Text => "text in UTF-8",
             Wanted::Tokenizer => "a tokenizer.json",

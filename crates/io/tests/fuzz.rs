@@ -43,6 +43,21 @@ proptest! {
 
 proptest! {
     #[test]
+    fn fasttext(at in any::<prop::sample::Index>(), change: u8, cut in prop::option::of(any::<prop::sample::Index>()),
+                noise in prop::collection::vec(any::<u8>(), 0..120)) {
+        bodies::fasttext(&noise);
+        for mut seed in seeds("fasttext") {
+            // The header and what follows is where a change does most.
+            let at = at.index(seed.len().min(400));
+            seed[at] ^= change;
+            seed.truncate(cut.map_or(seed.len(), |cut| cut.index(seed.len())));
+            bodies::fasttext(&seed);
+        }
+    }
+}
+
+proptest! {
+    #[test]
     fn npy(few: u8, descr in "[<>|=]?[fiub?][0-9]{0,2}", fortran in "True|False|1", shape in prop::collection::vec(0usize..5, 0..4),
            cut in prop::option::of(0usize..90), noise in prop::collection::vec(any::<u8>(), 0..60)) {
         let shape: String = shape.iter().map(|n| format!("{n}, ")).collect();
@@ -104,6 +119,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 fn the_seeds_pass() {
     seeds("safetensors").iter().for_each(|seed| bodies::safetensors(seed));
     seeds("gguf").iter().for_each(|seed| bodies::gguf(seed));
+    seeds("fasttext").iter().for_each(|seed| bodies::fasttext(seed));
     seeds("npz").iter().for_each(|seed| bodies::npz(seed));
     seeds("torch").iter().for_each(|seed| bodies::torch(seed));
     seeds("npy").iter().for_each(|seed| bodies::npy(seed));

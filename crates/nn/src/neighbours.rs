@@ -33,14 +33,48 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// [`Error::Shape`] if there are not as many norms as rows.
     pub fn with_norms(self, norms: &'a [f32]) -> Result<Self> {
-        if norms.len() < self.len() {
-            return Err(Error::Shape(format!("there are {} norms for {} rows", norms.len(), self.len())));
+        if norms.len() < self.rows() {
+            return Err(Error::Shape(format!("there are {} norms for {} rows", norms.len(), self.rows())));
         }
         Ok(Self { norms: Some(norms), ..self })
     }
+}
 
-    fn len(self) -> usize {
+/// Rows that are searched: those of a table, or rows that are made as they are needed.
+pub trait Searched: Copy + Sync {
+    /// Number of rows.
+    fn rows(self) -> usize;
+    /// Length of a row.
+    fn dim(self) -> usize;
+    /// Number of bytes that are read for a row.
+    fn row_bytes(self) -> usize;
+    /// The norms of all rows, if they were computed before.
+    fn norms(&self) -> Option<&[f32]> {
+        None
+    }
+    /// The elements of rows `from .. from + count`. Those that have to be made are written to `room`.
+    fn block<'a>(&'a self, from: usize, count: usize, room: &'a mut Vec<f32>) -> &'a [f32];
+}
+
+impl Searched for Rows<'_> {
+    fn rows(self) -> usize {
         self.table.len() / self.dim
+    }
+
+    fn dim(self) -> usize {
+        self.dim
+    }
+
+    fn row_bytes(self) -> usize {
+        self.dim * size_of::<f32>()
+    }
+
+    fn norms(&self) -> Option<&[f32]> {
+        self.norms
+    }
+
+    fn block<'a>(&'a self, from: usize, count: usize, _: &'a mut Vec<f32>) -> &'a [f32] {
+        &self.table[from * self.dim..(from + count) * self.dim]
     }
 }
 
@@ -97,13 +131,13 @@ fn cosines(dots: &mut [f32], norms: &[f32]) {
     }
 }
 
-/// Scores rows `from ..`, until `dots` is full.
-fn score(kernels: Kernels, rows: Rows<'_>, query: &[f32], from: usize, dots: &mut [f32]) {
+/// Scores rows `from ..`, until `dots` is full. `room` is for rows that are made.
+fn score<R: Searched>(kernels: Kernels, rows: R, query: &[f32], from: usize, dots: &mut [f32], room: &mut Vec<f32>) {
     let mut squares = [0.0; BLOCK];
     for (block, dots) in dots.chunks_mut(BLOCK).enumerate() {
         let first = from + block * BLOCK;
-        let table = &rows.table[first * rows.dim..(first + dots.len()) * rows.dim];
-        if let Some(norms) = rows.norms {
+        let table = rows.block(first, dots.len(), room);
+        if let Some(norms) = rows.norms() {
             kernels.scores(table, query, dots, &mut []);
             cosines(dots, &norms[first..]);
             continue;
@@ -120,8 +154,8 @@ fn score(kernels: Kernels, rows: Rows<'_>, query: &[f32], from: usize, dots: &mu
 /// # Errors
 /// [`Error::Shape`] if `out` has another size.
 pub fn norms(kernels: Kernels, rows: Rows<'_>, out: &mut [f32]) -> Result<()> {
-    if out.len() != rows.len() {
-        return Err(Error::Shape(format!("the result has {} elements for {} rows", out.len(), rows.len())));
+    if out.len() != rows.rows() {
+        return Err(Error::Shape(format!("the result has {} elements for {} rows", out.len(), rows.rows())));
     }
     let query = filled(0.0, rows.dim);
     parallel_rows(out, 1, rows.dim * size_of::<f32>(), |range, out| {
@@ -140,12 +174,14 @@ pub fn norms(kernels: Kernels, rows: Rows<'_>, out: &mut [f32]) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Shape`] for sizes that do not agree; [`Error::Usage`] for a query that is not finite.
-pub fn similarities(kernels: Kernels, rows: Rows<'_>, query: &[f32], out: &mut [f32]) -> Result<()> {
-    let query = unit(query, rows.dim)?;
-    if out.len() != rows.len() {
-        return Err(Error::Shape(format!("the result has {} elements for {} rows", out.len(), rows.len())));
+pub fn similarities<R: Searched>(kernels: Kernels, rows: R, query: &[f32], out: &mut [f32]) -> Result<()> {
+    let query = unit(query, rows.dim())?;
+    if out.len() != rows.rows() {
+        return Err(Error::Shape(format!("the result has {} elements for {} rows", out.len(), rows.rows())));
     }
-    parallel_rows(out, 1, rows.dim * size_of::<f32>(), |range, out| score(kernels, rows, &query, range.start, out));
+    parallel_rows(out, 1, rows.row_bytes(), |range, out| {
+        score(kernels, rows, &query, range.start, out, &mut Vec::new());
+    });
     Ok(())
 }
 
@@ -155,7 +191,13 @@ pub fn similarities(kernels: Kernels, rows: Rows<'_>, query: &[f32], out: &mut [
 /// # Errors
 /// [`Error::Shape`] if the length of the query is not that of the rows; [`Error::Usage`] for a query that is not
 /// finite.
-pub fn nearest(kernels: Kernels, rows: Rows<'_>, query: &[f32], top: usize, without: &[u32]) -> Result<Vec<Neighbour>> {
+pub fn nearest<R: Searched>(
+    kernels: Kernels,
+    rows: R,
+    query: &[f32],
+    top: usize,
+    without: &[u32],
+) -> Result<Vec<Neighbour>> {
     let asked = Asked { query, without };
     Ok(nearest_of_each(kernels, rows, &[asked], top)?.pop().unwrap_or_default())
 }
@@ -174,23 +216,23 @@ pub struct Asked<'a> {
 ///
 /// # Errors
 /// Those of [`nearest`], for the first vector that has one.
-pub fn nearest_of_each(
+pub fn nearest_of_each<R: Searched>(
     kernels: Kernels,
-    rows: Rows<'_>,
+    rows: R,
     asked: &[Asked<'_>],
     top: usize,
 ) -> Result<Vec<Vec<Neighbour>>> {
-    let units: Vec<Vec<f32>> = asked.iter().map(|one| unit(one.query, rows.dim)).try_into_list()?;
-    let wanted = |one: &Asked<'_>| top.saturating_add(one.without.len()).min(rows.len());
+    let units: Vec<Vec<f32>> = asked.iter().map(|one| unit(one.query, rows.dim())).try_into_list()?;
+    let wanted = |one: &Asked<'_>| top.saturating_add(one.without.len()).min(rows.rows());
     let best: Vec<Mutex<Vec<Neighbour>>> = asked.iter().map(|_| Mutex::default()).into_list();
-    let cost = rows.dim.saturating_mul(size_of::<f32>()).saturating_mul(asked.len().max(1));
-    parallel_ranges(rows.len(), cost, |range| {
+    let cost = rows.row_bytes().saturating_mul(asked.len().max(1));
+    parallel_ranges(rows.rows(), cost, |range| {
         let mut heaps: Vec<BinaryHeap<Neighbour>> = asked.iter().map(|_| BinaryHeap::new()).into_list();
-        let mut dots = [0.0; BLOCK];
+        let (mut dots, mut room) = ([0.0; BLOCK], Vec::new());
         for from in range.clone().step_by(BLOCK) {
             let dots = &mut dots[..BLOCK.min(range.end - from)];
             for ((heap, one), query) in heaps.iter_mut().zip(asked).zip(&units) {
-                score(kernels, rows, query, from, dots);
+                score(kernels, rows, query, from, dots, &mut room);
                 keep(heap, wanted(one), from, dots);
             }
         }

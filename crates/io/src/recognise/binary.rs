@@ -87,11 +87,9 @@ fn numpy(start: &[u8], wanted: Wanted) -> Option<Found> {
 }
 
 fn fast_text(start: &[u8], wanted: Wanted) -> Option<Found> {
-    let advice = match wanted {
-        Wanted::Words => "take the .vec of the same model, which loadWord2Vec reads",
-        _ => "take the .vec of the same model, whose vectors loadWord2Vec reads",
-    };
-    start.starts_with(&793_712_314i32.to_le_bytes()).then(|| Found::new("a model of fastText (.bin or .ftz)", advice))
+    // Its own reader says better what is wrong with it.
+    let is_other = wanted != Wanted::FastText && start.starts_with(&793_712_314i32.to_le_bytes());
+    is_other.then(|| Found::new("a model of fastText (.bin or .ftz)", "loadFastText reads it"))
 }
 
 /// A Python pickle, told by its first opcodes.

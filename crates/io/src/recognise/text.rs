@@ -114,7 +114,7 @@ fn tables(text: &[u8], wanted: Wanted) -> Option<Found> {
     }
     let mut numbers = line.split(' ').map(str::parse::<u64>);
     match (numbers.next(), numbers.next(), numbers.next()) {
-        (Some(Ok(_)), Some(Ok(_)), None) if matches!(wanted, Wanted::Safetensors | Wanted::Npy) => {
+        (Some(Ok(_)), Some(Ok(_)), None) if matches!(wanted, Wanted::Safetensors | Wanted::Npy | Wanted::FastText) => {
             Some(Found::new("vectors in a format of word2vec", "loadWord2Vec reads them"))
         }
         _ => None,

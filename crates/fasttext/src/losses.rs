@@ -78,7 +78,8 @@ impl Open<'_> {
             if dot.is_nan() {
                 return None;
             }
-            let right = (1.0 / (1.0 + f64::from(exp(-dot)))) as f32;
+            // The sum is one of f32 in fastText, and the quotient one of f64.
+            let right = (1.0 / f64::from(1.0 + exp(-dot))) as f32;
             let [left_child, right_child] = tree.nodes[node - leaves];
             waiting.put((right_child as usize, score + log(f64::from(right))));
             waiting.put((left_child as usize, score + log(f64::from((1.0 - f64::from(right)) as f32))));

@@ -4,6 +4,7 @@ use super::Wrong;
 use super::header::Header;
 use super::places::Places;
 use std::hash::{BuildHasher, RandomState};
+use std::hint::black_box;
 use tokenbed_memory::{Gather, List, with_room, zeroed};
 
 /// Bytes of an entry behind its text: a zero, the count and the kind.
@@ -23,6 +24,38 @@ pub struct Dictionary {
     keys: RandomState,
     /// Buckets whose rows were kept, in ascending order, and the rows.
     kept: Vec<(u32, u32)>,
+}
+
+/// An entry that waits to be entered.
+#[derive(Clone, Copy, Debug, Default)]
+struct Waiting {
+    slot: usize,
+    upper: u64,
+    at: usize,
+    len: usize,
+    number: usize,
+}
+
+/// Entries that are entered together.
+#[derive(Debug, Default)]
+struct Batch {
+    waiting: [Waiting; 32],
+    count: usize,
+}
+
+impl Batch {
+    fn put(&mut self, one: Waiting) {
+        self.waiting[self.count] = one;
+        self.count += 1;
+    }
+
+    fn is_full(&self) -> bool {
+        self.count == self.waiting.len()
+    }
+
+    fn all(&self) -> &[Waiting] {
+        &self.waiting[..self.count]
+    }
 }
 
 /// Reads an entry at a byte, and returns its text, its kind, and the byte behind it.
@@ -57,6 +90,7 @@ impl Dictionary {
         let slots = zeroed((count + count / 2 + 1).next_power_of_two());
         let mut made = Self { start, end, places: with_room(count), slots, keys: RandomState::new(), kept: Vec::new() };
         let mut at = start;
+        let mut waiting = Batch::default();
         for number in 0..count {
             let (text, kind, next) = entry(entries, at, number)?;
             let wanted = u8::from(number >= header.words);
@@ -68,11 +102,10 @@ impl Dictionary {
                 return Err((at, format!("entry {number} of the dictionary has no text: damaged")));
             }
             made.places.put((at - start) as u32);
-            if let Err(other) = made.enter(entries, text, number) {
-                return Err((
-                    at,
-                    format!("entries {other} and {number} of the dictionary have the same text: damaged"),
-                ));
+            let (slot, upper) = made.hash(text);
+            waiting.put(Waiting { slot, upper, at, len: text.len(), number });
+            if waiting.is_full() || number + 1 == count {
+                made.enter_all(entries, &mut waiting)?;
             }
             at = next;
         }
@@ -90,10 +123,28 @@ impl Dictionary {
         (hash as usize & (self.slots.len() - 1), hash & !0xffff_ffff)
     }
 
-    /// Enters a text, unless an entry has it.
+    /// Enters all that wait.
+    fn enter_all(&mut self, bytes: &[u8], batch: &mut Batch) -> Result<(), Wrong> {
+        // Slots are far from one another, and memory answers many questions in the time of one.
+        black_box(batch.all().iter().fold(0, |sum, one| sum ^ self.slots[one.slot]));
+        for &waiting in batch.all() {
+            if let Err(other) = self.enter(bytes, waiting) {
+                let Waiting { at, number, .. } = waiting;
+                return Err((
+                    at,
+                    format!("entries {other} and {number} of the dictionary have the same text: damaged"),
+                ));
+            }
+        }
+        batch.count = 0;
+        Ok(())
+    }
+
+    /// Enters a text, unless an entry has it, whose number is the error.
     #[inline]
-    fn enter(&mut self, bytes: &[u8], text: &[u8], number: usize) -> Result<(), usize> {
-        let (mut slot, upper) = self.hash(text);
+    fn enter(&mut self, bytes: &[u8], waiting: Waiting) -> Result<(), usize> {
+        let Waiting { mut slot, upper, at, len, number } = waiting;
+        let text = &bytes[at..at + len];
         loop {
             match self.slots[slot] {
                 0 => break,

@@ -5,8 +5,8 @@ import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 const MAGIC = 793_712_314
 
 /**
- * Writes an unsupervised model of `words` words and as many buckets. Its matrices are a hole, all zeros, unless `filled`
- * is given, which makes their rows.
+ * Writes an unsupervised model of `words` words and as many buckets. Its matrices are a hole, all zeros, unless
+ * `filled` is given, which makes their rows.
  */
 export function writeFastText(path: string, words: number, dim: number, filled = false): string {
   const head = Buffer.alloc(92)

@@ -152,7 +152,10 @@ test('what is written in vectors.weight changes searches, and nothing in the mod
   table.fill(0)
   t.is(model.vectors.mostSimilar(model.words[2])[0].similarity, 0)
   t.deepEqual(model.vector(model.words[1]), before)
-  t.deepEqual(Array.from(model.vectors.vector(model.words[1])), Array.from({ length: model.dim }, () => 0))
+  t.deepEqual(
+    Array.from(model.vectors.vector(model.words[1])),
+    Array.from({ length: model.dim }, () => 0),
+  )
 })
 
 test('texts of another kind are refused', (t) => {
@@ -224,7 +227,12 @@ test('a dictionary is checked when it is first used', (t) => {
     change(changed)
     writeFileSync(path, changed)
     const model = loadFastText(path)
-    for (const use of [() => model.words, () => model.vector('a'), () => model.classify('a'), () => model.vectors.has('a')]) {
+    for (const use of [
+      () => model.words,
+      () => model.vector('a'),
+      () => model.classify('a'),
+      () => model.vectors.has('a'),
+    ]) {
       const error = t.throws(use, { instanceOf: FormatError, message })
       t.is(error.path, path)
     }
@@ -315,15 +323,21 @@ test('files that gensim tests with', (t) => {
     if (python === undefined) throw new Error('no Python')
     const run = (...args: string[]) => execFileSync(python, args, { stdio: 'ignore', timeout: 120_000 })
     run('-m', 'pip', 'download', '--no-deps', '--only-binary', ':all:', '-d', target, 'gensim==4.4.0')
-    run('-c', `import glob, zipfile; [zipfile.ZipFile(one).extractall(${JSON.stringify(target)}) for one in glob.glob(${JSON.stringify(target)} + '/*.whl')]`)
+    run(
+      '-c',
+      `import glob, zipfile; [zipfile.ZipFile(one).extractall(${JSON.stringify(target)}) for one in glob.glob(${JSON.stringify(target)} + '/*.whl')]`,
+    )
   }
   const first = fetched('gensim-4.4.0', download, `test_data/${FILES[0]}`)
-  if (first === null) return t.log('gensim cannot be fetched here: skipped'), t.pass()
+  if (first === null) return (t.log('gensim cannot be fetched here: skipped'), t.pass())
   const data = join(first, '..')
   for (const name of FILES) {
     const model = loadFastText(join(data, name))
     t.true(model.words.length > 0, name)
-    t.true(model.vector(model.words[1]).some((x) => x !== 0), name)
+    t.true(
+      model.vector(model.words[1]).some((x) => x !== 0),
+      name,
+    )
   }
   for (const name of ['pang_lee_polarity_fasttext', 'crime-and-punishment']) {
     const model = loadFastText(join(data, `${name}.bin`))
@@ -336,7 +350,10 @@ test('files that gensim tests with', (t) => {
     for (const word of words.slice(0, 200)) {
       const [ours, theirs] = [model.vector(word), table.vector(word)]
       // The text has five digits.
-      t.true(ours.every((x, i) => Math.abs(x - theirs[i]) <= 1e-4 * Math.max(0.1, Math.abs(x))), `${name} ${word}`)
+      t.true(
+        ours.every((x, i) => Math.abs(x - theirs[i]) <= 1e-4 * Math.max(0.1, Math.abs(x))),
+        `${name} ${word}`,
+      )
     }
   }
 })
@@ -354,7 +371,7 @@ test('lid.176.ftz tells languages', (t) => {
     },
     'lid.176.ftz',
   )
-  if (path === null) return t.log('the file cannot be fetched here: skipped'), t.pass()
+  if (path === null) return (t.log('the file cannot be fetched here: skipped'), t.pass())
   const model = loadFastText(path)
   t.is(model.labels!.length, 176)
   for (const [text, language] of [

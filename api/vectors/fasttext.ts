@@ -70,8 +70,8 @@ export class FastText {
   }
 
   /**
-   * The words of the model in the order of their rows, the most frequent first. Bytes that are not UTF-8 are U+FFFD. The
-   * list is made when it is first read, and kept.
+   * The words of the model in the order of their rows, the most frequent first. Bytes that are not UTF-8 are U+FFFD.
+   * The list is made when it is first read, and kept.
    */
   get words(): readonly string[] {
     this.#words ??= this.#texts(0, this.#sizes.words)

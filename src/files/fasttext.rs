@@ -130,12 +130,7 @@ pub fn fast_text_classify(
 
 /// The `top` words whose vectors are most similar to query (dim), without those that `without` names.
 #[napi(catch_unwind)]
-pub fn fast_text_nearest(
-    file: &External<FastTextFile>,
-    query: Operand,
-    top: f64,
-    without: Operand,
-) -> Option<Nearest> {
+pub fn fast_text_nearest(file: &External<FastTextFile>, query: Operand, top: f64, without: Operand) -> Option<Nearest> {
     guard(|| {
         threads()?;
         let found = file.0.nearest(dispatch::active(), query.shared()?, size(top)?, without.stable()?)?;

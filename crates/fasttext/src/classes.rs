@@ -29,8 +29,8 @@ impl FastText {
     /// with a threshold of 0. A line break counts as a space.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a model without classes; [`Error::Format`] if the dictionary does not match the header, or a
-    /// number of the model is NaN.
+    /// [`Error::Usage`] for a model without classes; [`Error::Format`] if the dictionary does not match the header, or
+    /// a number of the model is NaN.
     pub fn classify<T: AsRef<str> + Sync>(&self, texts: &[T], top: usize, threads: usize) -> Result<Classes> {
         let open = self.ready()?;
         if open.header.kind != Kind::Supervised {

@@ -1,5 +1,6 @@
 //! Models of fastText as fastText 0.9.2 runs them: vectors of words, known or not, vectors of sentences, the classes of
-//! lines, and the words whose vectors are nearest. Sums are made in the order and the type in which fastText makes them.
+//! lines, and the words whose vectors are nearest. Sums are made in the order and the type in which fastText makes
+//! them.
 //!
 //! The file stays as it is: rows are read where they lie, and those of a quantized matrix are decoded one by one.
 
@@ -95,8 +96,8 @@ impl FastText {
         Ok(open.word(text.as_bytes()))
     }
 
-    /// Writes the vector of a word, known or not: the mean of its own row and those of its sub-words. Returns of how many
-    /// rows; it is zeros if there is none.
+    /// Writes the vector of a word, known or not: the mean of its own row and those of its sub-words. Returns of how
+    /// many rows; it is zeros if there is none.
     ///
     /// # Errors
     /// [`Error::Format`] if the dictionary does not match the header; [`Error::Shape`] for another length.

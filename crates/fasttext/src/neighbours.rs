@@ -1,5 +1,5 @@
-//! The words whose vectors are nearest to one. Vectors are made block by block as the search gets there, so that no table
-//! of them is needed.
+//! The words whose vectors are nearest to one. Vectors are made block by block as the search gets there, so that no
+//! table of them is needed.
 
 use super::line::Scratch;
 use super::{FastText, Open};
@@ -45,8 +45,8 @@ impl FastText {
     /// The similarity of a vector with that of every word: as [`neighbours::similarities`].
     ///
     /// # Errors
-    /// Those of [`neighbours::similarities`], and [`Error::Format`](tokenbed_core::Error::Format) if the dictionary does
-    /// not match the header.
+    /// Those of [`neighbours::similarities`], and [`Error::Format`](tokenbed_core::Error::Format) if the dictionary
+    /// does not match the header.
     pub fn similarities(&self, kernels: Kernels, query: &[f32], out: &mut [f32]) -> Result<()> {
         neighbours::similarities(kernels, self.ready()?, query, out)
     }

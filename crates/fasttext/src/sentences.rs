@@ -12,9 +12,9 @@ use tokenbed_threads::parallel_shares;
 const SHARE: usize = 16;
 
 impl FastText {
-    /// Writes the vector of each text, (texts, dim), on at most `threads` threads. In a supervised model it is the mean of
-    /// the rows of its words, their sub-words and n-grams, with the end of the line; in others the mean of its words'
-    /// vectors, each scaled to length 1. A line break counts as a space.
+    /// Writes the vector of each text, (texts, dim), on at most `threads` threads. In a supervised model it is the mean
+    /// of the rows of its words, their sub-words and n-grams, with the end of the line; in others the mean of its
+    /// words' vectors, each scaled to length 1. A line break counts as a space.
     ///
     /// # Errors
     /// [`Error::Format`](tokenbed_core::Error::Format) if the dictionary does not match the header;

@@ -40,7 +40,8 @@ impl Tree {
                 node - 1
             };
             let children = [take(), take()];
-            // Below the largest count there is always a leaf or an inner node to take. Sums that would pass it stay there.
+            // Below the largest count there is always a leaf or an inner node to take. Sums that would pass it stay
+            // there.
             let sum = children.iter().fold(0, |sum: i64, &child| sum.saturating_add(counts[child])).min(ABSENT - 1);
             counts.put(sum);
             nodes.put(children.map(|child| child as u32));

@@ -104,8 +104,8 @@ pub fn gguf(data: &[u8]) {
     }
 }
 
-/// Opening gives an error, or matrices whose rows can all be read, and a dictionary that is refused or whose entries are
-/// found again. The index has a table of twice the entries at most.
+/// Opening gives an error, or matrices whose rows can all be read, and a dictionary that is refused or whose entries
+/// are found again. The index has a table of twice the entries at most.
 pub fn fasttext(data: &[u8]) {
     let path = file(data, ".bin");
     within(room(1 << 20, 64, data), TIME, || {

@@ -2,7 +2,8 @@
 //!
 //! The dictionary before them ends where its last word ends, and to find that would take a look at every word. But the
 //! sizes of the matrices follow from the header, so that their places can be told from the end of the file; what stands
-//! there must be what the header wants. Where that fails, the file is read from its beginning, which says what is wrong.
+//! there must be what the header wants. Where that fails, the file is read from its beginning, which says what is
+//! wrong.
 
 use super::header::{Header, Numbers};
 use super::matrix::{Matrix, dense_bytes, quantized_bytes};
@@ -62,8 +63,8 @@ fn before(bytes: &[u8], header: &Header, output_start: usize, output: Matrix) ->
     Some(Places { entries_end, input, output })
 }
 
-/// The bytes at which a matrix may begin that ends at `end`, and whether it is quantized. The width of parts and whether
-/// there are norms of their own are not known, so that there are two places for each width.
+/// The bytes at which a matrix may begin that ends at `end`, and whether it is quantized. The width of parts and
+/// whether there are norms of their own are not known, so that there are two places for each width.
 fn starts(end: usize, (rows, dim): (usize, usize), may_be_quantized: bool) -> impl Iterator<Item = (usize, bool)> {
     let dense = dense_bytes(rows, dim).map(|bytes| (bytes, false));
     let widths = if may_be_quantized { 1..=dim } else { 1..=0 };

@@ -1,4 +1,5 @@
-// Takes the comments out of the JavaScript that users load, dist/index.js and dist/api/: node scripts/strip.mjs
+// Takes the comments out of the JavaScript that users load, dist/index.js, dist/queue.js and dist/api/:
+// node scripts/strip.mjs
 //
 // They are a fifth of its bytes, and Node reads all of it at `require`. The type declarations keep theirs, which
 // editors show. Files without comments stay as they are.
@@ -12,7 +13,8 @@ export function strip() {
   const { transformSync } = createRequire(import.meta.url)('esbuild')
   const api = join(root, 'dist/api')
   const files = readdirSync(api, { recursive: true }).filter((name) => name.endsWith('.js'))
-  for (const path of [join(root, 'dist/index.js'), ...files.map((name) => join(api, name))]) {
+  const entries = ['dist/index.js', 'dist/queue.js'].map((path) => join(root, path))
+  for (const path of [...entries, ...files.map((name) => join(api, name))]) {
     const before = readFileSync(path, 'utf8')
     const { code } = transformSync(before, { legalComments: 'none', target: 'es2022' })
     if (code !== before) writeFileSync(path, code)

@@ -3,6 +3,7 @@
 //   plan.json                    what is made of what; written first, the same for all workers
 //   shard-00000.safetensors      or .npy: the vectors; of several workers shard-1-of-4-00000
 //   shard-00000.ids.json         the ids of its records, where they have some
+//   shard-00000.conflict.json    two digests, where two workers made different bytes of it
 //   part-1-of-4.json             the list of one of several workers, when it is done
 //   manifest.json                all shards, with their digests and sources; written last
 //
@@ -19,6 +20,7 @@ import {
   openSync,
   readdirSync,
   renameSync,
+  rmSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -28,7 +30,7 @@ import { throwIfAborted } from '../base/abortable.js'
 import { FileError, FormatError, UsageError } from '../base/errors.js'
 import type { Json } from '../base/json.js'
 import { sha256 } from '../base/late.js'
-import { readWhole } from '../base/read-file.js'
+import { isMissing, readWhole } from '../base/read-file.js'
 import {
   checkBoolean,
   checkFunction,
@@ -122,8 +124,10 @@ const OPTIONS = [
   'normalize',
   'dtype',
 ]
-const PLAN = 'plan.json'
-const MANIFEST = 'manifest.json'
+/** The file that says what is made of what. */
+export const PLAN = 'plan.json'
+/** The file that lists all shards, once there are all. */
+export const MANIFEST = 'manifest.json'
 const VERSION = 1
 
 interface Plan {
@@ -173,6 +177,13 @@ export async function embedShards(
   published(plan.folder, partName(index, count), manifest)
   const parts = partsIn(plan.folder, count)
   return parts === null ? manifest : published(plan.folder, MANIFEST, merged(parts))
+}
+
+/** Makes a folder with its plan, or checks that it was begun with the same. Returns the SHA-256 of the plan. @internal */
+export function planShards(folder: string, files: readonly string[], options: EmbedShardsOptions): string {
+  const { plan, text } = planOf(folder, files, options)
+  enter(plan, text)
+  return sha256(Buffer.from(text))
 }
 
 /**
@@ -263,7 +274,7 @@ function planOf(
 const written = (json: Json) => `${JSON.stringify(json, null, 2)}\n`
 
 /** Makes the folder, or checks that it was begun with the same plan. */
-function begin(plan: Plan, text: string, resume: boolean): void {
+function enter(plan: Plan, text: string): void {
   const { folder, where } = plan
   const path = join(folder, PLAN)
   try {
@@ -277,11 +288,18 @@ function begin(plan: Plan, text: string, resume: boolean): void {
     throw new UsageError(
       `${where}: ${folder} was begun with another plan (${differences(before, text)}): name another folder, or remove this one`,
     )
-  // Other workers of the same plan may have begun the folder, but not this one.
+}
+
+/** Enters the folder, which other workers of the same plan may have begun, but not this one without `resume`. */
+function begin(plan: Plan, text: string, resume: boolean): void {
+  enter(plan, text)
+  const { folder, where } = plan
   if (!resume && ownFiles(plan).length > 0)
     throw new UsageError(`${where}: ${folder} was begun already: complete it with resume, or name another folder`)
-  // Files that a killed process of this worker left.
-  const left = new RegExp(`^\\.${baseName(plan, 0).slice(0, -5)}\\d+\\..*part`)
+  // Files that a killed process of this worker left; those that are of all workers are written again by who misses them.
+  const { index, count } = plan.shard
+  const small = [PLAN, MANIFEST, partName(index, count)].map((name) => name.replaceAll('.', '\\.')).join('|')
+  const left = new RegExp(`^\\.(${baseName(plan, 0).slice(0, -5)}\\d+\\..*part|(${small})\\..*part$)`)
   for (const name of readdirSync(folder)) if (left.test(name)) unlinkSync(join(folder, name))
 }
 
@@ -304,7 +322,8 @@ function baseName({ shard: { index, count } }: Plan, number: number): string {
   return `shard-${count === 1 ? '' : `${index}-of-${count}-`}${String(number).padStart(5, '0')}`
 }
 
-const partName = (index: number, count: number) => `part-${index}-of-${count}.json`
+/** The file that lists the shards of one of several workers, once there are all of its own. */
+export const partName = (index: number, count: number) => `part-${index}-of-${count}.json`
 
 function ownFiles(plan: Plan): string[] {
   const own = new RegExp(`^${baseName(plan, 0).slice(0, -5)}\\d+\\.(safetensors|npy)$`)
@@ -355,6 +374,7 @@ async function write(plan: Plan): Promise<ShardFile[]> {
       }
       const name = baseName(plan, shards.length)
       const file = join(plan.folder, `${name}.${plan.output}`)
+      refuseConflict(plan.folder, name)
       if (existsSync(file)) for await (const _ of texts()) void _
       else await writeShard(plan, name, texts(), here)
       count += here.length
@@ -383,7 +403,7 @@ async function writeShard(plan: Plan, name: string, texts: AsyncIterable<string>
     const ids = here.map(({ id }) => id)
     // The ids come first, so that a shard that is there has them.
     if (ids.some((id) => id !== null)) publishSame(folder, `${name}.ids.json`, `${JSON.stringify(ids)}\n`)
-    await publishFile(folder, temporary, `${name}.${output}`)
+    await publishFile(folder, temporary, name, output)
   } finally {
     if (existsSync(join(folder, temporary))) unlinkSync(join(folder, temporary))
   }
@@ -419,17 +439,32 @@ async function digestOf(path: string): Promise<string> {
   return hash.digest('hex')
 }
 
-/** Gives a file its name, unless the name is taken: then the bytes must be the same. */
-async function publishFile(folder: string, temporary: string, name: string): Promise<void> {
-  const [from, to] = [join(folder, temporary), join(folder, name)]
-  if (linked(from, to)) return
-  const [own, other] = [await digestOf(from), await digestOf(to)]
-  if (own !== other)
+const conflictName = (name: string) => `${name}.conflict.json`
+
+/** A shard of which two workers made different bytes is not taken for done: one of them is wrong, and nobody knows which. */
+function refuseConflict(folder: string, name: string): void {
+  const path = join(folder, conflictName(name))
+  if (existsSync(path))
     throw new FormatError(
-      `${to} is there with the SHA-256 ${other}, but the same records give ${own}: it was made by another model or version, or changed`,
-      to,
+      `${path} says that two workers made different bytes of one shard (${readWhole(path).toString().trim()}): find out which model or version was wrong, remove the shard and this file, and resume`,
+      path,
       0,
     )
+}
+
+/** Gives a shard its name, unless the name is taken: then the bytes must be the same. */
+async function publishFile(folder: string, temporary: string, name: string, output: string): Promise<void> {
+  const [from, to] = [join(folder, temporary), join(folder, `${name}.${output}`)]
+  if (linked(from, to)) return
+  const [own, other] = [await digestOf(from), await digestOf(to)]
+  if (own === other) return
+  // Otherwise an attempt after this one would find the shard, and take it for done.
+  publish(folder, conflictName(name), `${JSON.stringify({ there: other, made: own })}\n`)
+  throw new FormatError(
+    `${to} is there with the SHA-256 ${other}, but the same records give ${own}: it was made by another model or version, or changed`,
+    to,
+    0,
+  )
 }
 
 /** Links a file to another name; false if the name is taken. */
@@ -451,6 +486,17 @@ function linked(from: string, to: string): boolean {
 
 /** Writes a small file whole, if its name is not taken. Returns whether it was free. */
 function publish(folder: string, name: string, text: string): boolean {
+  for (;;) {
+    try {
+      return publishOnce(folder, name, text)
+    } catch (error) {
+      // Another worker took the temporary file for one that a killed process left.
+      if (!isMissing((error as FileError).cause) || !existsSync(folder)) throw error
+    }
+  }
+}
+
+function publishOnce(folder: string, name: string, text: string): boolean {
   const temporary = join(folder, `.${name}.${process.pid}-${Date.now().toString(36)}.part`)
   try {
     const file = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL)
@@ -465,7 +511,7 @@ function publish(folder: string, name: string, text: string): boolean {
     if (cause instanceof FileError) throw cause
     throw new FileError(`cannot write ${join(folder, name)}: ${(cause as Error).message}`, join(folder, name), cause)
   } finally {
-    if (existsSync(temporary)) unlinkSync(temporary)
+    rmSync(temporary, { force: true })
   }
 }
 

@@ -1,0 +1,127 @@
+// Servers of queues, each started on a free port of this machine, and ended with the test process.
+
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import type { TestFn } from 'ava'
+import { Redis } from 'ioredis'
+import { temporaryFolder } from './temporary.js'
+
+const PROGRAM = process.env.TOKENBED_REDIS ?? 'redis-server'
+/** Whether redis-server is installed. */
+const hasRedis = spawnSync(PROGRAM, ['--version']).status === 0
+
+/** `test` if redis-server is installed; else tests are skipped by their names. */
+export const withRedis = (test: TestFn) => (hasRedis ? test.serial : test.skip)
+
+const children = new Set<ChildProcess>()
+process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')))
+
+/** Starts a process that ends with this one. */
+function started(program: string, args: string[], options: object): ChildProcess {
+  const child = spawn(program, args, { ...options, stdio: 'ignore' })
+  children.add(child)
+  child.once('exit', () => children.delete(child))
+  // The tests may end before it does.
+  child.unref()
+  return child
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** A redis-server that keeps its data over a restart. */
+export class RedisServer {
+  readonly #folder = mkdtempSync(join(temporaryFolder(), 'redis-'))
+  readonly #policy: string
+  #child: ChildProcess | null = null
+  port = 0
+
+  constructor(policy = 'noeviction') {
+    this.#policy = policy
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`
+  }
+
+  async start(): Promise<this> {
+    this.port ||= await freePort()
+    const options = ['--bind', '127.0.0.1', '--appendonly', 'yes', '--save', '', '--maxmemory-policy', this.#policy]
+    this.#child = started(PROGRAM, ['--port', String(this.port), '--dir', this.#folder, ...options], {})
+    await this.command('ping')
+    return this
+  }
+
+  /** Ends it as a crash does. */
+  async kill(): Promise<void> {
+    const gone = once(this.#child!, 'exit')
+    this.#child!.ref()
+    this.#child!.kill('SIGKILL')
+    await gone
+  }
+
+  /** Sends one command. */
+  async command(name: string, ...args: string[]): Promise<unknown> {
+    const client = new Redis(this.url, { retryStrategy: () => 20, maxRetriesPerRequest: 400 })
+    client.on('error', () => {})
+    try {
+      return await client.call(name, ...args)
+    } finally {
+      client.disconnect()
+    }
+  }
+}
+
+const PLACES = ['/usr/lib/postgresql', '/usr/local/pgsql']
+
+/** The folder of Postgres's programs; null if it is not installed. */
+function postgresPrograms(): string | null {
+  const folders = [
+    process.env.TOKENBED_POSTGRES ?? '',
+    ...PLACES.flatMap((place) => (existsSync(place) ? readdirSync(place).map((name) => join(place, name, 'bin')) : [])),
+    ...(process.env.PATH ?? '').split(':'),
+  ]
+  return folders.find((folder) => folder !== '' && existsSync(join(folder, 'initdb'))) ?? null
+}
+
+const programs = process.platform === 'win32' ? null : postgresPrograms()
+/** A user without rights, because Postgres does not start as root. */
+const NOBODY = 65534
+
+/** `test` if Postgres is installed; else tests are skipped by their names. */
+export const withPostgres = (test: TestFn) => (programs === null ? test.skip : test.serial)
+
+/** Starts a Postgres, and returns its URL. */
+export async function startPostgres(): Promise<string> {
+  const folder = mkdtempSync(join(temporaryFolder(), 'postgres-'))
+  const isRoot = process.getuid!() === 0
+  const user = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
+  if (isRoot) spawnSync('chown', ['-R', `${NOBODY}:${NOBODY}`, folder, join(folder, '..')])
+  const data = join(folder, 'data')
+  const made = spawnSync(join(programs!, 'initdb'), ['-D', data, '-U', 'tests', '-A', 'trust', '--no-sync'], {
+    ...user,
+    encoding: 'utf8',
+    cwd: folder,
+  })
+  if (made.status !== 0) throw new Error(made.stderr)
+  const port = await freePort()
+  const options = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', folder, '-c', 'fsync=off']
+  started(join(programs!, 'postgres'), options, { ...user, cwd: folder })
+  for (let i = 0; ; i++) {
+    const ready = spawnSync(join(programs!, 'pg_isready'), ['-h', '127.0.0.1', '-p', String(port)])
+    if (ready.status === 0) return `postgres://tests@127.0.0.1:${port}/postgres`
+    if (i === 200) throw new Error('Postgres did not start')
+    await setTimeout(50)
+  }
+}

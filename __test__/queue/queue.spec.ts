@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { FileError, FormatError, UsageError, embedShards, tensor, verifyShards, type EmbedsTexts } from '../../index.js'
+import { FileError, FormatError, UsageError, embedShards, tensor, verifyShards, type AsyncEmbedder } from '../../index.js'
 import { addJobs, plan, QueueError, status, work, type WorkEvent, type WorkOptions } from '../../queue.js'
 import { root } from '../support/golden.js'
 import { RedisServer, startPostgres, withPostgres, withRedis } from '../support/servers.js'
@@ -28,7 +28,7 @@ const TIMING = { lockMs: 2000, stalledMs: 1000 }
 const vectorOf = (text: string) => [text.length, [...text].reduce((sum, char) => sum + char.codePointAt(0)!, 0)]
 
 /** Gives each text its length and the sum of its codes. */
-function embedderOf(before: (texts: readonly string[]) => unknown = () => {}): EmbedsTexts {
+function embedderOf(before: (texts: readonly string[]) => unknown = () => {}): AsyncEmbedder {
   return {
     dim: 2,
     embedAsync: async (texts) => {

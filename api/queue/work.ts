@@ -4,7 +4,7 @@ import type { Job, Queue, Worker, WorkerOptions } from 'bullmq'
 import { MemoryError, UsageError } from '../base/errors.js'
 import { checkFunction, checkOptions, checkSize, checkText, checkWord, isObject, show } from '../base/validate.js'
 import { checkSignal } from '../layers/async.js'
-import type { EmbedsTexts } from '../pipelines/embed-stream.js'
+import type { AsyncEmbedder } from '../pipelines/embed-stream.js'
 import { embedShards } from '../pipelines/shards.js'
 import { openQueue, reach } from './connection.js'
 import { failedPart, partOf, planOfPart, type PartOfPlan } from './parts.js'
@@ -14,7 +14,7 @@ import { isPartDone } from './plan.js'
 
 /** A model that was opened, and the digest that says which it is. */
 export interface OpenedModel {
-  readonly embedder: EmbedsTexts
+  readonly embedder: AsyncEmbedder
   readonly model: string
 }
 
@@ -36,7 +36,7 @@ export interface WorkEvent {
 
 export interface WorkOptions extends QueuePlace {
   /** What embeds, with the digest of its model; or `open`. */
-  embedder?: EmbedsTexts
+  embedder?: AsyncEmbedder
   model?: string
   /** Opens the model, once for this worker, before it takes a job. */
   open?: () => OpenedModel | Promise<OpenedModel>
@@ -152,7 +152,7 @@ function check(given: Partial<WorkOptions>, where: string): Checked {
 
 function openerOf({ embedder, model, open }: Partial<WorkOptions>, where: string): () => Promise<OpenedModel> {
   const opened = ({ embedder, model }: Partial<OpenedModel>, which: string): OpenedModel => {
-    if (!isObject(embedder) || typeof (embedder as EmbedsTexts).embedAsync !== 'function')
+    if (!isObject(embedder) || typeof (embedder as AsyncEmbedder).embedAsync !== 'function')
       throw new UsageError(`${which}: embedder must be a TextEmbedder, not ${show(embedder)}`)
     return { embedder, model: checkText(model, `${which}: model`) }
   }

@@ -14,7 +14,10 @@ import type { CheckedParts } from './parts.js'
  * Writes a folder that model2vec opens. Each file is whole or not there; the config, which says what it is, comes last.
  */
 export function saveModel2Vec(folder: string, parts: CheckedParts, where: string): void {
-  const { tokenizer, weights, mapping, normalize, maxLength, semantics } = parts
+  const { tokenizer, weights, mapping, normalize, maxLength, sizes } = parts
+  // Words have no row for what is unknown. In the file it needs one, and does not count by model2vec's rule.
+  const isOfWords = parts.semantics === 'mean' && mapping === null && tokenizer.vocabSize > sizes[0]
+  const semantics = isOfWords ? 'model2vec' : parts.semantics
   const { file } = tokenizer
   if (file === null)
     throw new UsageError(

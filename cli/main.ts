@@ -13,6 +13,7 @@ import { addAnalogy, addNeighbors } from './commands/neighbors.js'
 import { addPlot } from './commands/plot.js'
 import { endOnSignals } from './terminal/signals.js'
 import { sayError, surviveBrokenPipes } from './terminal/streams.js'
+import { addSearch } from './commands/search.js'
 import { addSplit } from './commands/split.js'
 import { addTokenize } from './commands/tokenize.js'
 import { addTokens } from './commands/tokens.js'
@@ -43,6 +44,7 @@ const COMMANDS = [
   addTrain,
   addNeighbors,
   addAnalogy,
+  addSearch,
   addDedupe,
   addSplit,
   addInspect,

@@ -3,8 +3,9 @@
 import test from 'ava'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { saveNpy, saveSafetensors, tensor } from '../../index.js'
+import { saveNpy, saveSafetensors, tensor, TextEmbedder, zeros } from '../../index.js'
 import { fails, output } from '../support/command.js'
+import { root } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 const folder = temporaryFolder()
@@ -57,4 +58,28 @@ test('split divides files and stdin', async (t) => {
   t.is(lines.length, chunks.length)
   await fails(t, ['split', path, '--max-tokens', '4', '--overlap', '4'], 2, ['below --max-tokens'])
   await fails(t, ['split', path, '--max-tokens', '0'], 2, ['from 1 on'])
+})
+
+test('search finds the vectors of texts', async (t) => {
+  const model = join(root, 'testdata/golden/embed/m2v-f32')
+  const texts = ['the whale', 'a ship at sea', 'the captain']
+  const [lines, vectors, bits] = [file('texts.txt'), file('texts.safetensors'), file('bits.npy')]
+  writeFileSync(lines, `${texts.join('\n')}\n`)
+  const embedder = TextEmbedder.load(model)
+  saveSafetensors(vectors, { embeddings: embedder.embed(texts) })
+  saveNpy(bits, embedder.embed(texts, { dtype: 'binary' }))
+  const json = JSON.parse(await output(t, ['search', vectors, ...texts, '--model', model, '--top', '2', '--json']))
+  json.queries.forEach(({ text, nearest }: { text: string; nearest: { id: number; score: number }[] }, i: number) => {
+    t.is(text, texts[i])
+    t.is(nearest.length, 2)
+    t.is(nearest[0].id, i)
+    t.true(Math.abs(nearest[0].score - 1) < 1e-5)
+  })
+  const shown = await output(t, ['search', vectors, lines, '--model', model, '--texts', lines, '--top', '1'])
+  t.regex(shown, /^the·whale\n +1\.0000 {2}#0 {2}the·whale\n\na/)
+  t.regex(await output(t, ['search', bits, 'the captain', '--model', model, '-n', '1']), /1\.0000 {2}#2\n$/)
+  await fails(t, ['search', vectors, 'a'], 2, ['--model'])
+  await fails(t, ['search', vectors, 'a', '--model', model, '--metric', 'hamming'], 2, ['compares bits'])
+  saveNpy(file('wide.npy'), zeros([2, 999]))
+  await fails(t, ['search', file('wide.npy'), 'a', '--model', model], 1, ['not of this model'])
 })

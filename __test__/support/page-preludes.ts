@@ -89,7 +89,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     },
     {
       before: "const rows = randn([50, 8])\nconst lines = Array.from({ length: 50 }, (_, i) => `line ${i}`)",
-      after: 'if (labels.length !== 50 || unique.length === 0) throw new Error(String(inertia))',
+      after: 'if (labels.length !== 50 || unique.length === 0 || centers.shape[0] !== 8) throw new Error(String(inertia))',
     },
     {
       before: "const text = 'It rose. It blew. '.repeat(200)",

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { Option, type Command } from '../bundled/commander.js'
-import { splitTextAsync, type TextChunk } from '../../index.js'
+import { splitTextAsync, TextEmbedder, type TextChunk } from '../../index.js'
 import { inputsOf, isPacked, STDIN } from '../options/inputs.js'
 import { findTokenizer, invalidUtf8Option, tokenizerOption } from '../options/tokenizer.js'
 import { WorkFailed, WrongUse } from '../terminal/failure.js'
@@ -13,7 +13,8 @@ import { decode, print, textOfStdin } from '../terminal/streams.js'
 interface Options {
   maxTokens: number
   overlap: number
-  by: 'token' | 'sentence'
+  by?: 'token' | 'sentence' | 'meaning'
+  model?: string
   tokenizer: string
   invalidUtf8: 'throw' | 'replace'
   json?: boolean
@@ -43,7 +44,8 @@ export function addSplit(program: Command): void {
         .argParser(parseSize(0))
         .default(0),
     )
-    .addOption(new Option('--by <what>', 'where chunks end').choices(['sentence', 'token']).default('sentence'))
+    .addOption(new Option('--by <what>', 'where chunks end (default: sentence)').choices(['sentence', 'token', 'meaning']))
+    .option('--model <folder>', 'a text embedder, for --by meaning, which it makes the default')
     .addOption(tokenizerOption())
     .addOption(invalidUtf8Option())
     .option('--json', 'one JSON object a line for each chunk: { file, start, end, tokens, text }')
@@ -52,16 +54,20 @@ export function addSplit(program: Command): void {
     .action(split)
 }
 
-async function split(args: string[], { maxTokens, overlap, by, json, ...options }: Options): Promise<void> {
+async function split(args: string[], { maxTokens, overlap, by, json, model, ...options }: Options): Promise<void> {
   if (overlap >= maxTokens)
     throw new WrongUse(`--overlap ${overlap}: it must be below --max-tokens, ${maxTokens}, or the chunks would never end`)
+  if (by === 'meaning' && model === undefined) throw new WrongUse('--by meaning: it needs --model, a text embedder')
+  if (model !== undefined && by !== undefined && by !== 'meaning')
+    throw new WrongUse(`--model ${model}: for --by meaning, and not for --by ${by}`)
   const inputs = inputsOf(args)
   const tokenizer = findTokenizer(options.tokenizer)
+  const embedder = model === undefined ? undefined : TextEmbedder.load(model)
   for (const { name } of inputs) {
     // eslint-disable-next-line no-await-in-loop -- one text is in memory at a time
     const text = await textOf(name, options.invalidUtf8)
     // eslint-disable-next-line no-await-in-loop
-    const chunks = await splitTextAsync(text, { maxTokens, overlap, by, tokenizer })
+    const chunks = await splitTextAsync(text, { maxTokens, overlap, by, tokenizer, embedder })
     const line = json ? jsonOf(name) : lineOf
     for (const chunk of chunks) {
       // eslint-disable-next-line no-await-in-loop -- the lines are printed in their order

@@ -1,6 +1,6 @@
 """Writes clusters.json: rows, and the inertia of scikit-learn's best of ten k-means runs.
 
-Made with scikit-learn 1.9.0 and NumPy 2.4.6. Run: python make.py
+Made with scikit-learn 1.9.1 and NumPy 2.4.6. Run: python make.py
 """
 
 import json

@@ -66,7 +66,7 @@ pub(crate) struct Scored {
     pub(crate) room: Room,
     /// (rows, PANEL), or (rows) for one vector.
     pub(crate) scores: Vec<f32>,
-    /// What a product is multiplied by to be a cosine; NaN where float32 does not do, or (rows) of another use.
+    /// (rows): what a product is multiplied by to be a cosine; NaN where float32 does not hold the length well.
     pub(crate) inverses: Vec<f32>,
 }
 

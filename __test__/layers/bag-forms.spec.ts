@@ -3,6 +3,7 @@
 import test from 'ava'
 import {
   attentionMask,
+  createDataLoader,
   EmbeddingBag,
   Generator,
   ones,
@@ -109,4 +110,14 @@ test('other readers of ragged rows read ids with offsets, too', (t) => {
   t.deepEqual(positionIds(rows).toArray(), positionIds(ragged).toArray())
   const layer = new TokenPositionEmbedding({ vocabSize: 50257, dim: 3, contextLength: 8 })
   t.deepEqual(layer.forward(rows).toArray(), layer.forward(ragged).toArray())
+})
+
+test('loaders read ragged ids as texts of their own', (t) => {
+  const rows = tokenizer.encodeBatch(['a b c d e', 'f g h i'])
+  const lists = [rows.ids.subarray(0, 5), rows.ids.subarray(5)]
+  const options = { maxLength: 2, stride: 2, batchSize: 1, shuffle: false }
+  const batches = (source: Parameters<typeof createDataLoader>[0]) =>
+    Array.from(createDataLoader(source, options), ({ inputs, targets }) => [inputs.toArray(), targets.toArray()])
+  t.deepEqual(batches(rows), batches({ ids: lists }))
+  refuses(t, () => createDataLoader({ ids: rows.ids, offsets: [0, 4] }, options), 'SHAPE', 'offsets[1]')
 })

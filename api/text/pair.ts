@@ -55,6 +55,8 @@ function lengthsOf([first, second]: [number, number], around: number, cut: Cut, 
     throw new UsageError(
       `${where}: maxLength ${cut.maxLength} has no room for the ${around} tokens that the file puts around two texts: give at least ${around}, or addSpecialTokens: false`,
     )
+  // The library leaves nothing of either text then, whichever is to be cut.
+  if (room === 0) return [0, 0]
   const excess = first + second - room
   if (excess <= 0) return [first, second]
   if (cut.truncation === 'longestFirst') {

@@ -7,6 +7,8 @@ import { UsageError } from '../base/errors.js'
 import type { IntArray } from '../base/dtype.js'
 import { copyOf, readIds, type Ids } from '../tensor/ids.js'
 import { allocating } from '../memory/arrays.js'
+import type { Ids } from '../tensor/ids.js'
+import { listsOf, raggedOf } from '../tensor/ragged.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkBoolean, checkPath, checkText, eachOf, isArray, isObject, show, type FilePath } from '../base/validate.js'
 
@@ -33,6 +35,8 @@ export interface PiecesSource {
  */
 export interface IdsSource {
   readonly ids: Tensor | IntArray | readonly (number | bigint)[] | readonly (IntArray | readonly (number | bigint)[])[]
+  /** Where the ids of each text begin, and where the last ones end, as `encodeBatch` gives them. */
+  readonly offsets?: Ids
 }
 
 /**
@@ -150,6 +154,8 @@ export function readSource(source: unknown, takes: readonly Kind[], where: strin
 /** Reads a form, an object whose only property names the kind. */
 function ofForm(form: object, reader: Reader): Source {
   const { where, takes } = reader
+  const ragged = raggedOf(form)
+  if (ragged !== null && takes.includes('ids')) return ofIds(listsOf(ragged, where), reader)
   const values = KINDS.map((kind) => ({ kind, value: (form as Record<Kind, unknown>)[kind] }))
   for (const name in form) {
     if (name === 'verify' && 'folder' in form) continue

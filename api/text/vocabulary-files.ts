@@ -284,7 +284,7 @@ function ranks(path: string, options: FromFileOptions, where: string): Buffer {
     )
   const expression = checkText(pattern, `${where}: pattern`)
   const cut = Object.hasOwn(NAMED_PATTERNS, expression) ? NAMED_PATTERNS[expression] : expression
-  if (cut === expression && /[^\\]\}\+/.test(expression))
+  if (cut === expression && /\{\d+(,\d*)?\}\+/.test(expression))
     throw new UsageError(
       `${where}: pattern: "}+" means something else here than in tiktoken: write (?>x{1,3}) for the possessive x{1,3}+`,
     )

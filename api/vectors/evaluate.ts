@@ -148,7 +148,7 @@ export function evaluatePairs(
     pearsonPValue: product.pValue,
     spearman: rank.coefficient,
     spearmanPValue: rank.pValue,
-    oov: (100 * unknown) / (dummies ? theirs.length : theirs.length + unknown),
+    oov: (unknown / (dummies ? theirs.length : theirs.length + unknown)) * 100,
     pairs: theirs.length,
   }
 }
@@ -229,6 +229,6 @@ export function evaluateAnalogies(
   return {
     accuracy: counted === 0 ? 0 : total.correct.length / counted,
     sections: [...sections, total],
-    oov: (100 * unknown) / tried,
+    oov: (unknown / tried) * 100,
   }
 }

@@ -184,6 +184,8 @@ export {
   type LoadWord2VecOptions,
   type SaveWord2VecOptions,
 } from './api/vectors/word2vec.js'
+export { loadGlove, type LoadGloveOptions } from './api/vectors/glove.js'
+export { saveProjector } from './api/vectors/projector.js'
 export { Trainer, type RunOptions, type TrainProgress, type TrainResult } from './api/train/trainer.js'
 export type {
   ClassifyTrainerOptions,

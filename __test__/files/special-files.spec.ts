@@ -66,6 +66,7 @@ const WHOLE = [
   'Tokenizer.fromGGUF',
   'loadGGUF',
   'loadWord2Vec',
+  'loadGlove',
   'loadSafetensors',
   'verify',
   'loadNpy',

@@ -451,7 +451,9 @@ const FUNCTIONS: Members = {
     'word2vec',
     { binary: 'boolean', limit: 'small', invalidUtf8: 'word:throw,replace', escape: 'boolean' },
   ],
-  saveWord2Vec: ['path', 'vectors', { binary: 'boolean', escape: 'boolean' }],
+  saveWord2Vec: ['path', 'vectors', { binary: 'boolean', escape: 'boolean', header: 'boolean' }],
+  loadGlove: ['glove', { limit: 'small', invalidUtf8: 'word:throw,replace' }],
+  saveProjector: ['path', 'vectors'],
   loadModel: ['folder'],
   saveModel: [
     'path',

@@ -40,6 +40,7 @@ export class World {
     this.#files.torch = join(root, 'testdata/golden/pretrained/torch/types.pt')
     this.#files.pretrained = join(root, 'testdata/golden/pretrained/gpt2')
     tb.saveWord2Vec(at('word2vec'), WORDS, table)
+    tb.saveWord2Vec(at('glove'), WORDS, table, { header: false })
     tb.saveModel(at('folder'), { objective: 'test', tensors: { 'token.weight': table }, vocabulary: WORDS })
     const vocab = Object.fromEntries(WORDS.map((word, id) => [word, id]))
     writeFileSync(

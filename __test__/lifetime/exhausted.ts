@@ -490,6 +490,10 @@ const scenarios: Record<string, () => unknown> = {
       const vectors = api.loadWord2Vec(file('v.bin'), { binary })
       results.push(vectors.mostSimilar('w3', { topN: 600 }), vectors.similarity('w1', 'w2'))
     }
+    api.saveWord2Vec(file('v.txt'), words, drawn(700, 16), { header: false })
+    const vectors = api.loadGlove(file('v.txt'))
+    api.saveProjector(file('projector'), vectors)
+    results.push(vectors.similarity('w1', 'w2'))
     return results
   },
   neighbours: () => {

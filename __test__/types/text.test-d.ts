@@ -14,6 +14,7 @@ import type {
   LabelledText,
   LoaderOptions,
   LoaderSource,
+  LoadGloveOptions,
   LoadWord2VecOptions,
   Many,
   ModelDescription,
@@ -261,6 +262,9 @@ vectors.mostSimilar('a', { topn: 3 })
 tokenbed.saveWord2Vec('x', vectors, { binary: true } satisfies SaveWord2VecOptions)
 tokenbed.saveWord2Vec('x', ['a'], x)
 tokenbed.saveWord2Vec('x', ['a b'], x, { escape: true })
+tokenbed.saveWord2Vec('x', vectors, { header: false })
+tokenbed.loadGlove('x', { limit: 5, invalidUtf8: 'throw', maxRatio: 20 } satisfies LoadGloveOptions) satisfies tokenbed.Vectors
+tokenbed.saveProjector('x', vectors)
 tokenbed.loadWord2Vec('x', {
   limit: 5,
   binary: false,

@@ -182,7 +182,7 @@ function checkTensors(tensors: unknown, where: string): Map<string, Tensor> {
 
 function namesOf(vocabulary: unknown, where: string): Names {
   if (vocabulary instanceof Tokenizer) return new TokenizerNames(vocabulary)
-  if (isArray(vocabulary)) return new WordNames(vocabulary, `${where}: vocabulary`)
+  if (isArray(vocabulary)) return WordNames.checked(vocabulary, `${where}: vocabulary`)
   throw new UsageError(`${where}: vocabulary must be an array of words or a Tokenizer, not ${show(vocabulary)}`)
 }
 
@@ -327,7 +327,7 @@ function vocabularyOf(
     const { words, counts } = readWordList(value, path)
     if (words.length !== said.size)
       throw new FormatError(`${path}: it has ${words.length} words, but model.json says ${said.size}`, path, 0)
-    return { names: new WordNames(words, path), counts }
+    return { names: WordNames.checked(words, path), counts }
   }
   const tokenizer =
     said.kind === 'tokenizer' ? Tokenizer.fromBytes(read!.value, read!.path) : encoding(said.name, described)

@@ -90,12 +90,6 @@ export function findParts(weights: Weights, config: JsonObject, folder: string):
   }
 }
 
-/** The names that end so, as a whole part. */
-function* ending(weights: Weights, name: string): Generator<string> {
-  const behind = `.${name}`
-  for (const full of weights.names()) if (full === name || full.endsWith(behind)) yield full
-}
-
 /** The name of the output head; null if there is none. */
 function findHead(weights: Weights, isNested: boolean): string | null {
   const names = isNested
@@ -107,7 +101,7 @@ function findHead(weights: Weights, isNested: boolean): string | null {
 /** The token table by the family's names, and what stands before them. */
 function byName(weights: Weights, { token }: Family, folder: string): [name: string, prefix: string] {
   for (const name of token) {
-    const found = [...ending(weights, name)].filter((full) => !OF_A_BLOCK.test(full))
+    const found = weights.ending(name).filter((full) => !OF_A_BLOCK.test(full))
     if (found.length === 1) return [found[0], found[0].slice(0, found[0].length - name.length)]
     if (found.length > 1) throw ambiguous(found, folder)
   }

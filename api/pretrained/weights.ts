@@ -4,13 +4,15 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { FileError, FormatError } from '../base/errors.js'
+import { namesOf } from '../base/joined-names.js'
 import type { StoredTensor } from '../files/loaded-tensors.js'
+import { call, native } from '../native/native.js'
 import { guardReceivers } from '../base/receivers.js'
 import { TensorFile } from '../files/tensor-file.js'
 import { scopeless } from '../memory/scope.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { show } from '../base/validate.js'
-import { isJsonObject, isThere, readJsonObject, type JsonObject } from './config.js'
+import { isThere } from './config.js'
 
 /** The files that weights may be in, in the order in which Transformers looks for them. */
 const FILES = [
@@ -22,12 +24,34 @@ const FILES = [
 
 type Kind = (typeof FILES)[number]['kind']
 
-/** Which tensor is in which file. */
-interface Index {
-  /** File names by the names of tensors. */
-  readonly map: JsonObject
+/** Which tensor is in which file, by an index that the native side holds: it may have hundreds of thousands of names. */
+class Index {
+  /** Number of tensors. */
+  readonly size: number
+  readonly #index: NonNullable<ReturnType<typeof native.openIndex>>['index']
+  #names: readonly string[] | undefined
+
+  /** @throws FileError if it cannot be read; FormatError if it is no index. */
+  constructor(path: string) {
+    const { index, size } = call(native.openIndex(path))
+    this.#index = index
+    this.size = size
+  }
+
+  /** The file of a tensor; undefined if it is in none. */
+  fileOf(name: string): string | undefined {
+    return typeof name === 'string' ? call(native.indexFile(this.#index, name)) || undefined : undefined
+  }
+
+  /** The names that are this one, or end with it behind a dot. */
+  ending(name: string): readonly string[] {
+    return call(native.indexEnding(this.#index, name))
+  }
+
   /** The names of all tensors. */
-  readonly names: readonly string[]
+  get names(): readonly string[] {
+    return (this.#names ??= namesOf(call(native.indexNames(this.#index))))
+  }
 }
 
 /** The tensors of a model by name, each loaded when it is asked for, and kept as long as somebody holds it. */
@@ -53,7 +77,7 @@ export class Weights implements ReadonlyMap<string, Tensor> {
     const found = FILES.find(({ name }) => isThere(join(folder, name)))
     if (found === undefined) throw noWeights(folder)
     const { name, kind, index } = found
-    const weights = new Weights(folder, name, kind, index ? readIndex(join(folder, name)) : null)
+    const weights = new Weights(folder, name, kind, index ? new Index(join(folder, name)) : null)
     if (!index) weights.#file(name)
     return weights
   }
@@ -74,9 +98,8 @@ export class Weights implements ReadonlyMap<string, Tensor> {
       const [file] = this.#files.values()
       return file.stored.has(name) ? file : undefined
     }
-    const { map } = this.#index
-    if (!Object.hasOwn(map, name)) return undefined
-    const shard = map[name] as string
+    const shard = this.#index.fileOf(name)
+    if (shard === undefined) return undefined
     const file = this.#file(shard)
     if (file.stored.has(name)) return file
     const path = join(this.#folder, shard)
@@ -88,17 +111,24 @@ export class Weights implements ReadonlyMap<string, Tensor> {
     return this.#index === null ? this.#files.values().next().value!.stored.keys() : this.#index.names
   }
 
+  /** The names that are this one, or end with it behind a dot. */
+  ending(name: string): readonly string[] {
+    if (this.#index !== null) return this.#index.ending(name)
+    const behind = `.${name}`
+    return [...this.names()].filter((full) => full === name || full.endsWith(behind))
+  }
+
   /** What the header of its file says of a tensor; undefined if there is none. */
   stored(name: string): StoredTensor | undefined {
     return this.#fileOf(name)?.stored.get(name)
   }
 
   get size(): number {
-    return this.#index === null ? this.#files.values().next().value!.stored.size : this.#index.names.length
+    return this.#index === null ? this.#files.values().next().value!.stored.size : this.#index.size
   }
 
   has(name: string): boolean {
-    return this.#index === null ? this.#fileOf(name) !== undefined : Object.hasOwn(this.#index.map, name)
+    return this.#index === null ? this.#fileOf(name) !== undefined : this.#index.fileOf(name) !== undefined
   }
 
   get(name: string): Tensor | undefined {
@@ -133,28 +163,6 @@ export class Weights implements ReadonlyMap<string, Tensor> {
   static {
     guardReceivers(this, (value) => #folder in value)
   }
-}
-
-/** Reads the index of a model in several files. */
-function readIndex(path: string): Index {
-  const { weight_map: map } = readJsonObject(path)
-  if (!isJsonObject(map)) throw new FormatError(`${path}: "weight_map" must name the file of every tensor`, path, 0)
-  // A large object is slow to enumerate, so its names are kept.
-  const names = Object.keys(map)
-  const known = new Set<unknown>()
-  for (const name of names) {
-    const file = map[name]
-    if (known.has(file)) continue
-    // Shards lie beside their index: a path could lead anywhere.
-    if (typeof file !== 'string' || !/^[^/\\\0:]+$/.test(file) || file.startsWith('..'))
-      throw new FormatError(
-        `${path}: "weight_map" says that tensor ${show(name)} is in ${show(file)}, which is no name of a file in the folder`,
-        path,
-        0,
-      )
-    known.add(file)
-  }
-  return { map, names }
 }
 
 /** The error for a folder without weights, which says what is there instead. */

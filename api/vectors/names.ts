@@ -25,24 +25,33 @@ export interface Names {
 
 /** Words as names, one for each row. */
 export class WordNames implements Names {
-  readonly #ids = new Map<string, number>()
+  /** The row of each word. It is made at the first question: the words of a large file take 10 MB and more in it. */
+  #made: Map<string, number> | undefined
+
+  /** Words that are known to be texts, not empty, and different. */
+  constructor(readonly words: readonly string[]) {}
 
   /** @throws UsageError for a word that is not a string, is empty, or comes twice. */
-  constructor(
-    readonly words: readonly string[],
-    where: string,
-  ) {
+  static checked(words: readonly string[], where: string): WordNames {
+    const ids = new Map<string, number>()
     // `forEach` would skip the holes of an array.
     for (let id = 0; id < words.length; id++) {
       const word = words[id]
       if (typeof word !== 'string' || word === '')
         throw new UsageError(`${where}: word ${id} must be a non-empty string, not ${show(word)}`)
-      if (this.#ids.has(word))
+      if (ids.has(word))
         throw new UsageError(
-          `${where}: ${show(word)} names both row ${this.#ids.get(word)} and row ${id}: each word must have one row`,
+          `${where}: ${show(word)} names both row ${ids.get(word)} and row ${id}: each word must have one row`,
         )
-      this.#ids.set(word, id)
+      ids.set(word, id)
     }
+    const names = new WordNames(words)
+    names.#made = ids
+    return names
+  }
+
+  get #ids(): Map<string, number> {
+    return (this.#made ??= new Map(this.words.map((word, id) => [word, id])))
   }
 
   get size(): number {

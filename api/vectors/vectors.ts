@@ -645,6 +645,6 @@ function namesOf(vocabulary: unknown, where: string): Names {
   if (isObject(vocabulary) && (vocabulary instanceof WordNames || vocabulary instanceof TokenizerNames))
     return vocabulary
   if (vocabulary instanceof Tokenizer) return new TokenizerNames(vocabulary)
-  if (isArray(vocabulary)) return new WordNames(vocabulary, where)
+  if (isArray(vocabulary)) return WordNames.checked(vocabulary, where)
   throw new UsageError(`${where}: the vocabulary must be an array of words or a Tokenizer, not ${show(vocabulary)}`)
 }

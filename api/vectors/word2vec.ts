@@ -3,9 +3,9 @@
 import { resolve } from 'node:path'
 import { ShapeError, UsageError } from '../base/errors.js'
 import { call, check, native } from '../native/native.js'
-import { adopted } from '../tensor/allocate.js'
 import { checkTable } from '../layers/table.js'
 import { type Tensor } from '../tensor/tensor.js'
+import { vectorsOf } from './loaded-words.js'
 import { Vectors } from './vectors.js'
 import { checkBoolean, checkOptions, checkPath, checkSize, checkWord, isArray, show, type FilePath } from '../base/validate.js'
 
@@ -18,6 +18,11 @@ export interface SaveWord2VecOptions {
    * tokenizer, some of which may have white space, and false for words, in which white space is an error then.
    */
   escape?: boolean
+  /**
+   * Whether the first line says how many words there are and how many numbers each has; default true. Text without it
+   * is GloVe's, which `loadGlove` reads; binary files need it.
+   */
+  header?: boolean
 }
 
 export interface LoadWord2VecOptions {
@@ -35,7 +40,7 @@ export interface LoadWord2VecOptions {
 
 /**
  * Writes words and their vectors in a format of word2vec, which gensim's `KeyedVectors.load_word2vec_format` reads. As
- * text, a number has the fewest digits that are read as the same float32. The file appears whole or not at all. Tokens
+ * text, a number has the fewest digits that are read as the same float32, by NumPy too. The file appears whole or not at all. Tokens
  * of a tokenizer are written as in its vocabulary: `Ġwhale`; white space in them becomes `\x0a`, and an id without a
  * token becomes `<id\x205>`. Every row is written, under a unique name.
  *
@@ -57,13 +62,15 @@ export function saveWord2Vec(path: FilePath, ...args: unknown[]): void {
   const [words, weight, options] =
     first instanceof Vectors ? [first.tokens(), first.weight, second] : [first, second, third]
   const ofTokens = first instanceof Vectors && first.words === null
-  const { binary = false, escape = ofTokens } = checkOptions(
-    options as SaveWord2VecOptions | undefined,
-    ['binary', 'escape'],
-    where,
-  )
+  const {
+    binary = false,
+    escape = ofTokens,
+    header = true,
+  } = checkOptions(options as SaveWord2VecOptions | undefined, ['binary', 'escape', 'header'], where)
   checkBoolean(binary, `${where}: binary`)
   checkBoolean(escape, `${where}: escape`)
+  if (!checkBoolean(header, `${where}: header`) && binary)
+    throw new UsageError(`${where}: header: false is for text: readers of binary files need the counts`)
   if (!isArray(words))
     throw new UsageError(`${where}: expected Vectors, or an array of words and a tensor, not ${show(first)}`)
   checkWords(words, where)
@@ -71,7 +78,7 @@ export function saveWord2Vec(path: FilePath, ...args: unknown[]): void {
   const [rows, dim] = table.shape
   if (rows !== words.length)
     throw new ShapeError(`${where}: there are ${words.length} words but ${rows} rows: each word needs a row`)
-  check(native.saveWord2Vec(target, words, table.operand(), dim, binary, escape))
+  check(native.saveWord2Vec(target, words, table.operand(), dim, { binary, escape, header }))
 }
 
 function checkWords(words: readonly unknown[], where: string): asserts words is string[] {
@@ -89,7 +96,7 @@ function checkWords(words: readonly unknown[], where: string): asserts words is 
 /**
  * Loads the words and vectors of a file in a format of word2vec, text or binary, as gensim, word2vec and fastText
  * (`.vec`) write them. A file that ends in `.gz` or `.zst` is decompressed. If a word comes twice, the first one is
- * kept, as in gensim.
+ * kept, as in gensim. Text is parsed on all cores, with the numbers that NumPy makes of it.
  *
  * Whether numbers are text or binary is detected from the first 256 KB after the first line. A file that can be text is
  * never read as binary: a binary file of a few bytes, all of which happen to be characters, needs `binary: true`. In
@@ -114,9 +121,5 @@ export function loadWord2Vec(path: FilePath, options?: LoadWord2VecOptions): Vec
   if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
   const replaces = checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`) === 'replace'
   checkBoolean(escape, `${where}: escape`)
-  const { words, dim, handle } = call(
-    native.loadWord2Vec(full, { binary, limit, replaceInvalid: replaces, maxRatio, escape }),
-  )
-  const table = adopted(handle, 'float32', [words.length, dim])
-  return new Vectors(table, words)
+  return vectorsOf(call(native.loadWord2Vec(full, { binary, limit, replaceInvalid: replaces, maxRatio, escape })))
 }

@@ -12,7 +12,7 @@ const ALLOWED = {
   core: ['kernels', 'memory', 'threads'],
   nn: ['core', 'kernels', 'memory', 'rng', 'threads'],
   text: ['memory', 'rng', 'threads'],
-  io: ['core', 'memory'],
+  io: ['core', 'memory', 'threads'],
   fasttext: ['core', 'io', 'kernels', 'memory', 'nn', 'threads'],
   train: ['core', 'io', 'kernels', 'memory', 'nn', 'rng', 'threads'],
   embed: ['core', 'kernels', 'memory', 'text', 'threads'],

@@ -1,11 +1,10 @@
 //! Files of tensors.
 
-use crate::node::borrow::{Operand, size, sizes};
+use crate::node::borrow::{Operand, sizes};
 use crate::node::borrowed_word::Word;
 use crate::node::buffers::Handle;
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
-use crate::text::stream::{invalid, ratio};
 use napi::Env;
 use napi_derive::napi;
 use std::collections::HashMap;
@@ -16,7 +15,6 @@ use tokenbed_core::storage::Storage;
 use tokenbed_io::npy::{self, Array};
 use tokenbed_io::recognise::{Wanted, recognise};
 use tokenbed_io::safetensors::{self, ToSave};
-use tokenbed_io::word2vec;
 use tokenbed_io::{atomic, digest};
 use tokenbed_memory::{Gather, map_of, owned};
 
@@ -206,47 +204,6 @@ pub fn write_whole(path: String, bytes: Operand) -> bool {
         let bytes = bytes.shared::<u8>()?;
         Ok(atomic::write(Path::new(&path), |file| file.write_all(bytes))?)
     })
-}
-
-/// Words, and the table of their vectors.
-#[napi(object, object_from_js = false)]
-pub struct LoadedWords {
-    pub words: Vec<String>,
-    pub dim: f64,
-    pub handle: External<Handle>,
-}
-
-/// How a word2vec file is read.
-#[napi(object, object_to_js = false)]
-pub struct Word2VecOptions {
-    /// Whether the file is binary. If absent, its first bytes decide.
-    pub binary: Option<bool>,
-    /// The maximal number of rows to read.
-    pub limit: Option<f64>,
-    /// Whether bytes that are not valid UTF-8 become U+FFFD.
-    pub replace_invalid: bool,
-    /// The maximal number of bytes that one byte of a compressed file may expand to.
-    pub max_ratio: Option<f64>,
-    pub escape: bool,
-}
-
-/// Loads the words and vectors of a word2vec file.
-#[napi(catch_unwind)]
-pub fn load_word2vec(env: Env, path: String, options: Word2VecOptions) -> Option<LoadedWords> {
-    guard(|| {
-        let Word2VecOptions { binary, limit, replace_invalid, max_ratio, escape } = options;
-        let (invalid, limit) = (invalid(replace_invalid), limit.map(size).transpose()?);
-        let options = word2vec::Options { binary, limit, invalid, ratio: ratio(max_ratio)?, escape };
-        let loaded = word2vec::load(Path::new(&path), options)?;
-        Ok(LoadedWords { words: loaded.words, dim: loaded.dim as f64, handle: handle(env, loaded.storage) })
-    })
-}
-
-/// Writes words and their vectors (words, dim) in word2vec's format.
-#[napi(catch_unwind)]
-pub fn save_word2vec(path: String, words: Vec<String>, table: Operand, dim: f64, binary: bool, escape: bool) -> bool {
-    let how = word2vec::Written { binary, escape };
-    status(|| Ok(word2vec::save(Path::new(&path), &words, table.shared()?, size(dim)?, how)?))
 }
 
 /// Tells from its first bytes what a file is, if it is not one of a model folder's files.

@@ -18,6 +18,7 @@ import {
   loadPretrained,
   loadSafetensors,
   loadTorch,
+  loadGlove,
   loadWord2Vec,
   saveModel,
   saveNpy,
@@ -411,6 +412,14 @@ export const readers: readonly Reader[] = [
       return `${digest(Buffer.from(words!.join()))} ${digestOf(weight)}`
     },
   })),
+  {
+    name: 'loadGlove',
+    prepare: (folder) => saveWord2Vec(join(folder, 'x.txt'), wordsOf(300), values(320), { header: false }),
+    read: (folder) => {
+      const { words, weight } = loadGlove(join(folder, 'x.txt'))
+      return `${digest(Buffer.from(words!.join()))} ${digestOf(weight)}`
+    },
+  },
   {
     name: 'loadModel',
     prepare: (folder) => model(join(folder, 'model'), 2, wordsOf(2)),

@@ -18,6 +18,7 @@ use tokenbed_io::text::{InvalidUtf8, MAX_RATIO, TextFile};
 use tokenbed_io::tokens::{Stored, Tokens, Width};
 use tokenbed_io::torch;
 use tokenbed_io::word2vec;
+use tokenbed_io::word2vec::glove;
 use tokenbed_io::writer::{Column, RowWriter};
 use tokenbed_testkit::memory::{Counting, within};
 
@@ -223,8 +224,8 @@ pub fn word2vec(data: &[u8]) {
     let invalid = if how & 8 == 0 { InvalidUtf8::Refuse } else { InvalidUtf8::Replace };
     let path = file(content, "");
     let escape = how & 128 != 0;
-    let options = word2vec::Options { binary, limit, invalid, ratio: MAX_RATIO, escape };
-    // The reader holds one row, as long as the header says.
+    let options = word2vec::Options { binary, limit, invalid, ratio: MAX_RATIO, escape, threads: 2 };
+    // The reader holds two blocks of lines.
     let loaded = within(room(6 << 20, 64, content), TIME, || word2vec::load(&path, options));
     if binary.is_none() && std::str::from_utf8(content).is_ok_and(|text| !text.chars().any(is_control)) {
         let said = word2vec::load(&path, word2vec::Options { binary: Some(false), ..options });
@@ -235,9 +236,37 @@ pub fn word2vec(data: &[u8]) {
     }
     let Ok(loaded) = loaded else { return };
     let width = loaded.dim * size_of::<f32>();
-    assert_eq!(loaded.storage.len(), loaded.words.len() * width);
+    assert!(loaded.storage.len() >= loaded.words.len() * width);
     assert_eq!(loaded.words.iter().collect::<std::collections::HashSet<_>>().len(), loaded.words.len());
     assert!(loaded.words.len() * width <= content.len().saturating_mul(2), "memory follows the file");
+}
+
+/// Loading gives an error whose place is in the text, or as many vectors as words, all of which differ, at any number of
+/// threads. The first byte decides how the rest is read.
+pub fn glove(data: &[u8]) {
+    let (how, content) = data.split_first().map_or((0, data), |(&first, rest)| (first, rest));
+    let limit = (how & 4 != 0).then_some(usize::from(how >> 4));
+    let invalid = if how & 8 == 0 { InvalidUtf8::Refuse } else { InvalidUtf8::Replace };
+    let packed = [".gz", ".zst", ".txt", ".txt"][usize::from(how % 4)];
+    let path = file(content, packed);
+    let options = glove::Options { limit, invalid, ratio: 20, threads: 1 };
+    // This covers Zstandard's window.
+    let own = if packed == ".zst" { 400 << 20 } else { 40 << 20 };
+    let loaded = within(room(own, 64, content), TIME, || glove::load(&path, options));
+    let outcome = |of: &tokenbed_core::Result<word2vec::Loaded>| {
+        of.as_ref().map(|loaded| (loaded.words.clone(), loaded.dim)).map_err(ToString::to_string)
+    };
+    assert_eq!(outcome(&loaded), outcome(&glove::load(&path, glove::Options { threads: 3, ..options })));
+    match loaded {
+        Ok(loaded) => {
+            assert_eq!(loaded.storage.len(), loaded.words.len() * loaded.dim * size_of::<f32>());
+            assert_eq!(loaded.words.iter().collect::<std::collections::HashSet<_>>().len(), loaded.words.len());
+            let shortest = loaded.words.len() * (2 * loaded.dim + 1);
+            assert!(packed != ".txt" || shortest <= content.len() + 1, "each number has a byte and a space");
+        }
+        Err(Error::Format { offset, .. }) => assert!(packed != ".txt" || offset <= content.len() as u64, "{offset}"),
+        Err(_) => {}
+    }
 }
 
 fn is_control(char: char) -> bool {
@@ -369,16 +398,18 @@ fn words(data: &[u8], dim: usize, binary: bool) {
         data.chunks(4).map(|four| four.iter().fold(0, |bits: u32, &byte| bits << 8 | u32::from(byte))).cycle();
     let table: Vec<f32> = (0..words.len() * dim).map(|_| f32::from_bits(bits.next().unwrap_or(0))).collect();
     let path = file(b"", ".vec");
-    word2vec::save(&path, &words, &table, dim, word2vec::Written { binary, escape: true }).expect("words are written");
+    word2vec::save(&path, &words, &table, dim, word2vec::Written { binary, escape: true, header: true }).expect("words are written");
     let options = word2vec::Options {
         binary: Some(binary),
         limit: None,
         invalid: InvalidUtf8::Refuse,
         ratio: MAX_RATIO,
         escape: true,
+        threads: 1,
     };
     let loaded = word2vec::load(&path, options).expect("what was written");
-    assert_eq!((&loaded.words, loaded.dim), (&words, dim));
+    let found: Vec<_> = loaded.words.iter().map(str::to_owned).collect();
+    assert_eq!((&found, loaded.dim), (&words, dim));
     let values = held::<f32>(loaded.storage);
     let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
     assert!(values.len() == table.len() && values.iter().zip(&table).all(same), "{values:?} {table:?}");

@@ -29,6 +29,8 @@ pub enum Wanted {
     FastText,
     /// Words and vectors in a format of word2vec.
     Words,
+    /// Words and vectors in GloVe's format.
+    Lines,
     /// Text in UTF-8.
     Text,
     /// A tokenizer.json.
@@ -57,6 +59,7 @@ impl Found {
             Wanted::Torch => "a zip archive of torch.save",
             Wanted::FastText => "a model of fastText",
             Wanted::Words => "a file of word2vec, whose first line says how many words there are",
+            Wanted::Lines => "a text of GloVe, whose lines are a word and its numbers",
             Wanted::Text => "text in UTF-8",
             Wanted::Tokenizer => "a tokenizer.json",
             Wanted::Own => "a file that saveModel wrote",
@@ -102,7 +105,7 @@ fn narrowed(bytes: &[u8], first: usize) -> Vec<u8> {
 /// Advice for unpacking a compressed file.
 fn unpacked(wanted: Wanted, ending: &str, command: &str) -> String {
     match wanted {
-        Wanted::Text | Wanted::Words if [".gz", ".zst"].contains(&ending) => format!("let its name end in {ending}"),
+        Wanted::Text | Wanted::Words | Wanted::Lines if [".gz", ".zst"].contains(&ending) => format!("let its name end in {ending}"),
         _ => format!("unpack it first ({command})"),
     }
 }

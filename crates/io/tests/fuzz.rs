@@ -29,6 +29,15 @@ proptest! {
 
 proptest! {
     #[test]
+    fn glove(how: u8, line in "[a-c\u{e9} ]{0,3}( [0-9.eN-]{0,3}){0,4}\r?\n?", repeats in 0usize..4, noise in prop::collection::vec(any::<u8>(), 0..60)) {
+        bodies::glove(&[&[how | 2], line.repeat(repeats).as_bytes(), &noise].concat());
+        bodies::glove(&[&[how | 2], format!("a 1 2\nb 3 4\n{line}c 5 6").as_bytes()].concat());
+        bodies::glove(&noise);
+    }
+}
+
+proptest! {
+    #[test]
     fn gguf(at in any::<prop::sample::Index>(), change: u8, cut in prop::option::of(any::<prop::sample::Index>()),
             noise in prop::collection::vec(any::<u8>(), 0..90)) {
         bodies::gguf(&noise);
@@ -124,6 +133,7 @@ fn the_seeds_pass() {
     seeds("torch").iter().for_each(|seed| bodies::torch(seed));
     seeds("npy").iter().for_each(|seed| bodies::npy(seed));
     seeds("tokens").iter().for_each(|seed| bodies::tokens(seed));
+    seeds("glove").iter().for_each(|seed| bodies::glove(seed));
     seeds("word2vec").iter().for_each(|seed| bodies::word2vec(seed));
     seeds("text_file").iter().for_each(|seed| bodies::text_file(seed));
     seeds("writers").iter().for_each(|seed| bodies::writers(seed));

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use tokenbed_core::Error;
 use tokenbed_io::recognise::{LOOK, Wanted, recognise};
 use tokenbed_io::text::{InvalidUtf8, MAX_RATIO, TextFile};
-use tokenbed_io::{npy, safetensors, word2vec};
+use tokenbed_io::word2vec::{self, glove};
+use tokenbed_io::{npy, safetensors};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden").join(name)
@@ -14,12 +15,14 @@ fn golden(name: &str) -> PathBuf {
 
 /// The byte offset and message of a reader's error.
 fn said(path: &Path, wanted: Wanted) -> (u64, String) {
-    let options =
-        word2vec::Options { binary: None, limit: None, invalid: InvalidUtf8::Refuse, ratio: MAX_RATIO, escape: false };
+    let (invalid, ratio, threads) = (InvalidUtf8::Refuse, MAX_RATIO, 1);
+    let options = word2vec::Options { binary: None, limit: None, invalid, ratio, escape: false, threads };
+    let lines = glove::Options { limit: None, invalid, ratio, threads };
     let found = match wanted {
         Wanted::Safetensors => safetensors::load(path).map(drop),
         Wanted::Npy => npy::load(path, None).map(drop),
         Wanted::Words => word2vec::load(path, options).map(drop),
+        Wanted::Lines => glove::load(path, lines).map(drop),
         _ => TextFile::open(path, InvalidUtf8::Refuse, MAX_RATIO)
             .and_then(|mut file| file.read(&mut String::new()))
             .map(drop),
@@ -30,7 +33,8 @@ fn said(path: &Path, wanted: Wanted) -> (u64, String) {
     }
 }
 
-const READERS: [Wanted; 4] = [Wanted::Safetensors, Wanted::Npy, Wanted::Words, Wanted::Text];
+const READERS: [Wanted; 5] =
+    [Wanted::Safetensors, Wanted::Npy, Wanted::Words, Wanted::Lines, Wanted::Text];
 
 /// The files of testdata/golden/other-files, and what each is called in messages.
 const KINDS: [(&str, &str); 14] = [

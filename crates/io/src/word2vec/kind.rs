@@ -4,6 +4,7 @@
 //! if its bytes cannot be text. Binary numbers are full of such bytes: zeros, control characters, invalid UTF-8.
 
 use super::LONGEST_WORD;
+use super::number::number;
 use std::str::from_utf8;
 
 /// Number of bytes after the first line that are looked at.
@@ -41,7 +42,7 @@ pub(super) fn find_out(sample: &[u8], whole: bool, promised: usize, dim: usize) 
 
 /// Whether a field is a number as text.
 pub(super) fn is_number(field: &[u8]) -> bool {
-    from_utf8(field).is_ok_and(|field| field.parse::<f32>().is_ok())
+    number(field).is_some()
 }
 
 /// Position of the last `dim` fields of a line; `None` if it has fewer.

@@ -62,12 +62,12 @@ impl Lines {
         self.source.look(most)
     }
 
-    /// The error for a file that is not of word2vec from its beginning on: it says what the file is instead, if that
-    /// is recognised.
+    /// The error for a file that is not what was wanted from its beginning on: it says what the file is instead, if
+    /// that is recognised.
     #[cold]
-    pub(super) fn refused(&self, message: &str) -> Wrong {
-        let found = recognise(self.source.seen(), Wanted::Words);
-        Wrong::At(0, found.map_or(message.into(), |found| found.instead_of(Wanted::Words)))
+    pub(super) fn refused(&self, message: &str, wanted: Wanted) -> Wrong {
+        let found = recognise(self.source.seen(), wanted);
+        Wrong::At(0, found.map_or(message.into(), |found| found.instead_of(wanted)))
     }
 
     /// Takes these bytes, if they come next.
@@ -134,6 +134,21 @@ impl Lines {
         }
         self.offset += taken as u64;
         Ok((taken > 0).then_some((bytes, ended)))
+    }
+
+    /// Appends the next bytes, until there are `most` in all, and returns whether the file ends with them.
+    pub(super) fn fill(&mut self, bytes: &mut Vec<u8>, most: usize) -> Result<bool, Wrong> {
+        while bytes.len() < most {
+            let next = self.source.fill_buf()?;
+            if next.is_empty() {
+                return Ok(true);
+            }
+            let len = next.len().min(most - bytes.len());
+            bytes.put_slice(&next[..len]);
+            self.source.consume(len);
+            self.offset += len as u64;
+        }
+        Ok(false)
     }
 
     /// The next line, without its line break.

@@ -13,6 +13,8 @@ function reference() {
   const options = [
     '--entryPoints',
     'index.ts',
+    '--entryPoints',
+    'arrow.ts',
     '--out',
     out,
     '--name',
@@ -29,7 +31,7 @@ function reference() {
     '--treatWarningsAsErrors',
     '--treatValidationWarningsAsErrors',
   ]
-  // typedoc compiles everything that index.ts reaches, with the types that the build wrote.
+  // typedoc compiles everything that these reach, with the types that the build wrote.
   run([...tool('typedoc', 'typedoc'), ...options, '--logLevel', 'Warn'])
 }
 

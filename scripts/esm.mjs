@@ -1,4 +1,4 @@
-// Writes dist/index.mjs, dist/index.d.mts and the same for dist/queue: node scripts/esm.mjs
+// Writes dist/index.mjs and dist/index.d.mts, and the same of tokenbed/arrow and tokenbed/queue: node scripts/esm.mjs
 //
 // There is one implementation, the CommonJS one, so that a class is the same class for `import` and `require`. The
 // module for `import` names its exports one by one, which every tool understands.
@@ -7,8 +7,8 @@ import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure, root, runIfMain } from './process.mjs'
 
-/** The files that users import. */
-const ENTRIES = ['index', 'queue']
+/** The names of the entries that package.json exports. */
+const ENTRIES = ['index', 'arrow', 'queue']
 
 function writeModules() {
   for (const entry of ENTRIES) writeModule(entry)

@@ -1,4 +1,4 @@
-// Takes the comments out of the JavaScript that users load, dist/index.js, dist/queue.js and dist/api/:
+// Takes the comments out of the JavaScript that users load, dist/index.js, arrow.js and queue.js and dist/api/:
 // node scripts/strip.mjs
 //
 // They are a fifth of its bytes, and Node reads all of it at `require`. The type declarations keep theirs, which
@@ -13,7 +13,7 @@ export function strip() {
   const { transformSync } = createRequire(import.meta.url)('esbuild')
   const api = join(root, 'dist/api')
   const files = readdirSync(api, { recursive: true }).filter((name) => name.endsWith('.js'))
-  const entries = ['dist/index.js', 'dist/queue.js'].map((path) => join(root, path))
+  const entries = ['index.js', 'arrow.js', 'queue.js'].map((name) => join(root, 'dist', name))
   for (const path of [...entries, ...files.map((name) => join(api, name))]) {
     const before = readFileSync(path, 'utf8')
     const { code } = transformSync(before, { legalComments: 'none', target: 'es2022' })

@@ -18,12 +18,16 @@ const SYSTEMS = /^(ld-linux[\w-]*\.so\.\d|lib(c|m|dl|rt|pthread|gcc_s)\.so\.\d)$
  * published.
  */
 const OF_ROOT =
-  /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD_PARTY_NOTICES\.md|vocab\/\w+\.br|dist\/index\.(m?js|d\.m?ts)|dist\/native\.d\.cts|dist\/api\/([\w-]+\/)*[\w-]+\.(js|d\.ts)|dist\/cli\/([\w-]+\/)*[\w-]+\.js|dist\/cli\/bundled\/[\w-]+\.mjs)$/
+  /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD_PARTY_NOTICES\.md|vocab\/\w+\.br|dist\/(index|arrow)\.(m?js|d\.m?ts)|dist\/native\.d\.cts|dist\/api\/([\w-]+\/)*[\w-]+\.(js|d\.ts)|dist\/cli\/([\w-]+\/)*[\w-]+\.js|dist\/cli\/bundled\/[\w-]+\.mjs)$/
 const NEEDED = [
   'dist/index.js',
   'dist/index.mjs',
   'dist/index.d.ts',
   'dist/index.d.mts',
+  'dist/arrow.js',
+  'dist/arrow.mjs',
+  'dist/arrow.d.ts',
+  'dist/arrow.d.mts',
   'dist/cli/tokenbed.js',
   'dist/cli/main.js',
   'dist/cli/commands/embed.js',
@@ -65,7 +69,9 @@ export function gates(rootPackage, platformPackages, { isPortable }) {
       name: `publint, ${one.name}`,
       offenders: said([...tool('publint', 'publint'), one.tarball, '--strict']),
     })),
-    { name: 'attw', offenders: said([...tool('@arethetypeswrong/cli', 'attw'), rootPackage.tarball, '--no-color']) },
+    { name: 'attw', offenders: attw(rootPackage, ['--entrypoints', '.']) },
+    // The oldest way of finding modules does not know the exports of package.json, and so no second entry.
+    { name: 'attw, tokenbed/arrow', offenders: attw(rootPackage, ['--entrypoints', 'arrow', '--profile', 'node16']) },
   ]
 }
 
@@ -153,10 +159,12 @@ function isOfThisMachine(platform) {
   return platform.startsWith(`${process.platform}-${process.arch}`) && platform.endsWith('musl') === isMusl
 }
 
-function moduleDrift({ staged }) {
-  const module = readFileSync(join(staged, 'dist/index.mjs'), 'utf8')
+const moduleDrift = ({ staged }) => ['index', 'arrow'].flatMap((entry) => driftOf(staged, entry))
+
+function driftOf(staged, entry) {
+  const module = readFileSync(join(staged, `dist/${entry}.mjs`), 'utf8')
   const named = [...module.matchAll(/^ {2}(\w+),$/gm)].map(([, name]) => name)
-  const declared = exportedBy(join(staged, 'dist/index.js'))
+  const declared = exportedBy(join(staged, `dist/${entry}.js`))
   return [...named.filter((name) => !declared.includes(name)), ...declared.filter((name) => !named.includes(name))]
 }
 
@@ -211,6 +219,9 @@ function isAllowed(expression = '', allowed) {
   }
   return any() && tokens.length === 0
 }
+
+const attw = ({ tarball }, options) =>
+  said([...tool('@arethetypeswrong/cli', 'attw'), tarball, '--no-color', ...options])
 
 function said(command) {
   const { ok, stdout, stderr } = capture(command)

@@ -15,7 +15,7 @@ const API = [
   ['tensor'],
   ['layers', 'optim', 'files', 'text'],
   ['vectors', 'search', 'surgery', 'pipelines', 'pretrained'],
-  ['models'],
+  ['models', 'arrow'],
   ['train', 'embed'],
 ]
 /** The rooms of cli/, likewise; '.' stands for the files outside of any room. */
@@ -98,8 +98,16 @@ export const typescriptRules = [
     offenders: circlesAmong((one) => !isPair(one)),
   },
   {
-    name: 'index.ts imports only api/',
-    offenders: offendersAmong(({ path, target }) => path === 'index.ts' && !(target && isIn('api', target))),
+    name: 'index.ts and arrow.ts import only api/',
+    offenders: offendersAmong(
+      ({ path, target }) => ['index.ts', 'arrow.ts'].includes(path) && !(target && isIn('api', target)),
+    ),
+  },
+  {
+    name: 'index.ts reaches nothing of api/arrow/, whose packages most users have not',
+    offenders: offendersAmong(
+      ({ path, source }) => source !== null && roomOf('api', source) === 'arrow' && roomOf('api', path) !== 'arrow' && path.startsWith('api/'),
+    ),
   },
   {
     name: 'api/ imports nothing above it',
@@ -112,11 +120,12 @@ export const typescriptRules = [
     offenders: offendersAmong(({ path, said }) => path !== 'api/native/native.ts' && isNative(said)),
   },
   {
-    name: 'api/ and cli/ import packages only in cli/bundled/, whose files contain what they import',
+    name: 'api/ and cli/ import packages only in cli/bundled/, whose files contain what they import, and optional ones in api/arrow/',
     offenders: offendersAmong(
       (one) =>
         ['api', 'cli'].some((folder) => isIn(folder, one.path)) &&
         !isIn('cli/bundled', one.path) &&
+        !(isIn('api/arrow', one.path) && OPTIONAL.includes(one.said)) &&
         isPackage(one) &&
         !one.said.startsWith('tokenbed-'),
     ),
@@ -144,6 +153,9 @@ export const typescriptRules = [
       ),
   },
 ]
+
+/** The packages that users of tokenbed/arrow install. */
+const OPTIONAL = ['apache-arrow', 'hyparquet', 'hyparquet-writer']
 
 /** `instanceof` of a class of the language or of Node, which fails for objects of another realm. */
 const FOREIGN =

@@ -1,0 +1,106 @@
+// Files of Arrow and Parquet: round trips, and those that pyarrow wrote.
+
+import test from 'ava'
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadArrow, loadParquet, saveArrow, saveParquet, type VectorTable } from '../../arrow.js'
+import { randn, tensor, UsageError, Vectors } from '../../index.js'
+import { root } from '../support/golden.js'
+import { temporaryFolder } from '../support/temporary.js'
+
+const base = temporaryFolder()
+const fresh = (name: string) => join(mkdtempSync(join(base, 'x-')), name)
+const golden = (name: string) => join(root, 'testdata/golden/arrow', name)
+const KINDS = [
+  { name: 'arrow', load: loadArrow, save: saveArrow },
+  { name: 'parquet', load: loadParquet, save: saveParquet },
+] as const
+
+for (const { name, load, save } of KINDS) {
+  test(`${name}: vectors and their words survive a round trip`, async (t) => {
+    const path = fresh(`x.${name}`)
+    const words = ['whale', 'New York', 'naïve', '鯨', '']
+    const table: VectorTable = { names: words, vectors: Float32Array.from({ length: 15 }, (_, i) => i / 7 - 1), dim: 3 }
+    await save(path, table)
+    t.deepEqual(await load(path), table)
+    const vectors = new Vectors(randn([40, 8]), Array.from({ length: 40 }, (_, i) => `w${i}`))
+    await save(path, vectors, { vectors: 'embedding', names: 'token' })
+    const found = await load(path, { vectors: 'embedding', names: 'token' })
+    t.deepEqual(found, { names: vectors.words as string[], vectors: vectors.weight.data as Float32Array, dim: 8 })
+    t.is(Object.getPrototypeOf(found.vectors), Float32Array.prototype)
+  })
+
+  test(`${name}: ids are integers of 32 or 64 bits, and may be missing`, async (t) => {
+    const path = fresh(`x.${name}`)
+    const vectors = Float32Array.of(1, 2, 3, 4)
+    for (const names of [Int32Array.of(5, -6), BigInt64Array.of(2n ** 40n, -1n), null]) {
+      await save(path, { names, vectors, dim: 2 })
+      t.deepEqual(await load(path), { names, vectors, dim: 2 })
+    }
+  })
+
+  test(`${name}: files of pyarrow are read`, async (t) => {
+    const wanted = { vectors: Float32Array.from({ length: 12 }, (_, i) => i * 0.5 - 1), dim: 4 }
+    t.deepEqual(await load(golden(`words.${name}`)), { names: ['a', 'b c', 'é'], ...wanted })
+    t.deepEqual(await load(golden(`ids.${name}`)), { names: BigInt64Array.of(7n, 8n, 2n ** 40n), ...wanted })
+    const two = golden(`several.${name}`)
+    await t.throwsAsync(load(two), { code: 'USAGE', message: /several columns of lists.*'left'/ })
+    t.deepEqual(await load(two, { vectors: 'right', names: 'b' }), { names: ['x', 'y', 'z'], ...wanted })
+    await t.throwsAsync(load(two, { vectors: 'none', names: 'b' }), { code: 'USAGE', message: /no column 'none'/ })
+    await t.throwsAsync(load(two, { vectors: 'b', names: 'b' }), { code: 'USAGE', message: /not lists of float32/ })
+    await t.throwsAsync(load(golden(`ragged.${name}`)), { code: 'FORMAT', message: /row 1 .* has 1 numbers/ })
+    await t.throwsAsync(load(golden(`nulls.${name}`)), { code: 'FORMAT', message: /row 1 .* has no vector/ })
+  })
+
+  test(`${name}: other files and bad calls are typed errors`, async (t) => {
+    const path = fresh(`x.${name}`)
+    await t.throwsAsync(load(path), { code: 'FILE' })
+    const good = readFileSync(golden(`words.${name}`))
+    for (const bytes of [Buffer.alloc(0), Buffer.from('PAR1PAR1'), good.subarray(0, 50), good.subarray(0, -9), randomBytes(200)]) {
+      writeFileSync(path, bytes)
+      await t.throwsAsync(load(path), { code: 'FORMAT', message: new RegExp(`^${path.replaceAll('.', '\\.')}`) })
+    }
+    for (let at = 0; at < good.length; at += 7) {
+      const bytes = Buffer.from(good)
+      bytes[at] ^= 0x55
+      writeFileSync(path, bytes)
+      await load(path).catch((error) => t.true(['FORMAT', 'USAGE'].includes(error.code), `${at}: ${error.stack}`))
+    }
+    const vectors = Float32Array.of(1, 2, 3, 4)
+    await t.throwsAsync(save(path, { names: ['a'], vectors, dim: 2 }), { code: 'SHAPE', message: /1 names but 2 vectors/ })
+    await t.throwsAsync(save(path, { names: null, vectors, dim: 3 }), { code: 'SHAPE' })
+    await t.throwsAsync(save(path, { names: [1, 2] as never, vectors, dim: 2 }), { code: 'USAGE', message: /names must be/ })
+    await t.throwsAsync(save(path, tensor([[1]]) as never), { code: 'USAGE', message: /expected Vectors/ })
+    await t.throwsAsync(save(path, { names: ['a', 'b'], vectors, dim: 2 }, { vectors: 'word' }), { code: 'USAGE' })
+    await t.throwsAsync(save(join(base, 'none/x'), { names: null, vectors, dim: 2 }), { code: 'FILE' })
+  })
+}
+
+function randomBytes(count: number): Buffer {
+  return Buffer.from(Array.from({ length: count }, (_, i) => (i * 7919) % 251))
+}
+
+test('a package that is not installed is an error that says what to install', (t) => {
+  const folder = join(base, 'app/node_modules/tokenbed')
+  mkdirSync(folder, { recursive: true })
+  for (const part of ['dist', 'vocab', 'package.json']) {
+    if (part === 'dist') {
+      cpSync(join(root, 'dist/api'), join(folder, 'dist/api'), { recursive: true })
+      for (const name of ['arrow.js', 'index.js']) cpSync(join(root, 'dist', name), join(folder, 'dist', name))
+    } else symlinkSync(join(root, part), join(folder, part))
+  }
+  const binary = join(root, `tokenbed.linux-x64-gnu.node`)
+  const script = `const { loadArrow, saveParquet } = require('tokenbed/dist/arrow.js')
+    loadArrow('x').catch((error) => console.log(error.code, error.message))
+    saveParquet('x', { names: null, vectors: new Float32Array(2), dim: 2 }).catch((error) => console.log(error.code, error.message))`
+  if (process.platform !== 'linux' || process.arch !== 'x64') return t.pass()
+  cpSync(binary, join(folder, 'tokenbed.linux-x64-gnu.node'))
+  const said = execFileSync(process.execPath, ['-e', script.replace("'tokenbed/dist/arrow.js'", JSON.stringify(join(folder, 'dist/arrow.js')))], {
+    cwd: join(base, 'app'),
+    encoding: 'utf8',
+  })
+  t.regex(said, /USAGE loadArrow: it needs the package apache-arrow, which is not installed: npm install apache-arrow/)
+  t.regex(said, /USAGE saveParquet: it needs the package hyparquet-writer, which is not installed: npm install hyparquet-writer/)
+  t.is(new UsageError('x').code, 'USAGE')
+})

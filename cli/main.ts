@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from './bundled/commander.js'
 import { addDedupe } from './commands/dedupe.js'
+import { addConvert } from './commands/convert.js'
 import { addDoctor } from './commands/doctor.js'
 import { addEmbed } from './commands/embed.js'
 import { WrongUse, exitCodeOf, lineOf } from './terminal/failure.js'
@@ -48,6 +49,7 @@ const COMMANDS = [
   addDedupe,
   addSplit,
   addInspect,
+  addConvert,
   addPlot,
   addDoctor,
   addHelp,

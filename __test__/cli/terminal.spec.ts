@@ -140,7 +140,19 @@ test('the bar shows as many parts as fit', (t) => {
   for (let columns = 1; columns < 120; columns++) t.true(barLine(parts, 0.3, columns).length < columns || columns === 1)
 })
 
-const COMMANDS = ['embed', 'tokens', 'tokenize', 'train', 'neighbors', 'analogy', 'inspect', 'plot', 'doctor', 'help']
+const COMMANDS = [
+  'embed',
+  'tokens',
+  'tokenize',
+  'train',
+  'neighbors',
+  'analogy',
+  'inspect',
+  'convert',
+  'plot',
+  'doctor',
+  'help',
+]
 
 test('help NAME prints the help of NAME, with each default once', async (t) => {
   const all = await command(['help'])
@@ -168,6 +180,7 @@ test('the help texts', async (t) => {
     ['neighbors', '--help'],
     ['analogy', '--help'],
     ['inspect', '--help'],
+    ['convert', '--help'],
     ['plot', '--help'],
   ]) {
     const { code, stdout, stderr } = await command(args)

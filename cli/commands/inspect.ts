@@ -22,6 +22,8 @@ interface Options {
 
 const NOTES = `
 All tensors are listed, of any type; types such as F8_E4M3 have the format's own names.
+Of a folder of Hugging Face, or a .gguf, it says the family, the tables of the input layer, the tokenizer and its engine, what
+layer() of loadPretrained runs and what it does not; or why the folder does not load.
 Tables are tensors of floating-point numbers with two dimensions. In a model those that have a row for each token are examined. In
 a file all are, if there are at most four, else those whose names suggest embeddings. --table chooses one.
 
@@ -50,13 +52,13 @@ export function addInspect(program: Command): void {
     .description('Lists tensors, their shapes, types and sizes, and what is wrong with tables of vectors.')
     .argument(
       '<file|folder>',
-      'a .safetensors or .npy file, the folder of a model, one with the files of a model in several (shards), or one of token ids',
+      'a .safetensors, .npy, .npz, .gguf, PyTorch, word2vec or GloVe file, the folder of a model, one with the files of a model in several (shards), or one of token ids',
     )
     .option('--table <tensor>', 'the one table to examine')
     .option('--initial <file[:tensor]>', 'a table as it was before training, to find the rows that never changed')
     .option('--no-health', 'list only the tensors, without reading them')
     .option('--verify', 'compare every byte with what was saved, by its digest')
-    .option('--json', 'one JSON object: { tensors, tables, model, metadata, files }; rows by their ids')
+    .option('--json', 'one JSON object: { tensors, tables, model, pretrained, metadata, files }; rows by their ids')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', NOTES)
     .action(inspect)
@@ -80,7 +82,7 @@ async function inspect(path: string, options: Options): Promise<void> {
   if (options.json)
     return print(`${JSON.stringify({ ...report(subject, healths), ...(verify ? { verified: true } : {}) })}\n`)
   await print(
-    `${heading(subject)}${verify ? '  verified: every byte is as it was saved\n' : ''}${noted(subject.metadata)}${listing(subject.tensors)}${healths.map((one) => healthText(one.name, one.health, labelsFor(subject, one.name))).join('')}`,
+    `${heading(subject)}${verify ? '  verified: every byte is as it was saved\n' : ''}${toldOf(subject)}${noted(subject.metadata)}${listing(subject.tensors)}${healths.map((one) => healthText(one.name, one.health, labelsFor(subject, one.name))).join('')}`,
   )
 }
 
@@ -118,7 +120,10 @@ const isTable = ({ shape, dtype }: Listed) =>
   shape.length === 2 && shape[1] > 0 && dtype !== null && dtype.includes('float')
 const MANY = 4
 
-function chosen({ path, tensors, model }: Subject, name: string | undefined): string[] {
+/** Blocks beyond this many elements are examined only when they are asked for: they are decoded for that. */
+const MOST_DECODED = 2 ** 28
+
+function chosen({ path, tensors, model, table }: Subject, name: string | undefined): string[] {
   if (name !== undefined) {
     const tensor = tensors.find((one) => one.name === name)
     if (tensor === undefined)
@@ -135,6 +140,11 @@ function chosen({ path, tensors, model }: Subject, name: string | undefined): st
         `--table ${name}: ${tensor.type} [${tensor.shape.join(', ')}] is not a table of floating-point numbers${tensor.dtype === null ? ' that can be read here' : ''}`,
       )
     return [name]
+  }
+  const known = table == null ? undefined : tensors.find((one) => one.name === table)
+  if (known !== undefined) {
+    const isLarge = known.type !== known.dtype && known.shape[0] * known.shape[1] > MOST_DECODED
+    return isTable(known) && !isLarge ? [known.name] : []
   }
   const tables = tensors.filter(isTable)
   const rows = model?.weight.shape[0]
@@ -178,7 +188,7 @@ function examine({ path, load, model }: Subject, name: string, initial: Tensor |
 }
 
 function report(
-  { path, bytes, tensors, model, metadata, files }: Subject,
+  { path, bytes, tensors, model, metadata, files, description }: Subject,
   healths: { name: string; health: TableHealth }[],
 ): object {
   return {
@@ -193,6 +203,7 @@ function report(
             training: model.description.training,
           },
         }),
+    ...(description === undefined ? {} : { pretrained: description.json }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
     ...(files.length === 0 ? {} : { files }),
     tensors: tensors.map(({ name, type, shape, bytes, file }) => ({
@@ -221,6 +232,10 @@ function heading({ path, model, bytes, tensors, files }: Subject): string {
   return `${path}: ${told.join(', ')}\n`
 }
 
+/** What is known of somebody's model. */
+const toldOf = ({ description }: Subject) =>
+  (description?.lines ?? []).map(([what, text]) => `  ${what.padEnd(13)} ${text}\n`).join('')
+
 /** The metadata, cut if there is much. */
 function noted(metadata: Readonly<Record<string, string>>): string {
   const entries = Object.entries(metadata)
@@ -244,11 +259,12 @@ function listing(tensors: readonly Listed[]): string {
 }
 
 /** Labels of rows: the text of the token that a row stands for, or its number. */
-function labelsFor({ model, tensors }: Subject, name: string): (id: number) => string {
+function labelsFor({ model, tensors, table, label }: Subject, name: string): (id: number) => string {
+  if (label !== undefined && name === table) return label
   const isOfTokens = model !== null && tensors.find((one) => one.name === name)!.shape[0] === model.weight.shape[0]
   if (!isOfTokens) return (id) => `#${id}`
-  const label = labelsOf(model)
-  return (id) => (id < model.vectors.size ? label(id) : `#${id}`)
+  const labelOf = labelsOf(model)
+  return (id) => (id < model.vectors.size ? labelOf(id) : `#${id}`)
 }
 
 const FEW = 8

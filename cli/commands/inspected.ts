@@ -3,9 +3,22 @@
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
-import { inspectSafetensors, loadNpy, loadSafetensors, type DType, type Model, type Tensor } from '../../index.js'
+import {
+  inspectSafetensors,
+  loadNpy,
+  loadPretrained,
+  loadSafetensors,
+  Tensor,
+  TokenbedError,
+  type DType,
+  type Model,
+  type Pretrained,
+} from '../../index.js'
+import { described, undescribed, type Description } from './described.js'
 import { WorkFailed, WrongUse, isFolder, isSystemError, reasonOf } from '../terminal/failure.js'
 import { openModel } from '../options/models.js'
+import { kindName, kindOf, openTables, tokenTable, type Opened, type Table } from '../options/openers.js'
+import { visibleText } from '../terminal/pieces.js'
 
 /** A tensor in the list. */
 export interface Listed {
@@ -29,8 +42,14 @@ export interface Subject {
   readonly metadata: Readonly<Record<string, string>>
   /** The files, if there are several. */
   readonly files: readonly string[]
-  /** Loads a listed tensor whose type a Tensor can have. */
+  /** Loads a listed tensor whose type a Tensor can have; blocks as float32. */
   readonly load: (name: string) => Tensor
+  /** What is said of somebody's model, or why it does not open. */
+  readonly description?: Description
+  /** The table of its tokens or words, if something says which it is. */
+  readonly table?: string | null
+  /** The name of a row of that table. */
+  readonly label?: (id: number) => string
 }
 
 const INDEX = '.safetensors.index.json'
@@ -39,8 +58,13 @@ export function openSubject(path: string, verify: boolean): Subject {
   if (!existsSync(path)) throw new WorkFailed(`${path}: no such file or directory`)
   if (isFolder(path)) return openFolder(path, verify)
   if (path.endsWith(INDEX)) return openShards(path, verify)
-  if (extname(path).toLowerCase() !== '.npy') return openFile(path, verify)
-  if (verify) throw new WrongUse(`--verify: ${path}: .npy files have no digest that their bytes could be compared with`)
+  const kind = kindOf(path)
+  if (kind === 'safetensors') return openFile(path, verify)
+  if (verify)
+    throw new WrongUse(
+      `--verify: ${path}: ${extname(path) || 'such'} files have no digest that their bytes could be compared with`,
+    )
+  if (kind !== 'npy') return openOther(path)
   const array = loadNpy(path)
   return {
     path,
@@ -67,11 +91,17 @@ function openFolder(path: string, verify: boolean): Subject {
       load: (name) => model.tensors.get(name)!,
     }
   }
+  const about = existsSync(join(path, 'config.json')) ? aboutModel(path) : {}
   const inside = join(path, 'model.safetensors')
-  if (existsSync(inside)) return openFile(inside, verify)
+  if (existsSync(inside)) return { ...openFile(inside, verify), ...about }
   const names = readdirSync(path).sort()
   const indexes = names.filter((name) => name.endsWith(INDEX))
-  if (indexes.length === 1) return openShards(join(path, indexes[0]), verify)
+  if (indexes.length === 1) return { ...openShards(join(path, indexes[0]), verify), ...about }
+  if (about.description !== undefined) {
+    if (verify) throw new WrongUse(`--verify: ${path}: its files have no digest that their bytes could be compared with`)
+    const { pretrained, description, table } = about
+    return { ...subjectOf(path, pretrained?.tensors ?? new Map()), description, table }
+  }
   const there = indexes.length > 1 ? indexes : names.filter((name) => /\.(safetensors|npy)$/i.test(name))
   const some = there.length > 8 ? `${there.slice(0, 8).join(', ')} and ${there.length - 8} more` : there.join(', ')
   throw new WorkFailed(
@@ -79,8 +109,72 @@ function openFolder(path: string, verify: boolean): Subject {
   )
 }
 
-function listedOf(name: string, { dtype, shape, size }: Tensor): Listed {
-  return { name, dtype, type: dtype, shape, bytes: size * BYTES[dtype] }
+/** What loadPretrained makes of a folder. */
+function aboutModel(path: string): { pretrained?: Pretrained; description?: Description; table?: string | null } {
+  try {
+    const pretrained = loadPretrained(path)
+    return { pretrained, description: described(pretrained), table: tokenTable(pretrained) }
+  } catch (error) {
+    if (!(error instanceof TokenbedError)) throw error
+    return { description: undescribed(error) }
+  }
+}
+
+/** A file of another kind, all of whose tensors are known without reading them. */
+function openOther(path: string): Subject {
+  const opened: Opened = openTables(path)
+  const { pretrained, tensors, table, rows, metadata } = opened
+  const words = pretrained === null ? rows() : null
+  return {
+    ...subjectOf(path, tensors),
+    metadata,
+    table,
+    ...(pretrained === null ? {} : { description: described(pretrained) }),
+    ...(Array.isArray(words) ? { label: (id: number) => visibleText(words[id] as string) } : {}),
+  }
+}
+
+function subjectOf(path: string, tensors: ReadonlyMap<string, Table>): Subject {
+  const listed = listedTables(tensors)
+  return {
+    path,
+    bytes: isFolder(path) ? listed.reduce((sum, { bytes }) => sum + bytes, 0) : statSync(path).size,
+    model: null,
+    tensors: listed,
+    metadata: {},
+    files: [],
+    load: (name) => {
+      const table = tensors.get(name)!
+      return table instanceof Tensor ? table : table.dequantize()
+    },
+  }
+}
+
+/** Tensors, and those that cannot be loaded by what their error says. */
+function listedTables(tensors: ReadonlyMap<string, Table>): Listed[] {
+  const skipped = 'skipped' in tensors ? [...(tensors.skipped as ReadonlyMap<string, Listed & { stored: string }>).values()] : []
+  return [
+    ...Array.from(tensors.keys(), (name) => {
+      try {
+        return listedOf(name, tensors.get(name)!)
+      } catch (error) {
+        if (!(error instanceof TokenbedError) || error.code !== 'DTYPE') throw error
+        return { name, dtype: null, type: 'of a type that is not read', shape: [], bytes: 0 }
+      }
+    }),
+    ...skipped.map(({ name, stored, shape, bytes }) => ({ name, dtype: null, type: stored, shape, bytes })),
+  ]
+}
+
+function listedOf(name: string, table: Table): Listed {
+  if (table instanceof Tensor) {
+    const { dtype, shape, size } = table
+    return { name, dtype, type: dtype, shape, bytes: size * BYTES[dtype] }
+  }
+  const bytes = table.toTensor()
+  const listed = { name, dtype: 'float32' as const, type: kindName(table), shape: table.shape, bytes: bytes.size }
+  bytes.dispose()
+  return listed
 }
 
 const BYTES = { float32: 4, float64: 8, float16: 2, bfloat16: 2, int8: 1, uint8: 1, int32: 4, int64: 8, bool: 1 }

@@ -1,0 +1,179 @@
+// Opens whatever holds tables: told by its ending and its first bytes, and by the files in a folder.
+
+import { closeSync, existsSync, openSync, readSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  FormatError,
+  loadGGUF,
+  loadGlove,
+  loadModel,
+  loadNpy,
+  loadNpz,
+  loadPretrained,
+  loadSafetensors,
+  loadTorch,
+  loadWord2Vec,
+  Tensor,
+  type LoadedTensors,
+  type Pretrained,
+  type QuantizedTable,
+  type Tokenizer,
+  type Vectors,
+} from '../../index.js'
+import { WorkFailed, isFolder } from '../terminal/failure.js'
+
+export type Table = Tensor | QuantizedTable
+
+/** What a path holds. */
+export interface Opened {
+  /** What it is, as a noun: `a safetensors file`. */
+  readonly kind: string
+  readonly tensors: ReadonlyMap<string, Table>
+  /** The name of the table whose rows are tokens or words; null if nothing says which. */
+  readonly table: string | null
+  /** What the rows of that table stand for; null if that is not known. Reading it may take long. */
+  readonly rows: () => readonly string[] | Tokenizer | null
+  /** Strings by name that belong to the tensors. */
+  readonly metadata: Readonly<Record<string, string>>
+  /** The model that it is, if it is somebody's. */
+  readonly pretrained: Pretrained | null
+}
+
+/** The kinds of single files, told by what they hold. */
+export type FileKind = 'safetensors' | 'npy' | 'npz' | 'torch' | 'gguf' | 'words'
+
+/** What a file is by its ending; where an ending is used for several, by its first bytes. */
+export function kindOf(path: string): FileKind {
+  const name = path.toLowerCase().replace(/\.(gz|zst)$/, '')
+  const ending = /\.([^./\\]+)$/.exec(name)?.[1] ?? ''
+  const start = startOf(path)
+  if (start.startsWith('GGUF') || ending === 'gguf') return 'gguf'
+  if (ending === 'safetensors' || ending === 'npy' || ending === 'npz') return ending
+  if (['pt', 'pth', 'ckpt'].includes(ending)) return 'torch'
+  // A word2vec file begins with digits, a zip of torch.save with PK; old pickles are refused better by loadTorch.
+  if (ending === 'bin' && (start.startsWith('PK') || start.startsWith('\x80'))) return 'torch'
+  if (ending === '' && start.startsWith('\x93NUMPY')) return 'npy'
+  return 'words'
+}
+
+function startOf(path: string): string {
+  const bytes = Buffer.alloc(8)
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch {
+    // The reader says what is wrong with it.
+    return ''
+  }
+  try {
+    return bytes.toString('latin1', 0, readSync(file, bytes))
+  } catch {
+    return ''
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Opens a file or a folder. @throws WorkFailed if there is none, and the errors of its reader. */
+export function openTables(path: string): Opened {
+  if (!existsSync(path)) throw new WorkFailed(`${path}: no such file or directory`)
+  if (isFolder(path)) return openFolder(path)
+  switch (kindOf(path)) {
+    case 'safetensors':
+      return ofTensors('a safetensors file', loadSafetensors(path))
+    case 'npy':
+      return ofTensors('an .npy file', new Map([['array', loadNpy(path)]]))
+    case 'npz':
+      return ofTensors('an .npz file', loadNpz(path))
+    case 'torch':
+      return ofTensors('a file of PyTorch', loadTorch(path))
+    case 'gguf':
+      return openGGUF(path)
+    case 'words':
+      return ofWords(...openWords(path))
+  }
+}
+
+/** The vectors of a text or binary file of word2vec, or a text of GloVe, and which of them it is. */
+export function openWords(path: string): [kind: string, vectors: Vectors] {
+  try {
+    return ['a file of word2vec', loadWord2Vec(path)]
+  } catch (error) {
+    // The first line says no counts, so it may be GloVe's, which has none.
+    if (!(error instanceof FormatError) || error.offset !== 0 || !/loadGlove/.test(error.message)) throw error
+  }
+  return ['a text of GloVe', loadGlove(path)]
+}
+
+const ofWords = (kind: string, vectors: Vectors): Opened => ({
+  kind,
+  tensors: new Map([['vectors', vectors.weight]]),
+  table: 'vectors',
+  rows: () => vectors.words,
+  metadata: {},
+  pretrained: null,
+})
+
+const ofTensors = (kind: string, tensors: ReadonlyMap<string, Tensor> | LoadedTensors): Opened => ({
+  kind,
+  tensors,
+  table: null,
+  rows: () => null,
+  metadata: 'metadata' in tensors ? tensors.metadata : {},
+  pretrained: null,
+})
+
+function openGGUF(path: string): Opened {
+  let pretrained: Pretrained
+  try {
+    pretrained = loadPretrained(path)
+  } catch (error) {
+    if (!(error instanceof FormatError) || !/not the file of a language model/.test(error.message)) throw error
+    return { ...ofTensors('a GGUF file', new Map()), tensors: loadGGUF(path).tensors }
+  }
+  return ofPretrained('a GGUF file', pretrained)
+}
+
+function openFolder(folder: string): Opened {
+  if (existsSync(join(folder, 'model.json'))) {
+    const model = loadModel(folder)
+    const [table] = [...model.tensors].find(([, tensor]) => tensor === model.weight) ?? [null]
+    const rows = () => model.words ?? model.tokenizer
+    return { kind: `a model of tokenbed`, tensors: model.tensors, table, rows, metadata: {}, pretrained: null }
+  }
+  if (existsSync(join(folder, 'config.json')))
+    return ofPretrained('a model of Hugging Face', loadPretrained(folder))
+  const inside = join(folder, 'model.safetensors')
+  if (existsSync(inside)) return openTables(inside)
+  const some = readdirSync(folder).sort().slice(0, 8).join(', ')
+  throw new WorkFailed(
+    `${folder}: it has neither model.json nor config.json, so it is not a model's folder${some === '' ? '' : `; it has ${some}: name a file`}`,
+  )
+}
+
+function ofPretrained(kind: string, pretrained: Pretrained): Opened {
+  const { tensors } = pretrained
+  return {
+    kind,
+    tensors,
+    table: tokenTable(pretrained),
+    rows: () => pretrained.tokenizer,
+    metadata: {},
+    pretrained,
+  }
+}
+
+/** Names that token tables have. Only such tensors are opened to find the one that it is. */
+const TOKEN =
+  /(wte|embed_tokens|tokens_embed|embed_in|word_embeddings|tok_embeddings|token_embd|shared|embeddings|embedding)\.weight$/
+
+/** The name of the token table in the files. */
+export function tokenTable({ tensors, token }: Pretrained): string | null {
+  const same = (table: Table | undefined) =>
+    table !== undefined && table.shape.join() === token.shape.join() && kindName(table) === kindName(token)
+  const names = [...tensors.keys()].filter((name) => TOKEN.test(name))
+  return names.find((name) => tensors.get(name) === token) ?? names.find((name) => same(tensors.get(name))) ?? null
+}
+
+/** The element type of a tensor, or the kind of a table's blocks. */
+export const kindName = (table: Table): string => (table instanceof Tensor ? table.dtype : table.kind)

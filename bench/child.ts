@@ -95,7 +95,17 @@ function openFastText(path: string, searches: string): Record<'opened' | 'first'
   return { opened, first, words, search }
 }
 
-const MEASUREMENTS = { firstUse, batchSpeed, loadFile, openFolder, openFastText }
+/** Milliseconds to read a text of GloVe, and the most bytes by which the process grew meanwhile. */
+function readGlove(path: string): { ms: number; grown: number; rows: number } {
+  const { loadGlove } = require('../index.js') as typeof import('../index.js')
+  const before = process.memoryUsage.rss()
+  const start = performance.now()
+  const { size } = loadGlove(path)
+  const ms = performance.now() - start
+  return { ms, grown: process.resourceUsage().maxRSS * 1024 - before, rows: size }
+}
+
+const MEASUREMENTS = { firstUse, batchSpeed, loadFile, openFolder, openFastText, readGlove }
 
 /** Runs a measurement in `runs` fresh processes. */
 export function inChildren<N extends keyof typeof MEASUREMENTS>(

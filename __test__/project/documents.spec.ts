@@ -126,6 +126,8 @@ function fixtures(): void {
     cpSync(join(root, 'testdata/golden/fasttext', from), join(folder, to))
   cpSync(join(pretrained, 'torch/hostile.pt'), join(folder, 'hostile.pt'))
   cpSync(join(pretrained, 'npz/ours.npz'), join(folder, 'arrays.npz'))
+  cpSync(join(root, 'testdata/golden/vectors/glove.txt'), join(folder, 'glove.6B.100d.txt'))
+  cpSync(join(root, 'testdata/golden/arrow/words.parquet'), join(folder, 'words.parquet'))
 }
 
 function run(args: string[], timeout = 100_000) {

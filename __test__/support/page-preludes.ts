@@ -133,6 +133,8 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     { after: 'if (metadata.get("general.name") !== "small" || tensors.size !== 1) throw new Error(String(ids))' },
     {},
     { after: "if (loadNpz('copy.npz').size !== arrays.size) throw new Error(String(arrays.size))" },
+    { after: "if (loadWord2Vec('glove.bin').size !== vectors.size) throw new Error(String(vectors.size))" },
+    { after: 'if (String(names) !== "a,b c,é" || dim !== 4) throw new Error(String(names))' },
   ],
   'docs/text-embedding.md': [
     { after: 'if (String(many.shape) !== "3,16") throw new Error(String(many.shape))' },

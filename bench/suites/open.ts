@@ -40,6 +40,7 @@ export async function open(report: Report): Promise<void> {
     report.table(['', 'tokenbed, ms', 'MB', 'its library in Python (safetensors, gguf), ms', 'MB'], rows)
     blocks(report, join(folder, 'blocks.gguf'))
     await fastText(report, folder)
+    await glove(report, join(folder, 'glove.txt'))
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -175,6 +176,38 @@ async function fastText(report: Report, folder: string): Promise<void> {
     }
   }
   report.table(['', '', 'open', 'first vector', 'all words', 'a search'], rows)
+}
+
+const [WORDS, NUMBERS] = [400_000, 100]
+
+/** A text of GloVe, on one thread and on all, against gensim. */
+async function glove(report: Report, path: string): Promise<void> {
+  const random = rand([100_003], { generator: new Generator(5) }).data as Float32Array
+  const file = openSync(path, 'w')
+  for (let first = 0; first < WORDS; first += 1000) {
+    const lines = Array.from({ length: 1000 }, (_, i) => {
+      const row = first + i
+      const numbers = Array.from({ length: NUMBERS }, (_, j) => (random[(row * 131 + j * 7) % random.length] * 2 - 1).toFixed(6))
+      return `word${row} ${numbers.join(' ')}\n`
+    })
+    writeSync(file, lines.join(''))
+  }
+  closeSync(file)
+  const runs = (env: Record<string, string>) => inChildren(3, 'readGlove', [path], env)
+  const row = (name: string, found: readonly Opened[]) => [
+    name,
+    (median(found.map(({ ms }) => ms)) / 1e3).toFixed(2),
+    (median(found.map(({ grown }) => grown)) / 2 ** 20).toFixed(0),
+  ]
+  const rows = [row('tokenbed, one thread', runs({ TOKENBED_NUM_THREADS: '1' })), row('tokenbed', runs({}))]
+  const peer = await runPython<Opened & { version: string }>('gensim', 'gensim_glove.py', path)
+  if ('peer' in peer) rows.push(row(`gensim ${peer.peer.version}`, [peer.peer]))
+  else report.missing(peer.name, peer.why)
+  const megabytes = ((WORDS * NUMBERS * 4) / 2 ** 20).toFixed(0)
+  report.paragraph(
+    `A text of GloVe, ${WORDS.toLocaleString('en')} words of ${NUMBERS} numbers, whose table has ${megabytes} MB: seconds, and the most megabytes by which the process grew.`,
+  )
+  report.table(['', 's', 'MB'], rows)
 }
 
 /** A model of 2 GB in eight files. */

@@ -155,7 +155,7 @@ test('what cannot be embedded is refused', async (t) => {
   await t.throwsAsync(embedder.embedAsync(['a', 1] as never), { message: /text 1/ })
   const { tokenizer } = embedder
   const table = embedder.table as Tensor
-  const make = (more: object) => () => new TextEmbedder({ tokenizer, table, ...more } as never)
+  const make = (more: object) => () => new TextEmbedder({ tokenizer, table, ...more })
   refuses(t, make({ tokenizer: 'gpt2' }), 'USAGE', 'tokenizer must be a Tokenizer')
   refuses(t, make({ table: table.narrow(0, 0, 9) }), 'SHAPE', 'but the table has 9 rows')
   refuses(t, make({ table: tensor([1, 2]) }), 'SHAPE', '[rows, dim]')

@@ -107,10 +107,15 @@ test('folders of training load', (t) => {
   ])
   const saved = join(temporaryFolder(), 'saved')
   embedder.save(saved)
-  t.deepEqual(TextEmbedder.load(saved).embed(['the unknown wh"ale', '东京 '.repeat(700)]).toArray(), [
-    [2, 3],
-    [-5, 6],
-  ])
+  t.deepEqual(
+    TextEmbedder.load(saved)
+      .embed(['the unknown wh"ale', '东京 '.repeat(700)])
+      .toArray(),
+    [
+      [2, 3],
+      [-5, 6],
+    ],
+  )
   const tokenizer = Tokenizer.fromFile(golden('m2v-words/tokenizer.json'))
   const { vocabSize } = tokenizer
   const rows = tensor(

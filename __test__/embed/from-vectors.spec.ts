@@ -100,7 +100,7 @@ test('factors of your own, and fewer dimensions', (t) => {
 })
 
 test('what does not fit is refused', (t) => {
-  const make = (options: object) => () => TextEmbedder.fromVectors(vectors, options as never)
+  const make = (options: object) => () => TextEmbedder.fromVectors(vectors, options)
   refuses(t, () => TextEmbedder.fromVectors(5 as never), 'USAGE', 'expected Vectors')
   refuses(t, make({ weights: 'sif' }), 'USAGE', 'need counts')
   refuses(t, make({ weights: 'tfidf' }), 'USAGE', 'weights')

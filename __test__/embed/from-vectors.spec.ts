@@ -103,7 +103,7 @@ test('what does not fit is refused', (t) => {
   const make = (options: object) => () => TextEmbedder.fromVectors(vectors, options)
   refuses(t, () => TextEmbedder.fromVectors(5 as never), 'USAGE', 'expected Vectors')
   refuses(t, make({ weights: 'sif' }), 'USAGE', 'need counts')
-  refuses(t, make({ weights: 'tfidf' }), 'USAGE', 'weights')
+  refuses(t, make({ weights: 'other' }), 'USAGE', 'weights')
   refuses(t, make({ weights: tensor([1]) }), 'SHAPE', '40 tokens')
   refuses(t, make({ weights: 'sif', counts: [1] }), 'SHAPE', 'counts')
   refuses(t, make({ weights: 'sif', counts: counts.map(() => 0) }), 'USAGE', 'must not all be 0')

@@ -1,6 +1,6 @@
 //! Vectors of texts that other threads make, while JavaScript continues.
 
-use crate::embed::embedder::{EmbedPlan, RowlessEmbedder, of_one};
+use crate::embed::embedder::{EmbedPlan, BareEmbedder, of_one};
 use crate::layers::async_forward::elements;
 use crate::node::buffers::Handle;
 use crate::node::external::External;
@@ -19,7 +19,7 @@ use tokenbed_kernels::dispatch;
 /// Texts that get vectors.
 struct Embedding {
     texts: Whole,
-    embedder: Arc<RowlessEmbedder>,
+    embedder: Arc<BareEmbedder>,
     form: Form,
     bytes: usize,
     table: Part,

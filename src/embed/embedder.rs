@@ -50,24 +50,24 @@ pub struct EmbedderParts {
 }
 
 /// An embedder without its rows, which are passed to each call.
-pub struct RowlessEmbedder {
+pub struct BareEmbedder {
     embedder: Embedder,
     format: Option<RowFormat>,
     dim: usize,
 }
 
 /// An embedder as JavaScript holds it.
-pub struct SharedEmbedder(Arc<RowlessEmbedder>);
+pub struct SharedEmbedder(Arc<BareEmbedder>);
 
 /// An embedder, and how vectors are written.
 pub struct EmbedPlan {
-    pub(crate) embedder: Arc<RowlessEmbedder>,
+    pub(crate) embedder: Arc<BareEmbedder>,
     pub(crate) form: Form,
     /// The bytes of a vector.
     pub(crate) bytes: usize,
 }
 
-impl RowlessEmbedder {
+impl BareEmbedder {
     /// The rows of a table with these bytes.
     pub(crate) fn rows<'a>(&self, table: &'a [u8]) -> Result<Rows<'a>, Failure> {
         let rows = self.embedder.parts().rows;
@@ -96,7 +96,7 @@ pub fn embedder_new(tokenizer: &External<Tokenizer>, parts: EmbedderParts) -> Op
         let own = Parts { semantics: parts.semantics.0, max_length, weights, mapping: mapping.transpose()?, rows };
         let embedder = Embedder::new(Tokenizer::clone(tokenizer), own)?;
         let format = parts.format.map(|format| format.0);
-        let shared = Arc::new(RowlessEmbedder { embedder, format, dim: size(parts.dim)? });
+        let shared = Arc::new(BareEmbedder { embedder, format, dim: size(parts.dim)? });
         Ok(External::new(SharedEmbedder(shared)))
     })
 }

@@ -32,8 +32,7 @@ impl Errand for HeldCopies {
     fn run(self: Box<Self>, go_on: &GoOn) -> Result<Vec<Storage>, Failure> {
         let mut firsts = room(self.rows.shape().rows, size_of::<u32>())?;
         let rows = self.rows.rows()?;
-        let finished =
-            dedupe(dispatch::active(), rows, self.threshold, &|| go_on.is_wanted(), part(&mut firsts)?)?;
+        let finished = dedupe(dispatch::active(), rows, self.threshold, &|| go_on.is_wanted(), part(&mut firsts)?)?;
         if finished { Ok(Vec::from([firsts])) } else { Err(Failure::aborted()) }
     }
 }

@@ -88,8 +88,7 @@ struct HeldSearch {
 
 impl Errand for HeldSearch {
     fn run(self: Box<Self>, go_on: &GoOn) -> Result<Vec<Storage>, Failure> {
-        let count =
-            self.count.checked_mul(self.k).ok_or_else(|| Error::Shape("the results are too many".into()))?;
+        let count = self.count.checked_mul(self.k).ok_or_else(|| Error::Shape("the results are too many".into()))?;
         let (mut ids, mut scores) = (room(count, size_of::<i32>())?, room(count, size_of::<f32>())?);
         let search = Search {
             kernels: dispatch::active(),

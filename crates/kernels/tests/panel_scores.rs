@@ -21,8 +21,7 @@ fn a_row_has_the_same_score_with_one_vector_and_with_a_panel() {
                 put_in_panel(&mut panel, j, vector);
             }
             let bytes: Vec<u8> = table.iter().flat_map(|x| x.to_le_bytes()).collect();
-            let scored =
-                ScoredRows { bytes: &bytes, layout: Layout::Table(RowFormat::Float32), row_bytes: 4 * dim };
+            let scored = ScoredRows { bytes: &bytes, layout: Layout::Table(RowFormat::Float32), row_bytes: 4 * dim };
             for measure in [Measure::Dots, Measure::Distances] {
                 for kernels in dispatch::available() {
                     let (table, panel) = (Placed::new(&table, 3), Placed::new(&panel, 1));

@@ -123,7 +123,12 @@ impl Work<'_> {
     }
 
     /// Calls `run` for blocks of the rows in a range, with their values. Returns whether it finished.
-    fn blocks(&self, range: Range<usize>, scored: &mut Scored, mut run: impl FnMut(Range<usize>, &[f32], &mut [f32])) -> bool {
+    fn blocks(
+        &self,
+        range: Range<usize>,
+        scored: &mut Scored,
+        mut run: impl FnMut(Range<usize>, &[f32], &mut [f32]),
+    ) -> bool {
         let height = block_rows(self.dim());
         for from in range.clone().step_by(height) {
             if !(self.go_on)() {

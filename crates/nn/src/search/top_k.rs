@@ -3,7 +3,7 @@
 
 use super::GoOn;
 use super::best::{Best, row_of, score_of};
-use super::near::{Panels, Scored, bad_row, block_rows, cosine, invert, inverses_of, row_values, unit};
+use super::near::{Panels, Scored, bad_row, block_rows, cosine, inverses_of, invert, row_values, unit};
 use super::rows::{Form, Kind, SearchRows, Which};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -148,7 +148,12 @@ fn batch<'a>(search: &Search<'_>, queries: Queries<'a>, count: usize) -> Result<
         return Ok(Batch { floats: Vec::new(), bits, sums: Vec::new(), panels: None, count });
     };
     if let Some(at) = vectors.iter().position(|x| !x.is_finite()) {
-        return Err(Error::Usage(format!("element {} of query {} is {}, not a finite number", at % dim, at / dim, vectors[at])));
+        return Err(Error::Usage(format!(
+            "element {} of query {} is {}, not a finite number",
+            at % dim,
+            at / dim,
+            vectors[at]
+        )));
     }
     let mut floats = with_room(vectors.len());
     for vector in vectors.chunks_exact(dim) {

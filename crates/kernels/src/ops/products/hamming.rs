@@ -31,13 +31,8 @@ impl Kernels {
     pub fn hamming(self, rows: &[u8], query: &[u8], distances: &mut [u32]) {
         let (len, bytes) = (distances.len(), query.len());
         assert!(len.checked_mul(bytes) == Some(rows.len()), "hamming: rows of another length");
-        let op = RawHamming {
-            rows: rows.as_ptr(),
-            len,
-            bytes,
-            query: query.as_ptr(),
-            distances: distances.as_mut_ptr(),
-        };
+        let op =
+            RawHamming { rows: rows.as_ptr(), len, bytes, query: query.as_ptr(), distances: distances.as_mut_ptr() };
         // SAFETY: the sizes were just checked, a `&mut` overlaps nothing, and `self` proves that its
         // instruction set runs here.
         unsafe { HAMMING.on(self)(op) }

@@ -203,7 +203,8 @@ unsafe fn body<L: NarrowLanes>(op: RawScores) {
             Layout::Table(RowFormat::BFloat16) => measured::<L, BFloat16, 1>(op),
             Layout::Table(RowFormat::Int8) => measured::<L, Int8, 1>(op),
             Layout::Table(RowFormat::Int4) => measured::<L, Int4, 2>(op),
-            Layout::Table(RowFormat::Blocks(_)) => reference(op),
+            // The contract excludes blocks.
+            Layout::Table(RowFormat::Blocks(_)) => {}
             Layout::Signed => measured::<L, Signed, 1>(op),
         }
     }
@@ -263,6 +264,9 @@ unsafe fn rows<L: NarrowLanes, F: Format<L, N>, const N: usize, const WHAT: u8>(
 /// The maximal number of vectors that hold 16 lanes.
 const VECTORS: usize = BLOCK / 4;
 
+/// The most columns that are read together: two wide vectors of nibbles hold two blocks.
+const MOST: usize = 2 * BLOCK;
+
 /// The lanes of both sums of the row that begins at `row`.
 ///
 /// # Safety
@@ -272,96 +276,86 @@ unsafe fn row<L: NarrowLanes, F: Format<L, N>, const N: usize, const WHAT: u8>(
     op: &RawScores,
     row: *const u8,
 ) -> ([L; VECTORS], [L; VECTORS]) {
-    // SAFETY: as the caller promises; every index stays below `dim`, or below a block in what is behind the last whole
-    // block.
+    // SAFETY: as the caller promises; every index stays below `dim`, or within the buffers for what is behind the last
+    // whole columns.
     unsafe {
-        let whole = op.dim - op.dim % BLOCK;
-        let of_row = F::scale(row, op.dim);
-        let (scale, bias) = (L::splat(of_row.scale), L::splat(of_row.bias));
-        let (mut scores, mut squares) = ([L::splat(0.0); VECTORS], [L::splat(0.0); VECTORS]);
+        let together = if N * L::WIDTH > BLOCK { N * L::WIDTH } else { BLOCK };
+        let whole = op.dim - op.dim % together;
+        let mut sums = Sums::<L> {
+            scale: F::scale(row, op.dim),
+            scores: [L::splat(0.0); VECTORS],
+            squares: [L::splat(0.0); VECTORS],
+        };
         let mut at = 0;
         while at < whole {
-            // Two wide vectors of nibbles hold two blocks; a block that is left alone is read one element at a time.
-            if N * L::WIDTH > BLOCK {
-                if at + N * L::WIDTH <= whole {
-                    L::prefetch(row.wrapping_add(at * F::UNIT / N + AHEAD).cast());
-                    let loaded = F::load(row.add(at * F::UNIT / N));
-                    for (n, stored) in L::interleave(loaded[0], loaded[N - 1]).into_iter().enumerate() {
-                        let q = L::load(op.query.add(at + n * L::WIDTH));
-                        let x = if F::SCALED && WHAT != DOTS { stored.mul_add(scale, bias) } else { stored };
-                        step::<L, WHAT>(stored, x, q, &mut scores[0], &mut squares[0]);
-                    }
-                    at += N * L::WIDTH;
-                    continue;
-                }
-                let (mut stored, mut x) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
-                let mut d = 0;
-                while d < BLOCK {
-                    (stored[d], x[d]) = op.layout.element(row, at + d, op.dim);
-                    d += 1;
-                }
-                add::<L, WHAT>(&stored, &x, op.query.add(at), &mut scores, &mut squares);
-                at += BLOCK;
-                continue;
-            }
-            L::prefetch(row.wrapping_add(at * F::UNIT / N + AHEAD).cast());
-            let mut v = 0;
-            while v * L::WIDTH < BLOCK {
-                let mut loaded = F::load(row.add((at + v * L::WIDTH) * F::UNIT / N));
-                if N == 2 {
-                    let pair = L::interleave(loaded[0], loaded[N - 1]);
-                    loaded[0] = pair[0];
-                    loaded[N - 1] = pair[1];
-                }
-                let mut n = 0;
-                while n < N {
-                    let stored = loaded[n];
-                    let q = L::load(op.query.add(at + (v + n) * L::WIDTH));
-                    let x = if F::SCALED && WHAT != DOTS { stored.mul_add(scale, bias) } else { stored };
-                    step::<L, WHAT>(stored, x, q, &mut scores[v + n], &mut squares[v + n]);
-                    n += 1;
-                }
-                v += N;
-            }
-            at += BLOCK;
+            let from = row.add(at * F::UNIT / N);
+            L::prefetch(from.wrapping_add(AHEAD).cast());
+            columns::<L, F, N, WHAT, false>(from, op.query.add(at), [].as_ptr(), &mut sums);
+            at += together;
         }
         if whole < op.dim {
-            // The rest, filled up with zeros. Zeros leave a sum unchanged: it began with 0 and so is never -0.
-            let (mut stored, mut x, mut query) = ([0.0f32; BLOCK], [0.0f32; BLOCK], [0.0f32; BLOCK]);
+            // The rest, filled up with zeros, and masked where the value of a stored 0 is not 0. Zeros leave a sum
+            // unchanged: it began with 0 and so is never -0.
             let rest = op.dim - whole;
+            let (mut last, mut query, mut kept) = ([0u8; 4 * MOST], [0.0f32; MOST], [0u32; MOST]);
+            let bytes = (rest * F::UNIT).div_ceil(N);
+            std::ptr::copy_nonoverlapping(row.add(whole * F::UNIT / N), last.as_mut_ptr(), bytes);
             std::ptr::copy_nonoverlapping(op.query.add(whole), query.as_mut_ptr(), rest);
             let mut d = 0;
             while d < rest {
-                (stored[d], x[d]) = op.layout.element(row, whole + d, op.dim);
+                kept[d] = u32::MAX;
                 d += 1;
             }
-            add::<L, WHAT>(&stored, &x, query.as_ptr(), &mut scores, &mut squares);
+            columns::<L, F, N, WHAT, true>(last.as_ptr(), query.as_ptr(), kept.as_ptr(), &mut sums);
         }
-        (scores, squares)
+        (sums.scores, sums.squares)
     }
 }
 
-/// Adds a block that was decoded.
+/// The scale of a row, and the lanes of its sums.
+struct Sums<L> {
+    scale: Scale,
+    scores: [L; VECTORS],
+    squares: [L; VECTORS],
+}
+
+/// Adds a block of columns, or two.
 ///
 /// # Safety
-/// A block may be read at `query`, on a machine that has `L`'s instruction set.
+/// So many columns may be read at `from`, at `query` and, if `MASKED`, at `kept`; the machine has `L`'s instruction set.
 #[inline(always)]
-unsafe fn add<L: NarrowLanes, const WHAT: u8>(
-    stored: &[f32; BLOCK],
-    x: &[f32; BLOCK],
+unsafe fn columns<L: NarrowLanes, F: Format<L, N>, const N: usize, const WHAT: u8, const MASKED: bool>(
+    from: *const u8,
     query: *const f32,
-    scores: &mut [L; VECTORS],
-    squares: &mut [L; VECTORS],
+    kept: *const u32,
+    sums: &mut Sums<L>,
 ) {
-    let mut v = 0;
-    while v * L::WIDTH < BLOCK {
-        // SAFETY: as the caller promises.
-        unsafe {
-            let at = v * L::WIDTH;
-            let (stored, x) = (L::load(stored.as_ptr().add(at)), L::load(x.as_ptr().add(at)));
-            step::<L, WHAT>(stored, x, L::load(query.add(at)), &mut scores[v], &mut squares[v]);
+    // SAFETY: as the caller promises.
+    unsafe {
+        let (scale, bias) = (L::splat(sums.scale.scale), L::splat(sums.scale.bias));
+        let mut at = 0;
+        while at < BLOCK || at < N * L::WIDTH {
+            let mut loaded = F::load(from.add(at * F::UNIT / N));
+            if N == 2 {
+                let pair = L::interleave(loaded[0], loaded[N - 1]);
+                loaded[0] = pair[0];
+                loaded[N - 1] = pair[1];
+            }
+            let mut n = 0;
+            while n < N {
+                let mut stored = loaded[n];
+                let mut x = if F::SCALED && WHAT != DOTS { stored.mul_add(scale, bias) } else { stored };
+                if MASKED {
+                    let mask = L::load_ints(kept.add(at));
+                    stored = L::from_bits(L::and(stored.to_bits(), mask));
+                    x = L::from_bits(L::and(x.to_bits(), mask));
+                }
+                let v = at % BLOCK / L::WIDTH;
+                step::<L, WHAT>(stored, x, L::load(query.add(at)), &mut sums.scores[v], &mut sums.squares[v]);
+                at += L::WIDTH;
+                n += 1;
+            }
         }
-        v += 1;
     }
 }
 

@@ -121,8 +121,8 @@ export {
   type ShardsProgress,
 } from './api/pipelines/shards.js'
 export { modelDigest } from './api/pipelines/model-digest.js'
-export { shardFromEnvironment } from './api/pipelines/shard-environment.js'
 export type { Shard } from './api/pipelines/ranges.js'
+export { shardFromEnvironment, type ShardFromEnvironmentOptions } from './api/pipelines/environment.js'
 export type { BatchMeasured } from './api/pipelines/channel.js'
 export {
   inspectTokens,

@@ -12,6 +12,7 @@ import { WrongUse, exitCodeOf, lineOf } from './terminal/failure.js'
 import { addInspect } from './commands/inspect.js'
 import { addAnalogy, addNeighbors } from './commands/neighbors.js'
 import { addPlot } from './commands/plot.js'
+import { addQueue } from './commands/queue.js'
 import { endOnSignals } from './terminal/signals.js'
 import { sayError, surviveBrokenPipes } from './terminal/streams.js'
 import { addSearch } from './commands/search.js'
@@ -19,6 +20,7 @@ import { addSplit } from './commands/split.js'
 import { addTokenize } from './commands/tokenize.js'
 import { addTokens } from './commands/tokens.js'
 import { addTrain } from './commands/train.js'
+import { addVerify } from './commands/verify.js'
 
 /** `tokenbed help plot` is `tokenbed plot --help`. */
 function addHelp(program: Command): void {
@@ -43,6 +45,8 @@ const COMMANDS = [
   addTokens,
   addTokenize,
   addTrain,
+  addQueue,
+  addVerify,
   addNeighbors,
   addAnalogy,
   addSearch,
@@ -56,8 +60,8 @@ const COMMANDS = [
 ]
 
 const NOTES = `
-Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 the work failed, 2 wrong use.
-TOKENBED_DEBUG=1 shows where in the code an error came from.
+Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 the work failed, 2 wrong use, 3 parts of it
+failed at every attempt. TOKENBED_DEBUG=1 shows where in the code an error came from.
 
 Examples:
   $ tokenbed tokens "Hello, world!"
@@ -87,6 +91,7 @@ function program(): Command {
 
 /** Reports a missing required option only after a mistyped one, because the one is often the other. */
 function askForOptionsLast(command: Command): void {
+  command.commands.forEach(askForOptionsLast)
   const needed = command.options.filter((option) => option.mandatory)
   for (const option of needed) option.mandatory = false
   command.hook('preAction', () => {

@@ -70,7 +70,7 @@ async function clean(files: string[]): Promise<Record<string, string>> {
 }
 
 const run = (queue: string, more: Partial<WorkOptions> = {}) =>
-  work({ ...place(queue), ...TIMING, ...(more.open ? {} : { embedder, model: MODEL }), ...more })
+  work({ ...place(queue), ...(more.open ? {} : { embedder, model: MODEL }), ...more })
 
 const children: ChildProcess[] = []
 process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')))
@@ -207,7 +207,7 @@ real('3: what a killed worker had is done by another within the lock and the int
   await until(() => killed.lines.includes('started 0'), 'the worker begins')
   killed.kill('SIGKILL')
   const begun = performance.now()
-  t.is((await run('stalled')).done, 1)
+  t.is((await run('stalled', TIMING)).done, 1)
   t.true(performance.now() - begun < 8000)
   t.is((await verifyShards(folder)).rows, 80)
 })
@@ -218,7 +218,7 @@ real('4: locks are renewed while a part is worked on, longer than the lock', asy
   await addJobs(folder, place('long'))
   let calls = 0
   const slow = embedderOf(() => (calls++, setTimeout(1500)))
-  const results = await Promise.all([run('long', { embedder: slow }), setTimeout(300).then(() => run('long'))])
+  const results = await Promise.all([run('long', { embedder: slow, ...TIMING }), setTimeout(300).then(() => run('long', TIMING))])
   t.deepEqual(results.map(({ done, lost }) => [done, lost]), [[1, 0], [0, 0]])
   t.is(calls, 3)
 })
@@ -235,7 +235,7 @@ real('4: a lock that is lost while another worker does the part is no failure', 
     if (!readdirSync(folder).includes('manifest.json')) await embedShards(folder, made.files, { ...rest, resume: true })
     await setTimeout(2500)
   })
-  const { done, lost, failed } = await run('lost', { embedder: slow, onEvent: ({ kind }) => events.push(kind) })
+  const { done, lost, failed } = await run('lost', { embedder: slow, ...TIMING, onEvent: ({ kind }) => events.push(kind) })
   t.true(done >= 1)
   t.deepEqual([lost, failed], [0, []])
   t.true(events.includes('done'))

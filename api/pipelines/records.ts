@@ -1,6 +1,7 @@
 // Records of files and streams: texts with ids, one after the other, in memory that does not grow with them.
 
 import { resolve } from 'node:path'
+import { types } from 'node:util'
 import { abortable, throwIfAborted, untilAborted } from '../base/abortable.js'
 import { FormatError, TokenbedError, UsageError } from '../base/errors.js'
 import {
@@ -233,9 +234,10 @@ async function* partsOf(source: ByteSource, signal: AbortSignal | undefined): As
     throwIfAborted(signal, 'records')
     const end = Math.min(at + PART, source.size)
     const part = await untilAborted(Promise.resolve(source.read(at, end)), signal, 'records')
-    if (!(part instanceof Uint8Array) || part.length !== end - at)
+    const isBytes = types.isUint8Array(part)
+    if (!isBytes || part.length !== end - at)
       throw new UsageError(
-        `records: read(${at}, ${end}) must give ${end - at} bytes in a Uint8Array, not ${part instanceof Uint8Array ? part.length : show(part)}`,
+        `records: read(${at}, ${end}) must give ${end - at} bytes in a Uint8Array, not ${isBytes ? part.length : show(part)}`,
       )
     yield part
   }

@@ -391,14 +391,19 @@ async function write(plan: Plan): Promise<ShardFile[]> {
 async function writeShard(plan: Plan, name: string, texts: AsyncIterable<string>, here: Placed[]): Promise<void> {
   const { folder, output, width, dtype, embedder, vectors, signal } = plan
   const temporary = `.${name}.${process.pid}-${Date.now().toString(36)}.part.${output}`
-  using writer = new TensorWriter(join(folder, temporary), { vectors: { dtype, shape: [width] } })
+  const writer = new TensorWriter(join(folder, temporary), { vectors: { dtype, shape: [width] } })
   const chosen = Object.fromEntries(Object.entries(vectors).filter(([, value]) => value !== undefined))
-  for await (const { vectors: rows } of embedStream(texts, { embedder, ...chosen, ...(signal && { signal }) })) {
-    writer.write('vectors', rows)
-    rows.dispose()
+  try {
+    for await (const { vectors: rows } of embedStream(texts, { embedder, ...chosen, ...(signal && { signal }) })) {
+      writer.write('vectors', rows)
+      rows.dispose()
+    }
+    throwIfAborted(signal, plan.where)
+    writer.close()
+  } catch (error) {
+    writer.abort()
+    throw error
   }
-  throwIfAborted(signal, plan.where)
-  writer.close()
   try {
     const ids = here.map(({ id }) => id)
     // The ids come first, so that a shard that is there has them.

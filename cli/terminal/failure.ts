@@ -11,10 +11,14 @@ export class WrongUse extends Error {}
 /** The work failed (exit code 1), for a reason that the user can mend. */
 export class WorkFailed extends Error {}
 
-const [FAILED, WRONG_USE] = [1, 2]
+/** Parts of the work failed at every attempt (exit code 3), and the others are done. */
+export class PartsFailed extends WorkFailed {}
+
+const [FAILED, WRONG_USE, PARTS_FAILED] = [1, 2, 3]
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USE
+  if (error instanceof PartsFailed) return PARTS_FAILED
   return error instanceof WrongUse ? WRONG_USE : FAILED
 }
 

@@ -18,7 +18,7 @@ const SYSTEMS = /^(ld-linux[\w-]*\.so\.\d|lib(c|m|dl|rt|pthread|gcc_s)\.so\.\d)$
  * published.
  */
 const OF_ROOT =
-  /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD_PARTY_NOTICES\.md|vocab\/\w+\.br|dist\/(index|arrow)\.(m?js|d\.m?ts)|dist\/native\.d\.cts|dist\/api\/([\w-]+\/)*[\w-]+\.(js|d\.ts)|dist\/cli\/([\w-]+\/)*[\w-]+\.js|dist\/cli\/bundled\/[\w-]+\.mjs)$/
+  /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD_PARTY_NOTICES\.md|vocab\/\w+\.br|dist\/(index|arrow|queue)\.(m?js|d\.m?ts)|dist\/native\.d\.cts|dist\/api\/([\w-]+\/)*[\w-]+\.(js|d\.ts)|dist\/cli\/([\w-]+\/)*[\w-]+\.js|dist\/cli\/bundled\/[\w-]+\.mjs)$/
 const NEEDED = [
   'dist/index.js',
   'dist/index.mjs',
@@ -28,6 +28,10 @@ const NEEDED = [
   'dist/arrow.mjs',
   'dist/arrow.d.ts',
   'dist/arrow.d.mts',
+  'dist/queue.js',
+  'dist/queue.mjs',
+  'dist/queue.d.ts',
+  'dist/queue.d.mts',
   'dist/cli/tokenbed.js',
   'dist/cli/main.js',
   'dist/cli/commands/embed.js',

@@ -15,7 +15,7 @@ const API = [
   ['tensor'],
   ['layers', 'optim', 'files', 'text'],
   ['vectors', 'search', 'surgery', 'pipelines', 'pretrained'],
-  ['models', 'arrow'],
+  ['models', 'arrow', 'queue'],
   ['train', 'embed'],
 ]
 /** The rooms of cli/, likewise; '.' stands for the files outside of any room. */
@@ -41,6 +41,12 @@ const offendersAmong = (isOffender) => () =>
 const isPackage = ({ said, target }) => target === null && /^(@[\w-]+\/)?[\w-][\w./-]*$/.test(said) && !isBuiltin(said)
 
 const isIn = (folder, path) => path.startsWith(`${folder}/`)
+/** The files that users import. */
+const ENTRIES = ['index.ts', 'arrow.ts', 'queue.ts']
+/** The packages that users install themselves, and the one file that loads them. Others may import their types. */
+const PEERS = { packages: ['bullmq', 'ioredis', 'pg'], room: 'api/queue', loader: 'api/queue/peers.ts' }
+const isPeer = ({ path, said, isType }) =>
+  PEERS.packages.includes(said) && isIn(PEERS.room, path) && (isType || path === PEERS.loader)
 const OUTSIDE = ['cli', 'examples', 'bench']
 
 /** The room of a file in a folder: `.` if it is in no room, null if the file is elsewhere. */
@@ -98,10 +104,8 @@ export const typescriptRules = [
     offenders: circlesAmong((one) => !isPair(one)),
   },
   {
-    name: 'index.ts and arrow.ts import only api/',
-    offenders: offendersAmong(
-      ({ path, target }) => ['index.ts', 'arrow.ts'].includes(path) && !(target && isIn('api', target)),
-    ),
+    name: 'index.ts, arrow.ts and queue.ts import only api/',
+    offenders: offendersAmong(({ path, target }) => ENTRIES.includes(path) && !(target && isIn('api', target))),
   },
   {
     name: 'index.ts reaches nothing of api/arrow/, whose packages most users have not',
@@ -120,20 +124,21 @@ export const typescriptRules = [
     offenders: offendersAmong(({ path, said }) => path !== 'api/native/native.ts' && isNative(said)),
   },
   {
-    name: 'api/ and cli/ import packages only in cli/bundled/, whose files contain what they import, and optional ones in api/arrow/',
+    name: 'api/ and cli/ import packages only in cli/bundled/, whose files contain what they import, and optional ones in api/arrow/ and api/queue/',
     offenders: offendersAmong(
       (one) =>
         ['api', 'cli'].some((folder) => isIn(folder, one.path)) &&
         !isIn('cli/bundled', one.path) &&
         !(isIn('api/arrow', one.path) && OPTIONAL.includes(one.said)) &&
         isPackage(one) &&
+        !isPeer(one) &&
         !one.said.startsWith('tokenbed-'),
     ),
   },
   {
-    name: 'cli/, examples/ and bench/ import tokenbed only through index',
+    name: 'cli/, examples/ and bench/ import tokenbed only through index and queue',
     offenders: offendersAmong(({ path, target }) =>
-      OUTSIDE.some((folder) => isIn(folder, path) && target && !isIn(folder, target) && target !== 'index.js'),
+      OUTSIDE.some((folder) => isIn(folder, path) && target && !isIn(folder, target) && !['index.js', 'queue.js'].includes(target)),
     ),
   },
   {

@@ -58,7 +58,9 @@ real('add, work, status and verify', async (t) => {
   const bytes = readFileSync(shard)
   bytes[bytes.length - 1] ^= 1
   writeFileSync(shard, bytes)
-  await fails(t, ['verify', 'vectors'], 1, ['shard-1-of-5-00000.safetensors has the SHA-256', 'it was changed'], { cwd })
+  await fails(t, ['verify', 'vectors'], 1, ['shard-1-of-5-00000.safetensors has the SHA-256', 'it was changed'], {
+    cwd,
+  })
 })
 
 real('exit code 3 names the parts that failed', async (t) => {
@@ -66,7 +68,10 @@ real('exit code 3 names the parts that failed', async (t) => {
   const setting = { cwd, env: env() }
   const named = ['--queue', 'poison']
   await output(t, [...ADD, '--parts', '4', '--attempts', '1', ...named], setting)
-  const { code, stdout, stderr } = await command(['queue', 'work', '--model', 'model.cjs', '--json', '--quiet', ...named], setting)
+  const { code, stdout, stderr } = await command(
+    ['queue', 'work', '--model', 'model.cjs', '--json', '--quiet', ...named],
+    setting,
+  )
   t.is(code, 3)
   t.like(JSON.parse(stdout), { done: 3, failed: [{ count: 4, attempts: 1 }] })
   t.regex(stderr, /^tokenbed: 1 part failed: .*vectors: part 1 of 4: .*it has no field "body"\n$/)

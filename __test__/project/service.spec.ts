@@ -16,7 +16,8 @@ const here = isInstalled ? test.serial : test.skip
 /** A project with the example, its packages and this package. */
 function project(): string {
   const folder = mkdtempSync(join(temporaryFolder(), 'service-'))
-  for (const name of ['package.json', 'server.js', 'service.js', 'load.js']) cpSync(join(example, name), join(folder, name))
+  for (const name of ['package.json', 'server.js', 'service.js', 'load.js'])
+    cpSync(join(example, name), join(folder, name))
   mkdirSync(join(folder, 'node_modules'))
   for (const name of readdirSync(join(example, 'node_modules')).filter((name) => !name.startsWith('.')))
     symlinkSync(join(example, 'node_modules', name), join(folder, 'node_modules', name), 'junction')
@@ -30,7 +31,9 @@ export const open = () => ({ dim: 3, embedAsync: async (texts) => {
   return folder
 }
 
-async function started(env: Record<string, string> = {}): Promise<{ url: string; child: ChildProcess; folder: string }> {
+async function started(
+  env: Record<string, string> = {},
+): Promise<{ url: string; child: ChildProcess; folder: string }> {
   const folder = project()
   const child = spawn(process.execPath, ['--preserve-symlinks', 'server.js'], {
     cwd: folder,
@@ -73,7 +76,15 @@ here('JSON and bytes, health, measures, and what is refused', async (t) => {
   t.is(bytes.headers.get('x-shape'), '1,3')
   t.deepEqual([...new Float32Array(await bytes.arrayBuffer())], [4, 1, -0.5])
   t.deepEqual(await (await fetch(`${url}/health`)).json(), { ok: true, inFlight: 0 })
-  const refused = [{}, { text: 'a', texts: ['b'] }, { texts: [] }, { texts: [{}] }, { other: 1 }, '{', { texts: Array(1025).fill('a') }]
+  const refused = [
+    {},
+    { text: 'a', texts: ['b'] },
+    { texts: [] },
+    { texts: [{}] },
+    { other: 1 },
+    '{',
+    { texts: Array(1025).fill('a') },
+  ]
   for (const body of refused) t.is((await post(url, body)).status, 400, JSON.stringify(body).slice(0, 80))
   t.is((await post(url, { text: 'a'.repeat(2 ** 20) })).status, 413)
   const metrics = await (await fetch(`${url}/metrics`)).text()
@@ -118,7 +129,10 @@ here('no request is lost when it stops under load', async (t) => {
 
 here('the load program prints the latency', async (t) => {
   const { url, child, folder } = await started()
-  const load = spawn(process.execPath, ['load.js', url, '100', '2'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  const load = spawn(process.execPath, ['load.js', url, '100', '2'], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let said = ''
   load.stdout.on('data', (text) => (said += text))
   await once(load, 'exit')

@@ -43,7 +43,10 @@ function corpus(lines = 600): string[] {
   const folder = fresh()
   return ['a.txt', 'b.txt'].map((name, i) => {
     const path = join(folder, name)
-    writeFileSync(path, Array.from({ length: lines }, (_, at) => `${name} ${at} ${'é'.repeat((at * (i + 1)) % 13)}\n`).join(''))
+    writeFileSync(
+      path,
+      Array.from({ length: lines }, (_, at) => `${name} ${at} ${'é'.repeat((at * (i + 1)) % 13)}\n`).join(''),
+    )
     return path
   })
 }
@@ -52,7 +55,10 @@ const options = { embedder, model: MODEL, shardRows: 30, parts: PARTS }
 const place = (queue: string) => ({ connection: redis.url, queue })
 
 function contents(folder: string): Record<string, string> {
-  const digest = (name: string) => createHash('sha256').update(readFileSync(join(folder, name))).digest('hex')
+  const digest = (name: string) =>
+    createHash('sha256')
+      .update(readFileSync(join(folder, name)))
+      .digest('hex')
   return Object.fromEntries(
     readdirSync(folder)
       .sort()
@@ -108,7 +114,8 @@ async function until(isTrue: () => boolean, what: string): Promise<void> {
   }
 }
 
-const ended = (child: ChildProcess) => (child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null)
+const ended = (child: ChildProcess) =>
+  child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null
 
 real('a plan becomes jobs, workers do them, and the folder has the bytes of one process', async (t) => {
   const files = corpus()
@@ -124,10 +131,13 @@ real('a plan becomes jobs, workers do them, and the folder has the bytes of one 
   const open = async () => (opened.push('once'), { embedder, model: MODEL })
   const results = await Promise.all([run('whole', { open }), run('whole', { concurrency: 2 })])
   t.is(results[0].done + results[1].done, PARTS)
-  t.deepEqual(results.map(({ failed, lost, returned }) => ({ failed, lost, returned })), [
-    { failed: [], lost: 0, returned: 0 },
-    { failed: [], lost: 0, returned: 0 },
-  ])
+  t.deepEqual(
+    results.map(({ failed, lost, returned }) => ({ failed, lost, returned })),
+    [
+      { failed: [], lost: 0, returned: 0 },
+      { failed: [], lost: 0, returned: 0 },
+    ],
+  )
   t.deepEqual(opened, ['once'])
   t.is((await verifyShards(folder)).rows, 1200)
   t.deepEqual(contents(folder), await clean(files))
@@ -153,33 +163,39 @@ real('1: a queue that lost its jobs gets those that are missing, and what is don
   t.deepEqual(contents(folder), await clean(files))
 })
 
-real('2: a shard that appears meanwhile is a success if it has the same bytes, and else an error that stays', async (t) => {
-  const files = corpus(40)
-  const { parts: _, ...rest } = options
-  const [same, other] = [join(fresh(), 'same'), join(fresh(), 'other')]
-  for (const folder of [same, other]) {
-    await plan(folder, files, { ...options, parts: 1 })
-    await addJobs(folder, { ...place(folder === same ? 'same' : 'other'), backoffMs: 10 })
-  }
-  const shard = 'shard-00000.safetensors'
-  const doing = (step: () => unknown) => {
-    let isFirst = true
-    return embedderOf(() => isFirst && ((isFirst = false), step()))
-  }
-  const again = doing(() => embedShards(same, files, { ...rest, resume: true }))
-  t.like(await run('same', { embedder: again }), { done: 1, failed: [] })
-  await verifyShards(same)
-  const others = doing(() => writeFileSync(join(other, shard), 'other bytes'))
-  const { done, failed } = await run('other', { embedder: others })
-  t.is(done, 0)
-  t.like(failed, [{ folder: other, attempts: 3 }])
-  t.regex(failed[0].reason, /two workers made different bytes of one shard \({"there":"[0-9a-f]{64}","made":"[0-9a-f]{64}"}\)/)
-  t.is(readFileSync(join(other, shard), 'utf8'), 'other bytes')
-  for (const name of [shard, 'shard-00000.conflict.json']) rmSync(join(other, name))
-  t.like(await addJobs(other, place('other')), { retried: 1 })
-  t.like(await run('other'), { done: 1, failed: [] })
-  t.deepEqual(contents(other), contents(same))
-})
+real(
+  '2: a shard that appears meanwhile is a success if it has the same bytes, and else an error that stays',
+  async (t) => {
+    const files = corpus(40)
+    const { parts: _, ...rest } = options
+    const [same, other] = [join(fresh(), 'same'), join(fresh(), 'other')]
+    for (const folder of [same, other]) {
+      await plan(folder, files, { ...options, parts: 1 })
+      await addJobs(folder, { ...place(folder === same ? 'same' : 'other'), backoffMs: 10 })
+    }
+    const shard = 'shard-00000.safetensors'
+    const doing = (step: () => unknown) => {
+      let isFirst = true
+      return embedderOf(() => isFirst && ((isFirst = false), step()))
+    }
+    const again = doing(() => embedShards(same, files, { ...rest, resume: true }))
+    t.like(await run('same', { embedder: again }), { done: 1, failed: [] })
+    await verifyShards(same)
+    const others = doing(() => writeFileSync(join(other, shard), 'other bytes'))
+    const { done, failed } = await run('other', { embedder: others })
+    t.is(done, 0)
+    t.like(failed, [{ folder: other, attempts: 3 }])
+    t.regex(
+      failed[0].reason,
+      /two workers made different bytes of one shard \({"there":"[0-9a-f]{64}","made":"[0-9a-f]{64}"}\)/,
+    )
+    t.is(readFileSync(join(other, shard), 'utf8'), 'other bytes')
+    for (const name of [shard, 'shard-00000.conflict.json']) rmSync(join(other, name))
+    t.like(await addJobs(other, place('other')), { retried: 1 })
+    t.like(await run('other'), { done: 1, failed: [] })
+    t.deepEqual(contents(other), contents(same))
+  },
+)
 
 real('3: workers and the server are killed, and the bytes are those of one run', async (t) => {
   const files = corpus()
@@ -218,8 +234,17 @@ real('4: locks are renewed while a part is worked on, longer than the lock', asy
   await addJobs(folder, place('long'))
   let calls = 0
   const slow = embedderOf(() => (calls++, setTimeout(1500)))
-  const results = await Promise.all([run('long', { embedder: slow, ...TIMING }), setTimeout(300).then(() => run('long', TIMING))])
-  t.deepEqual(results.map(({ done, lost }) => [done, lost]), [[1, 0], [0, 0]])
+  const results = await Promise.all([
+    run('long', { embedder: slow, ...TIMING }),
+    setTimeout(300).then(() => run('long', TIMING)),
+  ])
+  t.deepEqual(
+    results.map(({ done, lost }) => [done, lost]),
+    [
+      [1, 0],
+      [0, 0],
+    ],
+  )
   t.is(calls, 3)
 })
 
@@ -235,7 +260,11 @@ real('4: a lock that is lost while another worker does the part is no failure', 
     if (!readdirSync(folder).includes('manifest.json')) await embedShards(folder, made.files, { ...rest, resume: true })
     await setTimeout(2500)
   })
-  const { done, lost, failed } = await run('lost', { embedder: slow, ...TIMING, onEvent: ({ kind }) => events.push(kind) })
+  const { done, lost, failed } = await run('lost', {
+    embedder: slow,
+    ...TIMING,
+    onEvent: ({ kind }) => events.push(kind),
+  })
   t.true(done >= 1)
   t.deepEqual([lost, failed], [0, []])
   t.true(events.includes('done'))
@@ -252,7 +281,10 @@ real('5: a part that failed is tried again when it is added again', async (t) =>
   })
   const { done, failed } = await run('again', { embedder: sometimes })
   t.is(done, 0)
-  t.deepEqual(failed.map(({ reason, attempts }) => [reason, attempts]), Array(4).fill(['the disk is full', 2]))
+  t.deepEqual(
+    failed.map(({ reason, attempts }) => [reason, attempts]),
+    Array(4).fill(['the disk is full', 2]),
+  )
   isBad = false
   t.deepEqual(await addJobs(folder, place('again')), { done: 0, added: 4, retried: 4, there: 0 })
   t.like(await run('again', { embedder: sometimes }), { done: 4, failed: [] })
@@ -283,10 +315,13 @@ real('6: a table of another hash fails at once, and the worker lives', async (t)
   await addJobs(one, place('models'))
   const { done, failed } = await run('models')
   t.is(done, 2)
-  t.deepEqual(failed.map(({ folder, attempts }) => [folder, attempts]), [
-    [other, 1],
-    [other, 1],
-  ])
+  t.deepEqual(
+    failed.map(({ folder, attempts }) => [folder, attempts]),
+    [
+      [other, 1],
+      [other, 1],
+    ],
+  )
   t.regex(failed[0].reason, /is for the model m2, and this worker has m1/)
   await verifyShards(one)
   t.deepEqual(readdirSync(other), ['plan.json'])
@@ -321,7 +356,10 @@ real('7: a Redis that may drop jobs is refused', async (t) => {
   await plan(folder, corpus(10), options)
   const its = { connection: evicting.url }
   for (const call of [addJobs(folder, its), status(folder, its), work({ ...its, embedder, model: MODEL })]) {
-    await t.throwsAsync(call, { instanceOf: QueueError, message: /maxmemory-policy allkeys-lru .* set .* to noeviction/ })
+    await t.throwsAsync(call, {
+      instanceOf: QueueError,
+      message: /maxmemory-policy allkeys-lru .* set .* to noeviction/,
+    })
   }
   await evicting.kill()
   await t.throwsAsync(addJobs(folder, its), {
@@ -335,7 +373,15 @@ real('jobs of strangers are refused, and the worker lives', async (t) => {
   const queue = new Queue('strange', { connection: { url: redis.url } })
   const folder = join(fresh(), 'out')
   const made = await plan(folder, corpus(10), { ...options, parts: 1 })
-  const jobs = [null, 5, { folder }, { folder: '/nowhere', plan: 'x', index: 0, count: 1 }, { folder, plan: 'x', index: 0, count: 1 }, { folder, plan: made.sha256, index: 7, count: 1 }, { folder, plan: made.sha256, index: 0, count: 9 }]
+  const jobs = [
+    null,
+    5,
+    { folder },
+    { folder: '/nowhere', plan: 'x', index: 0, count: 1 },
+    { folder, plan: 'x', index: 0, count: 1 },
+    { folder, plan: made.sha256, index: 7, count: 1 },
+    { folder, plan: made.sha256, index: 0, count: 9 },
+  ]
   for (const data of jobs) await queue.add('part', data)
   await addJobs(folder, place('strange'))
   const { done, failed } = await run('strange')
@@ -385,8 +431,18 @@ test('what cannot be used is refused before anything is reached', async (t) => {
   await refused(work({ ...its, embedder, model: MODEL, open: () => ({ embedder, model: MODEL }) }), /and not both/)
   await refused(work({ ...its, embedder, model: MODEL, lockMs: 5 }), /lockMs must be/)
   await refused(work({ ...its, embedder, model: MODEL, until: 'later' } as never), /until must be one of/)
-  await refused(status(folder, { connection: 'redis://user:secret@127.0.0.1:1' }), /^(?!.*secret).*cannot reach/, QueueError)
-  for (const text of ['', '{', '[]', '{"format":"tokenbed.shards.plan","version":2}', '{"format":"tokenbed.shards.plan","version":1}']) {
+  await refused(
+    status(folder, { connection: 'redis://user:secret@127.0.0.1:1' }),
+    /^(?!.*secret).*cannot reach/,
+    QueueError,
+  )
+  for (const text of [
+    '',
+    '{',
+    '[]',
+    '{"format":"tokenbed.shards.plan","version":2}',
+    '{"format":"tokenbed.shards.plan","version":1}',
+  ]) {
     writeFileSync(join(folder, 'plan.json'), text)
     await refused(status(folder, its), /plan.json: /, FormatError)
   }

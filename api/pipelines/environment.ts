@@ -29,8 +29,8 @@ const MOST = 2 ** 20
 /**
  * Which of how many workers this process is, for `embedShards`: in an array of Slurm (SLURM_ARRAY_TASK_ID minus
  * SLURM_ARRAY_TASK_MIN, of SLURM_ARRAY_TASK_COUNT), in an Indexed Job of Kubernetes (JOB_COMPLETION_INDEX), or in an
- * array job of AWS Batch (AWS_BATCH_JOB_ARRAY_INDEX of AWS_BATCH_JOB_ARRAY_SIZE). Kubernetes does not say how many there
- * are: give `count`, or set TOKENBED_SHARD_COUNT to the job's `completions`.
+ * array job of AWS Batch (AWS_BATCH_JOB_ARRAY_INDEX of AWS_BATCH_JOB_ARRAY_SIZE). Kubernetes does not say how many
+ * there are: give `count`, or set TOKENBED_SHARD_COUNT to the job's `completions`.
  *
  * @param env Default `process.env`.
  * @throws UsageError, whose `setting` names the variable, if it cannot be said: there is no such variable, there are
@@ -62,7 +62,9 @@ export function shardFromEnvironment(env: Environment = process.env, options?: S
     })
   }
   const counts = [
-    ...('count' in scheduler && isSet(env[scheduler.count]) ? [{ name: scheduler.count as string, value: read(scheduler.count, 1, MOST) }] : []),
+    ...('count' in scheduler && isSet(env[scheduler.count])
+      ? [{ name: scheduler.count as string, value: read(scheduler.count, 1, MOST) }]
+      : []),
     ...(isSet(env[COUNT]) ? [{ name: COUNT, value: read(COUNT, 1, MOST) }] : []),
     ...(count === undefined ? [] : [{ name: 'count', value: count }]),
   ]

@@ -179,7 +179,9 @@ export async function embedShards(
   return parts === null ? manifest : published(plan.folder, MANIFEST, merged(parts))
 }
 
-/** Makes a folder with its plan, or checks that it was begun with the same. Returns the SHA-256 of the plan. @internal */
+/**
+ * Makes a folder with its plan, or checks that it was begun with the same. Returns the SHA-256 of the plan. @internal
+ */
 export function planShards(folder: string, files: readonly string[], options: EmbedShardsOptions): string {
   const { plan, text } = planOf(folder, files, options)
   enter(plan, text)
@@ -296,7 +298,8 @@ function begin(plan: Plan, text: string, resume: boolean): void {
   const { folder, where } = plan
   if (!resume && ownFiles(plan).length > 0)
     throw new UsageError(`${where}: ${folder} was begun already: complete it with resume, or name another folder`)
-  // Files that a killed process of this worker left; those that are of all workers are written again by who misses them.
+  // Files that a killed process of this worker left; those that are of all workers are written again by who misses
+  // them.
   const { index, count } = plan.shard
   const small = [PLAN, MANIFEST, partName(index, count)].map((name) => name.replaceAll('.', '\\.')).join('|')
   const left = new RegExp(`^\\.(${baseName(plan, 0).slice(0, -5)}\\d+\\..*part|(${small})\\..*part$)`)
@@ -446,7 +449,10 @@ async function digestOf(path: string): Promise<string> {
 
 const conflictName = (name: string) => `${name}.conflict.json`
 
-/** A shard of which two workers made different bytes is not taken for done: one of them is wrong, and nobody knows which. */
+/**
+ * A shard of which two workers made different bytes is not taken for done: one of them is wrong, and nobody knows
+ * which.
+ */
 function refuseConflict(folder: string, name: string): void {
   const path = join(folder, conflictName(name))
   if (existsSync(path))
@@ -558,7 +564,7 @@ function readManifest(path: string): ShardsManifest {
   try {
     json = JSON.parse(readWhole(path).toString()) as typeof json
   } catch (cause) {
-    throw cause instanceof SyntaxError ? wrong(`it is not JSON: ${cause.message}`) : cause
+    throw cause instanceof FileError ? cause : wrong(`it is not JSON: ${(cause as Error).message}`)
   }
   if (!isObject(json) || json.format !== 'tokenbed.shards') throw wrong('it is not the manifest of a folder of shards')
   if (json.version !== VERSION) throw wrong(`version ${show(json.version)} of manifests is not known here`)

@@ -70,7 +70,11 @@ function read(connection: unknown, where: string) {
     if (scheme === 'valkey' || scheme === 'valkeys')
       return { kind: 'redis', url: connection.replace(/^valkey/, 'redis'), options: {} } as const
   } else if (isObject(connection)) {
-    return { kind: 'connectionString' in connection ? 'postgres' : 'redis', url: undefined, options: connection } as const
+    return {
+      kind: 'connectionString' in connection ? 'postgres' : 'redis',
+      url: undefined,
+      options: connection,
+    } as const
   }
   throw new UsageError(
     `${where}: connection must be a URL that begins with redis://, rediss://, valkey:// or postgres://, or the options of a client, not ${typeof connection === 'string' ? 'another text' : show(connection)}`,
@@ -78,7 +82,10 @@ function read(connection: unknown, where: string) {
 }
 
 /** A URL without its password, for messages. */
-function shown(url: string | undefined, { host, port, path }: { host?: unknown; port?: unknown; path?: unknown }): string {
+function shown(
+  url: string | undefined,
+  { host, port, path }: { host?: unknown; port?: unknown; path?: unknown },
+): string {
   if (url !== undefined) return url.replace(/\/\/.*@/, '//')
   return typeof path === 'string' ? path : `${String(host ?? '127.0.0.1')}:${String(port ?? 6379)}`
 }

@@ -131,8 +131,7 @@ export async function status(folder: string | QueuePlan, options: QueuePlace): P
     const done = partsDone(plan)
     const known = new Set([...waiting, ...active, ...delayed, ...lost])
     let missing = 0
-    for (let index = 0; index < plan.parts; index++)
-      if (!done.has(index) && !known.has(jobId(plan, index))) missing++
+    for (let index = 0; index < plan.parts; index++) if (!done.has(index) && !known.has(jobId(plan, index))) missing++
     return {
       folder: plan.folder,
       parts: plan.parts,

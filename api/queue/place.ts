@@ -1,8 +1,8 @@
 // Where a queue is. These types name no package, so that they can be read without those that a queue runs on.
 
 /**
- * Where a queue is: `redis://`, `rediss://`, `valkey://` or `postgres://` and what follows; or the options of ioredis or,
- * with `connectionString`, of pg.
+ * Where a queue is: `redis://`, `rediss://`, `valkey://` or `postgres://` and what follows; or the options of ioredis
+ * or, with `connectionString`, of pg.
  */
 export type QueueConnection = string | { readonly [option: string]: unknown }
 

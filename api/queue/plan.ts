@@ -11,8 +11,8 @@ import { sizesOf } from '../pipelines/ranges.js'
 
 export interface PlanOptions extends Omit<EmbedShardsOptions, 'shard' | 'resume' | 'onProgress' | 'signal'> {
   /**
-   * Number of jobs; default one for each 256 MB of the files as they are stored. A job of 10 to 60 s is best. Files that
-   * cannot be cut (compressed ones, CSV) are not divided.
+   * Number of jobs; default one for each 256 MB of the files as they are stored. A job of 10 to 60 s is best. Files
+   * that cannot be cut (compressed ones, CSV) are not divided.
    */
   parts?: number
 }
@@ -40,11 +40,23 @@ const PART_BYTES = 2 ** 28
 const MOST_PARTS = 2 ** 20
 const MOST_PLAN = 2 ** 28
 const VERSION = 1
-const OPTIONS = ['embedder', 'model', 'parts', 'shardRows', 'output', 'format', 'field', 'id', 'dim', 'normalize', 'dtype']
+const OPTIONS = [
+  'embedder',
+  'model',
+  'parts',
+  'shardRows',
+  'output',
+  'format',
+  'field',
+  'id',
+  'dim',
+  'normalize',
+  'dtype',
+]
 
 /**
- * Divides the records of files into parts, and begins a folder of shards with the plan. Nothing is embedded yet. A folder
- * that was begun with the same plan stays as it is.
+ * Divides the records of files into parts, and begins a folder of shards with the plan. Nothing is embedded yet. A
+ * folder that was begun with the same plan stays as it is.
  *
  * @param folder Where the shards go. Workers see it, and the files, under the same absolute paths.
  * @param files Regular files, read as by `records`.
@@ -71,7 +83,11 @@ export function readPlan(folder: string, where: string): ReadPlan {
   const path = join(resolve(checkPath(folder, where)), PLAN)
   const wrong = (what: string) => new FormatError(`${path}: ${what}`, path, 0)
   if (!existsSync(path))
-    throw new FileError(`${where}: ${path} is missing: begin the folder with plan(), or tokenbed queue add`, path, undefined)
+    throw new FileError(
+      `${where}: ${path} is missing: begin the folder with plan(), or tokenbed queue add`,
+      path,
+      undefined,
+    )
   if (statSync(path).size > MOST_PLAN) throw wrong('it is too large for a plan of shards')
   const bytes = readWhole(path)
   let json: Record<string, any>

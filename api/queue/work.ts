@@ -49,8 +49,8 @@ export interface WorkOptions extends QueuePlace {
   /** How long a part may go on after `signal`, in milliseconds, before it is given back; default 20,000. */
   graceMs?: number
   /**
-   * How long a worker may say nothing before its part is given to another, in milliseconds; default 30,000. It says that
-   * it is alive twice in this time.
+   * How long a worker may say nothing before its part is given to another, in milliseconds; default 30,000. It says
+   * that it is alive twice in this time.
    */
   lockMs?: number
   /** How often workers look for parts whose worker says nothing, in milliseconds; default 30,000. */

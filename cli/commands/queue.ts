@@ -81,20 +81,33 @@ export function addQueue(program: Command): void {
   common(queue.command('add'))
     .summary('put the parts of a corpus that are not done into the queue')
     .description('Puts the parts of a corpus that are not done into the queue.')
-    .argument('<files...>', 'records: .txt with one in a line, .jsonl, .csv, .tsv, also as .gz and .zst; patterns of them')
+    .argument(
+      '<files...>',
+      'records: .txt with one in a line, .jsonl, .csv, .tsv, also as .gz and .zst; patterns of them',
+    )
     .requiredOption('-o, --out <folder>', 'where the shards go; made if it is not there')
     .requiredOption(...MODEL_OPTION)
     .option('--parts <n>', 'number of jobs (default: one for each 256 MB)', parseSize(1))
     .option('--shard-rows <n>', 'rows of a shard', parseSize(1), 100_000)
-    .addOption(new Option('--output <format>', 'how shards are written').choices(['safetensors', 'npy']).default('safetensors'))
-    .addOption(new Option('--format <format>', 'how files are read (default: by their endings)').choices(['text', 'jsonl', 'csv']))
+    .addOption(
+      new Option('--output <format>', 'how shards are written').choices(['safetensors', 'npy']).default('safetensors'),
+    )
+    .addOption(
+      new Option('--format <format>', 'how files are read (default: by their endings)').choices([
+        'text',
+        'jsonl',
+        'csv',
+      ]),
+    )
     .option('--field <name>', 'the field or column of the text')
     .option('--id <name>', 'the field or column of the id')
     .option('--dim <n>', 'numbers that are kept of a vector (default: all)', parseSize(1))
     .option('--normalize', 'make all vectors as long as 1')
     .option('--no-normalize', 'leave vectors as long as they are (default: as the model says)')
     .addOption(
-      new Option('--dtype <type>', 'type of the vectors').choices(['float32', 'float16', 'int8', 'binary']).default('float32'),
+      new Option('--dtype <type>', 'type of the vectors')
+        .choices(['float32', 'float16', 'int8', 'binary'])
+        .default('float32'),
     )
     .option('--attempts <n>', 'how often a part is tried', parseSize(1), 3)
     .addHelpText('after', ADD_NOTES)
@@ -135,7 +148,9 @@ function common(command: Command): Command {
 
 function placeOf({ server = process.env.TOKENBED_QUEUE, queue }: Common) {
   if (server === undefined || server === '')
-    throw new WrongUse('--server is missing: name the server of the queue, such as redis://127.0.0.1:6379, or set TOKENBED_QUEUE')
+    throw new WrongUse(
+      '--server is missing: name the server of the queue, such as redis://127.0.0.1:6379, or set TOKENBED_QUEUE',
+    )
   if (!/^(rediss?|valkeys?|postgres(ql)?):\/\/./.test(server))
     throw new WrongUse('--server must begin with redis://, rediss://, valkey:// or postgres://')
   return { connection: server, queue }
@@ -180,7 +195,8 @@ async function run(options: WorkerOptions): Promise<void> {
       onEvent: options.quiet ? () => {} : say,
     })
     if (options.json) await print(`${JSON.stringify({ done, returned, lost, failed })}\n`)
-    else if (!options.quiet) await print(`${counted(done, 'part')} done${returned > 0 ? `, ${shown(returned)} given back` : ''}\n`)
+    else if (!options.quiet)
+      await print(`${counted(done, 'part')} done${returned > 0 ? `, ${shown(returned)} given back` : ''}\n`)
     if (failed.length > 0 && !stop.signal.aborted) throw new PartsFailed(told(failed))
   } finally {
     forget()
@@ -199,7 +215,9 @@ function say({ kind, part, error, isLast }: WorkEvent): void {
 const FEW = 8
 
 function told(failed: readonly FailedPart[]): string {
-  const some = failed.slice(0, FEW).map(({ folder, index, count, reason }) => `${folder}: part ${index} of ${count}: ${reason}`)
+  const some = failed
+    .slice(0, FEW)
+    .map(({ folder, index, count, reason }) => `${folder}: part ${index} of ${count}: ${reason}`)
   const rest = failed.length > FEW ? `; and ${shown(failed.length - FEW)} more` : ''
   return `${counted(failed.length, 'part')} failed: ${some.join('; ')}${rest}`
 }

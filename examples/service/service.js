@@ -51,7 +51,9 @@ export function makeService({ embedder, maxBody = 2 ** 20, maxTexts = 1024, maxI
     }
   })
   app.get('/health', async (_, reply) => reply.code(isStopping ? 503 : 200).send({ ok: !isStopping, inFlight }))
-  app.get('/metrics', async (_, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()))
+  app.get('/metrics', async (_, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  )
   // A client that keeps its connection learns from the answer that it should make another, elsewhere.
   app.addHook('onSend', async (_, reply) => {
     if (isStopping) reply.header('connection', 'close')

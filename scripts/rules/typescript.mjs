@@ -138,7 +138,9 @@ export const typescriptRules = [
   {
     name: 'cli/, examples/ and bench/ import tokenbed only through index and queue',
     offenders: offendersAmong(({ path, target }) =>
-      OUTSIDE.some((folder) => isIn(folder, path) && target && !isIn(folder, target) && !['index.js', 'queue.js'].includes(target)),
+      OUTSIDE.some(
+        (folder) => isIn(folder, path) && target && !isIn(folder, target) && !['index.js', 'queue.js'].includes(target),
+      ),
     ),
   },
   {

@@ -102,12 +102,13 @@ function members(fields, mark = '') {
 }
 
 /** A field as the tables of `api/base/fields.ts` have it; defaults are those of an objective, where it has its own. */
-function entry({ name, kind, least, most, needs, word, options, about, usual }, objective) {
+function entry({ name, kind, least, most, needs, forbids, word, options, about, usual }, objective) {
   const value = usual.by?.find(([its]) => its === objective)?.[1] ?? usual.value
   const parts = [`kind: '${kind}'`]
   if (typeof least === 'number') parts.push(`least: ${least}`)
   if (typeof most === 'number') parts.push(`most: ${most}`)
   if (needs) parts.push(`needs: '${needs}'`)
+  if (forbids) parts.push(`forbids: '${forbids}'`)
   if (kind === 'wordOr')
     parts.push(`word: '${word}', options: { ${options.map((field) => entry(field, objective)).join(', ')} }`)
   else if (usual.like) parts.push(`usual: { like: '${usual.like}' }`)

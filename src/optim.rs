@@ -55,7 +55,7 @@ pub fn optimizer_set(rule: &External<Rule>, name: String, options: Object<'_>) -
 #[napi(catch_unwind)]
 pub fn optimizer_manner(rule: &External<Rule>) -> Option<OptimizerManner> {
     guard(|| {
-        let Manner { state, by_row, initial, rows_alone, idle } = rule.0.get().manner();
+        let Manner { state, by_row, initial, rows_alone, idle, .. } = rule.0.get().manner();
         let catches_up = idle == Idle::CatchesUp;
         Ok(OptimizerManner { state: state.to_list(), by_row, initial, rows_alone, catches_up })
     })
@@ -67,19 +67,20 @@ pub struct ParameterOperand {
     pub param: Operand,
     pub first: Option<Operand>,
     pub second: Option<Operand>,
+    pub third: Option<Operand>,
 }
 
 impl ParameterOperand {
     /// Borrows the elements to be written. None of them may overlap each other or the operands in `read`.
     fn exclusive<'a, F: Pod>(&'a self, read: &[&Operand]) -> Result<Parameter<'a, F>, Failure> {
-        let all = [Some(&self.param), self.first.as_ref(), self.second.as_ref()];
+        let all = [Some(&self.param), self.first.as_ref(), self.second.as_ref(), self.third.as_ref()];
         let one = |at: usize| -> Result<&'a mut [F], Failure> {
             let Some(operand) = all[at] else { return Ok(&mut []) };
             let others = all.iter().enumerate().filter(|(i, _)| *i != at).filter_map(|(_, operand)| *operand);
             let beside: Vec<&Operand> = read.iter().copied().chain(others).into_list();
             operand.exclusive(&beside)
         };
-        Ok(Parameter { param: one(0)?, first: one(1)?, second: one(2)? })
+        Ok(Parameter { param: one(0)?, first: one(1)?, second: one(2)?, third: one(3)? })
     }
 }
 
@@ -176,7 +177,7 @@ pub fn lazy_catch_up(
 ) -> bool {
     status(|| {
         threads()?;
-        let parameter = ParameterOperand { param, first: Some(first), second: Some(second) };
+        let parameter = ParameterOperand { param, first: Some(first), second: Some(second), third: None };
         let parameter = parameter.exclusive::<f32>(&[&ids])?;
         SCRATCH.with_borrow_mut(|scratch| {
             let ids = (ids.ids()?, bad.0);
@@ -238,5 +239,14 @@ pub fn clamp_values(dtype: Word<DType>, values: Operand, limit: f64) -> bool {
             clip::clamp::<F>(values.exclusive(&[])?, limit);
             Ok(())
         })
+    })
+}
+
+/// The sum of the powers `p` of all magnitudes, in f64, or the largest magnitude if `p` is infinite.
+#[napi(catch_unwind)]
+pub fn sum_powers(dtype: Word<DType>, values: Operand, p: f64) -> Option<f64> {
+    guard(|| {
+        threads()?;
+        with_real!(dtype, F => Ok(clip::sum_powers::<F>(values.shared()?, p)))
     })
 }

@@ -14,8 +14,8 @@ interface Like {
  * it out.
  */
 type Field =
-  /** True or false. If it is true, the option that `needs` names must not be 0. */
-  | { readonly kind: 'flag'; readonly needs?: string; readonly usual: boolean }
+  /** True or false. If it is true, the option that `needs` names must not be 0, and the one that `forbids` names must. */
+  | { readonly kind: 'flag'; readonly needs?: string; readonly forbids?: string; readonly usual: boolean }
   /** A whole number. */
   | { readonly kind: 'size'; readonly least: number; readonly most: number; readonly usual?: number | Like }
   /** A finite number; `missing` says what to give if it has no default. */
@@ -77,6 +77,8 @@ function checkField(
     case 'flag':
       if (checkBoolean(value, named) && field.needs !== undefined && values[field.needs] === 0)
         throw new UsageError(`${named} needs a ${field.needs}`)
+      if (value === true && field.forbids !== undefined && values[field.forbids] !== 0)
+        throw new UsageError(`${named} needs a ${field.forbids} of 0, not ${show(values[field.forbids])}`)
       return value
     case 'size':
       return checkSize(value, named, field.least, field.most)

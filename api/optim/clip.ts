@@ -5,7 +5,7 @@ import { DTypeError, UsageError } from '../base/errors.js'
 import { call, check, native } from '../native/native.js'
 import type { Elements } from '../ops/elements.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkNumber, eachOf, isArray, show } from '../base/validate.js'
+import { checkBoolean, checkNumber, checkOptions, eachOf, isArray, show } from '../base/validate.js'
 import { changeable, steps } from './rows.js'
 
 /** The gradients of those tensors that have one. */
@@ -30,26 +30,52 @@ function checkLimit(value: unknown, where: string): number {
   throw new UsageError(`${where} must not be negative, not ${show(value)}`)
 }
 
+export interface ClipNormOptions {
+  /** The kind of norm, p above 0: 1, 2 or Infinity (the largest magnitude) ...; default 2. */ normType?: number
+  /** Whether a norm that is NaN or infinite is an error, before anything is scaled; default false. */
+  errorIfNonfinite?: boolean
+}
+
 /**
- * Scales gradients so that the 2-norm of all of them together is at most `maxNorm`: each is multiplied, in place, by
+ * Scales gradients so that the norm of all of them together is at most `maxNorm`: each is multiplied, in place, by
  * `maxNorm / (norm + 1e-6)` if that is below 1. `torch.nn.utils.clip_grad_norm_`.
  *
- * Squares are summed in float64, row by row. The result has the same bits with any number of threads, and whether a
+ * Powers are summed in float64; for the 2-norm row by row. The result has the same bits with any number of threads, and whether a
  * table's gradient is dense or in rows.
  *
  * @returns the norm before scaling; 0 if there are no gradients. NaN and infinities are not an error, as in PyTorch:
  * check the norm before you step.
- * @throws UsageError for a negative norm.
+ * @throws UsageError for a negative norm, and with `errorIfNonfinite` for gradients with NaN or infinities.
  */
-export function clipGradNorm(params: Tensor[] | Tensor, maxNorm: number): number {
+export function clipGradNorm(params: Tensor[] | Tensor, maxNorm: number, options?: ClipNormOptions): number {
   const where = 'clipGradNorm'
   checkLimit(maxNorm, `${where}: maxNorm`)
+  const { normType = 2, errorIfNonfinite = false } = checkOptions(options, ['normType', 'errorIfNonfinite'], where)
+  if (checkNumber(normType, `${where}: normType`, true) <= 0)
+    throw new UsageError(`${where}: normType must be above 0, not ${normType}`)
+  checkBoolean(errorIfNonfinite, `${where}: errorIfNonfinite`)
   const found = gradientsOf(params, where)
-  const norm = Math.sqrt(found.reduce((sum, { grad }) => sum + squares(grad), 0))
+  const norm = normOf(found, normType)
+  if (errorIfNonfinite && !Number.isFinite(norm))
+    throw new UsageError(
+      `${where}: the norm of the gradients is ${norm}: some have NaN, infinities or very large numbers`,
+    )
   const coefficient = maxNorm / (norm + 1e-6)
   if (!(coefficient >= 1))
     change(found, where, (tensor) => native.scaleValues(tensor.dtype, tensor.operand(), coefficient))
   return norm
+}
+
+/** The p-norm of all gradients together. */
+function normOf(found: readonly { grad: Gradient }[], p: number): number {
+  if (p === 2) return Math.sqrt(found.reduce((sum, { grad }) => sum + squares(grad), 0))
+  const parts = found.map(({ grad }) => {
+    const elements = changeable(grad)
+    return call(native.sumPowers(elements.dtype, elements.operand(), p))
+  })
+  if (p === Infinity) return parts.reduce((most, part) => Math.max(most, part), 0)
+  const sum = parts.reduce((sum, part) => sum + part, 0)
+  return p === 1 ? sum : sum ** (1 / p)
 }
 
 function squares(grad: Gradient): number {

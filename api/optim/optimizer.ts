@@ -11,11 +11,12 @@ import { checkPresent, defaultsOf } from '../base/fields.js'
 import { checkOptions, show } from '../base/validate.js'
 import { Catching } from './catching.js'
 import { OPTIMIZERS } from './definitions.js'
-import { groupsOf, type ParameterGroup, type Rates } from './group.js'
+import { groupsOf, type ParameterGroup, type ParamGroup, type Rates } from './group.js'
 import { isSparse, steps } from './rows.js'
 import { checkRule, Rules, type OptimizerName, type Rule } from './rule.js'
 import { newState, rowsOf, type State } from './state.js'
 import { readState, writtenState, type OptimizerState } from './state-dict.js'
+import { fromTorch, toTorch, type TorchOptimizerState } from './torch-state.js'
 
 /** What a step does with one parameter. */
 interface Work {
@@ -49,8 +50,8 @@ const CONTENTS = new Contents<Optimizer<any>>('An optimizer', {
  * wherever PyTorch rounds square roots correctly. State is in native memory and is made at a parameter's first step.
  */
 export abstract class Optimizer<O extends Rates = Rates> {
-  /** The parameters in groups, each with its own options, which `set` changes. */
-  readonly groups: readonly ParameterGroup<O>[]
+  #groups: readonly ParameterGroup<O>[]
+  readonly #usual: O
   readonly #where: string
   readonly #rules: Rules
   readonly #state = new Map<Tensor, State>()
@@ -68,7 +69,29 @@ export abstract class Optimizer<O extends Rates = Rates> {
     check(given, name)
     this.#where = name
     this.#rules = new Rules(name)
-    this.groups = Object.freeze(groupsOf(params, given, check, name))
+    this.#usual = given
+    this.#groups = Object.freeze(groupsOf(params, given, check, name))
+  }
+
+  /** The parameters in groups, each with its own options, which `set` changes. */
+  get groups(): readonly ParameterGroup<O>[] {
+    return this.#groups
+  }
+
+  /**
+   * Adds a group of parameters, for example of a layer that learns from now on; options that it leaves out are those of
+   * the constructor. `torch.optim.Optimizer.add_param_group`.
+   *
+   * @throws UsageError for parameters that do not learn or are in a group already; nothing has changed then.
+   */
+  addParamGroup(group: ParamGroup<O>): void {
+    const where = `${this.#where}.addParamGroup`
+    const check = (values: O, place: string) => checkRule(this.#where as OptimizerName, values, place)
+    const [made] = groupsOf([group], this.#usual, check, where)
+    const known = new Set(this.groups.flatMap(({ params }) => params))
+    if (made.params.some((param) => known.has(param)))
+      throw new UsageError(`${where}: a parameter is in another group already: each step would change it twice`)
+    this.#groups = Object.freeze([...this.groups, made])
   }
 
   /** The learning rate of the first group. Setting it sets the rate of every group. */
@@ -134,9 +157,9 @@ export abstract class Optimizer<O extends Rates = Rates> {
       if (state.catching !== null && param.lag === state.catching) state.catching.settleForAll()
       // Another optimizer may have left rows behind, so this brings them up to date.
       param.lag?.settle()
-      const [first, second] = state.tensors.map((tensor) => tensor.rawOperand())
+      const [first, second, third] = state.tensors.map((tensor) => tensor.rawOperand())
       const rows = rowsOf(param.shape)
-      const parameter = { param: param.rawOperand(), first, second }
+      const parameter = { param: param.rawOperand(), first, second, third }
       if (by.rows === null) checked(native.optimDense(rule.rule, at, parameter, rows, by.dense.operand(), param.dtype))
       else checked(native.optimRows(rule.rule, at, parameter, rows, by.rows))
     }
@@ -198,6 +221,29 @@ export abstract class Optimizer<O extends Rates = Rates> {
     for (const param of this.#state.keys()) this.#forget(param)
     for (const [param, of] of apply()) this.#state.set(param, of)
     return this
+  }
+
+  /**
+   * The state under PyTorch's names, flat, for files that both read: `saveSafetensors(path, state.tensors, { metadata:
+   * state.metadata })`. The tensors share the optimizer's memory.
+   */
+  torchStateDict(): TorchOptimizerState {
+    return toTorch(this.stateDict())
+  }
+
+  /**
+   * Restores what `torchStateDict` gave, or the tensors of a file of PyTorch's: those that `loadTorch` finds in a saved
+   * `optimizer.state_dict()`. Without `metadata` the options of the groups stay. Everything is checked before anything
+   * changes.
+   *
+   * @throws UsageError, ShapeError or DTypeError for a state of other groups, parameters or optimizers.
+   */
+  loadTorchStateDict(state: {
+    tensors: Record<string, Tensor> | ReadonlyMap<string, Tensor>
+    metadata?: { param_groups?: string }
+  }): this {
+    const where = `${this.#where}.loadTorchStateDict`
+    return this.loadStateDict(fromTorch(state, this.stateDict(), where))
   }
 
   #forget(param: Tensor): void {

@@ -13,10 +13,14 @@ export interface SGDOptions {
   nesterov: boolean
   /** Times the parameter, added to the gradient; default 0. */
   weightDecay: number
+  /** What is kept off the velocity, of every gradient but the first; default 0. */
+  dampening: number
+  /** Whether steps climb instead of descend: the gradient is negated first. Default false. */
+  maximize: boolean
 }
 
 /**
- * Stochastic gradient descent, with momentum as Sutskever et al. 2013 have it. `torch.optim.SGD` with dampening 0.
+ * Stochastic gradient descent, with momentum as Sutskever et al. 2013 have it. `torch.optim.SGD`.
  *
  * Without momentum and weight decay, a step touches only the rows of a table that got a gradient: they are summed
  * and stepped in one pass, with the bits of a step on the dense gradient. With either, all rows move, whatever
@@ -40,6 +44,13 @@ export interface AdamOptions {
   eps: number
   /** How much weights decay; default 0. */
   weightDecay: number
+  /**
+   * Whether the largest second moment so far takes the place of the present one (Reddi, Kale, Kumar 2018). All rows of
+   * a table are then stepped at every step. Default false.
+   */
+  amsgrad: boolean
+  /** Whether steps climb instead of descend: the gradient is negated first. Default false. */
+  maximize: boolean
 }
 
 /**
@@ -65,6 +76,13 @@ export interface AdamWOptions {
   eps: number
   /** How much weights decay; default 0.01. */
   weightDecay: number
+  /**
+   * Whether the largest second moment so far takes the place of the present one (Reddi, Kale, Kumar 2018). All rows of
+   * a table are then stepped at every step. Default false.
+   */
+  amsgrad: boolean
+  /** Whether steps climb instead of descend: the gradient is negated first. Default false. */
+  maximize: boolean
 }
 
 /**
@@ -97,6 +115,8 @@ export interface SparseAdamOptions {
   betas: [number, number]
   /** Added to the denominator; default 1e-8. */
   eps: number
+  /** Whether steps climb instead of descend: the gradient is negated first. Default false. */
+  maximize: boolean
 }
 
 /**
@@ -122,10 +142,14 @@ export interface AdagradOptions {
   weightDecay: number
   /** What the sums of squares begin with; default 0. */
   initialAccumulatorValue: number
+  /** How the rate falls with the steps: by `1 / (1 + (step - 1) * lrDecay)`. Default 0. */
+  lrDecay: number
+  /** Whether steps climb instead of descend: the gradient is negated first. Default false. */
+  maximize: boolean
 }
 
 /**
- * Adagrad. Duchi, Hazan, Singer 2011; `torch.optim.Adagrad` with a learning rate that does not decay by itself.
+ * Adagrad. Duchi, Hazan, Singer 2011; `torch.optim.Adagrad`.
  *
  * Without weight decay, a step touches only the rows of a table that got a gradient, with the bits of a step on
  * the dense gradient. (PyTorch's sparse path rounds in other places than its dense one, and refuses weight decay.)
@@ -157,5 +181,63 @@ export class RowWiseAdagrad extends Optimizer<RowWiseAdagradOptions> {
    */
   constructor(params: Tensor[] | ParamGroup<RowWiseAdagradOptions>[], options?: Partial<RowWiseAdagradOptions>) {
     super('RowWiseAdagrad', params, options)
+  }
+}
+
+export interface RMSpropOptions {
+  /** The learning rate; default 0.01. */
+  lr: number
+  /** What is kept of the mean of squares; default 0.99. */
+  alpha: number
+  /** Added to the root of the mean of squares; default 1e-8. */
+  eps: number
+  /** Times the parameter, added to the gradient; default 0. */
+  weightDecay: number
+  /** What is kept of the velocity; 0 for no velocity. Default 0. */
+  momentum: number
+  /** Whether the square of the mean gradient is subtracted from the mean of squares; default false. */
+  centered: boolean
+  /** Whether steps climb instead of descend: the gradient is negated first. Default false. */
+  maximize: boolean
+}
+
+/**
+ * RMSprop. Hinton 2012, with the centered variant of Graves 2013; `torch.optim.RMSprop`.
+ *
+ * Every row of a table moves at every step, because its mean of squares fades.
+ */
+export class RMSprop extends Optimizer<RMSpropOptions> {
+  /**
+   * @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters.
+   */
+  constructor(params: Tensor[] | ParamGroup<RMSpropOptions>[], options?: Partial<RMSpropOptions>) {
+    super('RMSprop', params, options)
+  }
+}
+
+export interface LionOptions {
+  /** The learning rate; default 0.0001. */
+  lr: number
+  /** What is kept of the moment: for the direction of a step, and for the next step. Default [0.9, 0.99]. */
+  betas: [number, number]
+  /** How much weights decay; default 0. */
+  weightDecay: number
+  /** Whether steps climb instead of descend: the gradient is negated first. Default false. */
+  maximize: boolean
+}
+
+/**
+ * Lion: steps of one size, in the direction of the sign of a moment. Chen et al. 2023, "Symbolic Discovery of
+ * Optimization Algorithms". It keeps one state where Adam keeps two; its rate is a third to a tenth of AdamW's, and
+ * its weight decay larger by as much.
+ *
+ * Every row of a table moves at every step, because the sign of a moment that fades stays.
+ */
+export class Lion extends Optimizer<LionOptions> {
+  /**
+   * @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters.
+   */
+  constructor(params: Tensor[] | ParamGroup<LionOptions>[], options?: Partial<LionOptions>) {
+    super('Lion', params, options)
   }
 }

@@ -6,7 +6,9 @@ use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::isa::Isa;
 use tokenbed_kernels::ops::learn::optim::adagrad::Adagrad;
 use tokenbed_kernels::ops::learn::optim::adam::Adam;
+use tokenbed_kernels::ops::learn::optim::lion::Lion;
 use tokenbed_kernels::ops::learn::optim::replay::Replay;
+use tokenbed_kernels::ops::learn::optim::rmsprop::RmsProp;
 use tokenbed_kernels::ops::learn::optim::row_adagrad::RowAdagrad;
 use tokenbed_kernels::ops::learn::optim::sgd::{Momentum, Sgd};
 use tokenbed_kernels::ops::learn::optim::sparse_adam::SparseAdam;
@@ -39,7 +41,7 @@ fn rules<F: Real>() -> Vec<Update<F>> {
         let sgd = Sgd { lr: real(0.1), weight_decay: real(weight_decay) };
         rules.push(Update::Sgd(sgd));
         for (nesterov, first) in [(false, true), (false, false), (true, false)] {
-            rules.push(Update::Momentum(Momentum { sgd, momentum: real(0.9), nesterov, first }));
+            rules.push(Update::Momentum(Momentum { sgd, momentum: real(0.9), share: real(0.75), nesterov, first }));
         }
         for betas in [(0.9, 0.999), (0.3, 0.5)] {
             rules.push(Update::Adam(adam(7, 1e-3, betas, 1e-8, weight_decay, 0.0)));
@@ -49,6 +51,13 @@ fn rules<F: Real>() -> Vec<Update<F>> {
     }
     let (w1, w2) = (real(0.1), real(0.001));
     rules.push(Update::SparseAdam(SparseAdam { w1, w2, size: real(3e-4), eps: real(1e-8) }));
+    rules.push(Update::AmsGrad(adam(7, 1e-3, (0.9, 0.999), 1e-8, 0.01, 0.0)));
+    for (momentum, centered) in [(0.0, false), (0.9, false), (0.0, true), (0.9, true)] {
+        let [lr, alpha, share, eps, weight_decay, momentum] = [0.01, 0.99, 0.01, 1e-8, 0.1, momentum].map(real);
+        rules.push(Update::RmsProp(RmsProp { lr, alpha, share, eps, weight_decay, momentum, centered }));
+    }
+    let [lr, decay, beta1, beta2, w1] = [1e-4, 0.9, 0.9, 0.99, 0.1].map(real);
+    rules.push(Update::Lion(Lion { lr, decay, beta1, w1, beta2, w2: real(0.01) }));
     rules.push(Update::RowAdagrad(RowAdagrad { lr: real(0.1), eps: real(1e-8) }));
     rules
 }
@@ -78,7 +87,7 @@ fn every_arm<F: Real>(awkward: bool) {
     let mut random = Random::new(1);
     for dim in DIMS {
         for rule in rules::<F>() {
-            let (first, second) = rule.state(dim);
+            let [first, second, third] = rule.state(dim);
             let magnitudes = |mut values: Vec<F>| {
                 values.iter_mut().for_each(|x| *x = x.abs());
                 values
@@ -86,8 +95,9 @@ fn every_arm<F: Real>(awkward: bool) {
             let (param, grad) = (values::<F>(&mut random, dim, awkward), values::<F>(&mut random, dim, awkward));
             let (first, second) =
                 (values::<F>(&mut random, first, awkward), magnitudes(values(&mut random, second, awkward)));
-            let first =
-                if matches!(rule, Update::Adagrad(_) | Update::RowAdagrad(_)) { magnitudes(first) } else { first };
+            let third = magnitudes(values(&mut random, third, awkward));
+            let squares = matches!(rule, Update::Adagrad(_) | Update::RowAdagrad(_) | Update::RmsProp(_));
+            let first = if squares { magnitudes(first) } else { first };
             let run = |kernels: Kernels, offset: usize| {
                 let guarded = |values: &[F]| {
                     let mut guarded = Guarded::new(values.len(), offset, real::<F>(-12345.5));
@@ -95,9 +105,10 @@ fn every_arm<F: Real>(awkward: bool) {
                     guarded
                 };
                 let (mut p, g) = (guarded(&param), guarded(&grad));
-                let (mut a, mut b) = (guarded(&first), guarded(&second));
-                kernels.update(&rule, Slots { param: &mut p, grad: &g, first: &mut a, second: &mut b });
-                [p, a, b].map(|slot| {
+                let (mut a, mut b, mut c) = (guarded(&first), guarded(&second), guarded(&third));
+                let slots = Slots { param: &mut p, grad: &g, first: &mut a, second: &mut b, third: &mut c };
+                kernels.update(&rule, slots);
+                [p, a, b, c].map(|slot| {
                     slot.assert_guards();
                     slot.to_vec()
                 })

@@ -10,10 +10,12 @@ use tokenbed_memory::Text;
 /// The values that an option may have.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
-    /// A boolean. It may only be true if the other option, if any, is not 0.
+    /// A boolean. It may only be true if one other option, if any, is not 0, and another is 0.
     Flag {
-        /// The other option.
+        /// The option that must not be 0.
         needs: Option<&'static str>,
+        /// The option that must be 0.
+        forbids: Option<&'static str>,
     },
     /// An integer within bounds.
     Size {
@@ -39,7 +41,7 @@ pub enum Kind {
 }
 
 /// A boolean.
-pub const FLAG: Kind = Kind::Flag { needs: None };
+pub const FLAG: Kind = Kind::Flag { needs: None, forbids: None };
 /// A finite number that is not negative.
 pub const NOT_NEGATIVE: Kind = Kind::Number { least: 0.0 };
 /// A finite number.

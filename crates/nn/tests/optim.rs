@@ -9,7 +9,8 @@ use tokenbed_core::ids::{BadIds, IdSlice};
 use tokenbed_kernels::dispatch;
 use tokenbed_nn::optim::lazy::Lazy;
 use tokenbed_nn::optim::{
-    Adagrad, Adam, AdamW, Idle, Optimizer, Parameter, RowWiseAdagrad, Sgd, SparseAdam, clip, dense, rows,
+    Adagrad, Adam, AdamW, AdamWNumbers, Idle, Lion, Optimizer, Parameter, RmsProp, RowWiseAdagrad, Sgd, SparseAdam,
+    clip, dense, rows,
 };
 use tokenbed_nn::row_grad::GradRows;
 use tokenbed_testkit::compare::assert_same_bits;
@@ -23,13 +24,41 @@ fn optimizers() -> Vec<Optimizer> {
     let mut all = Vec::new();
     for weight_decay in [0.0, 0.02] {
         for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
-            all.push(Optimizer::Sgd(Sgd { lr: 0.1, momentum, nesterov, weight_decay }));
+            let maximize = nesterov;
+            all.push(Optimizer::Sgd(Sgd { lr: 0.1, momentum, nesterov, weight_decay, dampening: 0.0, maximize }));
         }
-        all.push(Optimizer::Adam(Adam { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-8, weight_decay }));
-        all.push(Optimizer::AdamW(AdamW { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-8, weight_decay }));
-        all.push(Optimizer::Adagrad(Adagrad { lr: 0.1, eps: 1e-10, weight_decay, initial_accumulator_value: 0.0 }));
+        let (lr, betas, eps) = (1e-2, [0.9, 0.999], 1e-8);
+        for (amsgrad, maximize) in [(false, false), (true, false), (false, true)] {
+            all.push(Optimizer::Adam(Adam { lr, betas, eps, weight_decay, amsgrad, maximize }));
+            let numbers = AdamWNumbers { lr, betas, eps, weight_decay };
+            all.push(Optimizer::AdamW(AdamW { numbers, amsgrad, maximize }));
+        }
+        for maximize in [false, true] {
+            let initial_accumulator_value = 0.0;
+            all.push(Optimizer::Adagrad(Adagrad {
+                lr: 0.1,
+                eps: 1e-10,
+                weight_decay,
+                initial_accumulator_value,
+                lr_decay: 0.1,
+                maximize,
+            }));
+            all.push(Optimizer::Lion(Lion { lr, betas, weight_decay, maximize }));
+        }
+        for (momentum, centered) in [(0.0, false), (0.9, false), (0.0, true), (0.9, true)] {
+            let alpha = 0.99;
+            all.push(Optimizer::RmsProp(RmsProp {
+                lr,
+                alpha,
+                eps,
+                weight_decay,
+                momentum,
+                centered,
+                maximize: centered,
+            }));
+        }
     }
-    all.push(Optimizer::SparseAdam(SparseAdam { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-8 }));
+    all.push(Optimizer::SparseAdam(SparseAdam { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-8, maximize: false }));
     all.push(Optimizer::RowWiseAdagrad(RowWiseAdagrad { lr: 0.1, eps: 1e-8 }));
     all
 }
@@ -96,22 +125,25 @@ struct Held {
     param: Vec<f32>,
     first: Vec<f32>,
     second: Vec<f32>,
+    third: Vec<f32>,
 }
 
 impl Held {
     fn new(optimizer: &Optimizer, rows: usize, dim: usize, random: &mut Random) -> Self {
-        let (first, second) = optimizer.update::<f32>(1).state(dim);
-        Self { param: random.units(rows * dim), first: vec![0.0; rows * first], second: vec![0.0; rows * second] }
+        let [first, second, third] = optimizer.update::<f32>(1).state(dim).map(|width| vec![0.0; rows * width]);
+        Self { param: random.units(rows * dim), first, second, third }
     }
 
     fn parameter(&mut self) -> Parameter<'_, f32> {
-        Parameter { param: &mut self.param, first: &mut self.first, second: &mut self.second }
+        let Self { param, first, second, third } = self;
+        Parameter { param, first, second, third }
     }
 
     fn assert_same(&self, other: &Held, what: &str) {
         assert_same_bits(&self.param, &other.param, &format!("{what}: table"));
         assert_same_bits(&self.first, &other.first, &format!("{what}: first state"));
         assert_same_bits(&self.second, &other.second, &format!("{what}: second state"));
+        assert_same_bits(&self.third, &other.third, &format!("{what}: third state"));
     }
 }
 
@@ -162,8 +194,8 @@ fn rows_that_catch_up_have_the_bits_of_rows_that_never_lagged() {
     const STEPS: u64 = 400;
     let (rows, dim) = (300, 40);
     let (betas, eps) = ([0.9, 0.999], 1e-8);
-    let decoupled = |weight_decay| move |lr| Optimizer::AdamW(AdamW { lr, betas, eps, weight_decay });
-    let coupled = |lr| Optimizer::Adam(Adam { lr, betas, eps, weight_decay: 0.01 });
+    let decoupled = |weight_decay| move |lr| Optimizer::AdamW(AdamWNumbers { lr, betas, eps, weight_decay }.into());
+    let coupled = |lr| Optimizer::Adam(Adam { lr, betas, eps, weight_decay: 0.01, amsgrad: false, maximize: true });
     let all: [(&str, &dyn Fn(f64) -> Optimizer); 3] =
         [("AdamW 0.1", &decoupled(0.1)), ("AdamW 0", &decoupled(0.0)), ("Adam 0.01", &coupled)];
     for (name, at_rate) in all {
@@ -209,7 +241,8 @@ fn a_row_may_lag_for_ever() {
     const STEPS: u64 = 66_000;
     let (rows, dim) = (3, 2);
     let mut random = Random::new(5);
-    let adam = Optimizer::AdamW(AdamW { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 });
+    let (lr, betas, eps) = (1e-3, [0.9, 0.999], 1e-8);
+    let adam = Optimizer::AdamW(AdamWNumbers { lr, betas, eps, weight_decay: 0.01 }.into());
     let mut ours = Held::new(&adam, rows, dim, &mut random);
     let mut wanted = ours.clone();
     let mut lazy = Lazy::new(rows, dim, true);

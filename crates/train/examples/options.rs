@@ -16,7 +16,9 @@ fn number(value: f64) -> Value {
 
 fn kind(kind: &Kind) -> Value {
     match kind {
-        Kind::Flag { needs } => json!({ "kind": "flag", "needs": needs.map(camel_case) }),
+        Kind::Flag { needs, forbids } => {
+            json!({ "kind": "flag", "needs": needs.map(camel_case), "forbids": forbids.map(camel_case) })
+        }
         Kind::Size { least, most } => json!({ "kind": "size", "least": least, "most": most }),
         Kind::Number { least } => {
             json!({ "kind": "number", "least": if least.is_finite() { number(*least) } else { Value::Null } })

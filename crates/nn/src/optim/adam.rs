@@ -2,7 +2,7 @@
 
 use super::power::power;
 use super::{Idle, MOMENTS, Manner, Rule};
-use crate::options::{Kind, NOT_NEGATIVE};
+use crate::options::{FLAG, Kind, NOT_NEGATIVE};
 use tokenbed_kernels::ops::learn::optim::{Update, adam};
 use tokenbed_kernels::real::Real;
 
@@ -19,6 +19,25 @@ crate::options! {
         pub eps: f64 [NOT_NEGATIVE] = 1e-8,
         /// How much weights decay.
         pub weight_decay: f64 [NOT_NEGATIVE] = 0.0,
+        /// Whether the largest second moment so far takes the place of the present one (Reddi, Kale, Kumar 2018). All rows
+        /// of a table are then stepped at every step.
+        pub amsgrad: bool [FLAG] = false,
+        /// Whether steps climb instead of descend: the gradient is negated first.
+        pub maximize: bool [FLAG] = false,
+    }
+}
+
+crate::options! {
+    /// The numbers of AdamW, which training has as well.
+    pub struct AdamWNumbers {
+        /// The learning rate.
+        pub lr: f64 [NOT_NEGATIVE] = 0.001,
+        /// What is kept of the moments.
+        pub betas: [f64; 2] [Kind::Betas] = [0.9, 0.999],
+        /// Added to the denominator.
+        pub eps: f64 [NOT_NEGATIVE] = 1e-8,
+        /// How much weights decay.
+        pub weight_decay: f64 [NOT_NEGATIVE] = 0.01,
     }
 }
 
@@ -36,50 +55,86 @@ crate::options! {
     /// one row in ten on, `sparse: false` is as fast. `flush()` takes the time that was saved on rows seen lately: some
     /// tens of steps.
     pub struct AdamW {
-        /// The learning rate.
-        pub lr: f64 [NOT_NEGATIVE] = 0.001,
-        /// What is kept of the moments.
-        pub betas: [f64; 2] [Kind::Betas] = [0.9, 0.999],
-        /// Added to the denominator.
-        pub eps: f64 [NOT_NEGATIVE] = 1e-8,
-        /// How much weights decay.
-        pub weight_decay: f64 [NOT_NEGATIVE] = 0.01,
+        .. numbers: AdamWNumbers,
+        /// Whether the largest second moment so far takes the place of the present one (Reddi, Kale, Kumar 2018). All rows
+        /// of a table are then stepped at every step.
+        pub amsgrad: bool [FLAG] = false,
+        /// Whether steps climb instead of descend: the gradient is negated first.
+        pub maximize: bool [FLAG] = false,
     }
 }
 
-/// The part that both share, at step `step`: weights are multiplied by `decay`, and `l2` times the weights is added to
-/// the gradient. It is computed in f64, as PyTorch computes it in Python.
-fn update<F: Real>(step: u64, lr: f64, [beta1, beta2]: [f64; 2], eps: f64, (decay, l2): (f64, f64)) -> Update<F> {
-    Update::Adam(adam::Adam {
-        decay: F::round(decay),
-        l2: F::round(l2),
-        w1: F::round(1.0 - beta1),
-        beta2: F::round(beta2),
-        w2: F::round(1.0 - beta2),
-        size: F::round(lr / (1.0 - power(beta1, step))),
-        root: F::round((1.0 - power(beta2, step)).sqrt()),
-        eps: F::round(eps),
-    })
+/// The options that both share.
+struct Shared {
+    lr: f64,
+    betas: [f64; 2],
+    eps: f64,
+    amsgrad: bool,
+    maximize: bool,
 }
 
-const MANNER: Manner = Manner { state: MOMENTS, idle: Idle::CatchesUp, ..Manner::PLAIN };
-
-impl Rule for Adam {
-    fn update<F: Real>(&self, step: u64) -> Update<F> {
-        update(step, self.lr, self.betas, self.eps, (1.0, self.weight_decay))
+impl Shared {
+    /// Step `step`: weights are multiplied by `decay`, and `l2` times the weights is added to the gradient. It is computed
+    /// in f64, as PyTorch computes it in Python.
+    fn update<F: Real>(&self, step: u64, (decay, l2): (f64, f64)) -> Update<F> {
+        let [beta1, beta2] = self.betas;
+        let adam = adam::Adam {
+            decay: F::round(decay),
+            l2: F::round(l2),
+            w1: F::round(1.0 - beta1),
+            beta2: F::round(beta2),
+            w2: F::round(1.0 - beta2),
+            size: F::round(self.lr / (1.0 - power(beta1, step))),
+            root: F::round((1.0 - power(beta2, step)).sqrt()),
+            eps: F::round(self.eps),
+        };
+        if self.amsgrad { Update::AmsGrad(adam) } else { Update::Adam(adam) }
     }
 
     fn manner(&self) -> Manner {
-        MANNER
+        let state = if self.amsgrad { &["expAvg", "expAvgSq", "maxExpAvgSq"] } else { MOMENTS };
+        let idle = if self.amsgrad { Idle::Moves } else { Idle::CatchesUp };
+        Manner { state, idle, maximize: self.maximize, ..Manner::PLAIN }
+    }
+}
+
+impl Adam {
+    fn shared(&self) -> Shared {
+        let Adam { lr, betas, eps, amsgrad, maximize, .. } = *self;
+        Shared { lr, betas, eps, amsgrad, maximize }
+    }
+}
+
+impl Rule for Adam {
+    fn update<F: Real>(&self, step: u64) -> Update<F> {
+        self.shared().update(step, (1.0, self.weight_decay))
+    }
+
+    fn manner(&self) -> Manner {
+        self.shared().manner()
+    }
+}
+
+impl AdamW {
+    fn shared(&self) -> Shared {
+        let AdamW { numbers: AdamWNumbers { lr, betas, eps, .. }, amsgrad, maximize } = *self;
+        Shared { lr, betas, eps, amsgrad, maximize }
     }
 }
 
 impl Rule for AdamW {
     fn update<F: Real>(&self, step: u64) -> Update<F> {
-        update(step, self.lr, self.betas, self.eps, (1.0 - self.lr * self.weight_decay, 0.0))
+        self.shared().update(step, (1.0 - self.numbers.lr * self.numbers.weight_decay, 0.0))
     }
 
     fn manner(&self) -> Manner {
-        MANNER
+        self.shared().manner()
+    }
+}
+
+impl From<AdamWNumbers> for AdamW {
+    /// AdamW as it is usually meant: it descends, by the present second moment.
+    fn from(numbers: AdamWNumbers) -> Self {
+        Self { numbers, amsgrad: false, maximize: false }
     }
 }

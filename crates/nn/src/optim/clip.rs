@@ -30,6 +30,32 @@ pub fn sum_squares<F: Real>(kernels: Kernels, values: &[F], dim: usize) -> Resul
     Ok(sums.iter().sum())
 }
 
+/// The sum of the powers `p` of all magnitudes, in f64; the largest magnitude if `p` is infinite, and NaN if one is NaN.
+/// Parts of one size are summed in order, so the bits are the same on any number of threads.
+pub fn sum_powers<F: Real>(values: &[F], p: f64) -> f64 {
+    let power = |sum: f64, x: &F| {
+        let x = x.wide().abs();
+        match p {
+            f64::INFINITY => larger(sum, x),
+            1.0 => sum + x,
+            2.0 => sum + x * x,
+            p => sum + libm::pow(x, p),
+        }
+    };
+    let mut sums = zeroed(values.len().div_ceil(PART));
+    parallel_rows(&mut sums, 1, 4 * PART * size_of::<F>(), |range, sums| {
+        for (sum, part) in sums.iter_mut().zip(values.chunks(PART).skip(range.start)) {
+            *sum = part.iter().fold(0.0, power);
+        }
+    });
+    sums.iter().fold(0.0, |all, &sum| if p == f64::INFINITY { larger(all, sum) } else { all + sum })
+}
+
+/// The larger one; NaN if either is NaN.
+fn larger(a: f64, b: f64) -> f64 {
+    if a > b || a.is_nan() { a } else { b }
+}
+
 /// Does the same as [`sum_squares`], for rows that are summed as they are read.
 pub fn sum_squares_of_rows<G: GradRows + ?Sized>(kernels: Kernels, grad: &G) -> f64 {
     let mut sums = zeroed(grad.ids().len());

@@ -1,6 +1,6 @@
 //! A step on a whole parameter: everything is read and written once, divided among threads.
 
-use super::{Optimizer, Parameter};
+use super::{Direction, Optimizer, Parameter};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ops::learn::optim::Update;
@@ -34,7 +34,8 @@ pub fn step<F: Real>(
     let piece = if optimizer.manner().by_row { dim } else { PIECE_BYTES / size_of::<F>() }.max(1);
     let mut work: Vec<_> = parameter.pieces(&update, piece).into_iter().zip(grad.chunks(piece)).into_list();
     parallel_rows(&mut work, 1, piece * size_of::<F>(), |_, work| {
-        work.iter_mut().for_each(|(piece, grad)| piece.step(kernels, &update, grad));
+        let mut direction = Direction::new(optimizer.manner().maximize, piece.min(len));
+        work.iter_mut().for_each(|(piece, grad)| piece.step(kernels, &update, direction.of(grad)));
     });
     Ok(())
 }

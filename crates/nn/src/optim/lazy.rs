@@ -11,7 +11,7 @@
 //! number of rows that are touched and with how long they were not, which `kernels::ops::learn::optim::replay` makes
 //! cheap.
 
-use super::{Optimizer, Parameter, rows};
+use super::{Direction, Optimizer, Parameter, rows};
 use crate::row_grad::{GradRows, Hot, ScratchRow, for_each_share, parts, shares};
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
@@ -74,10 +74,10 @@ impl Lazy {
         };
         rows::check(&update, &parameter, grad, self.taken.len())?;
         if self.steps.len() >= LONGEST {
-            let Parameter { param, first, second } = &mut parameter;
-            self.flush(kernels, Parameter { param, first, second })?;
+            let Parameter { param, first, second, third } = &mut parameter;
+            self.flush(kernels, Parameter { param, first, second, third })?;
         }
-        let (ids, dim) = (grad.ids(), self.dim);
+        let (ids, dim, maximize) = (grad.ids(), self.dim, optimizer.manner().maximize);
         let missed: usize = ids.iter().map(|&id| self.steps.len() - self.taken[id as usize] as usize).sum();
         let shares = shares(grad, Hot::Split);
         let moments = parts(&shares, ids, dim, parameter.first).into_iter();
@@ -88,6 +88,7 @@ impl Lazy {
         for_each_share(&shares, with, bytes, |share, (param, (first, second))| {
             let columns = share.columns.clone();
             let mut scratch = ScratchRow::new(columns.len());
+            let mut direction = Direction::new(maximize, columns.len());
             for i in share.rows.clone() {
                 let (at, id) = (share.at(ids, i, dim), ids[i] as usize);
                 let (param, first, second) = (
@@ -95,9 +96,9 @@ impl Lazy {
                     &mut first[at..][..columns.len()],
                     &mut second[at..][..columns.len()],
                 );
-                self.replay(kernels, id, Parameter { param, first, second });
-                let grad = grad.row(i, columns.clone(), scratch.row());
-                kernels.update(&update, Slots { param, grad, first, second });
+                self.replay(kernels, id, Parameter { param, first, second, third: &mut [] });
+                let grad = direction.of(grad.row(i, columns.clone(), scratch.row()));
+                kernels.update(&update, Slots { param, grad, first, second, third: &mut [] });
             }
         });
         self.steps.put(now);
@@ -112,7 +113,7 @@ impl Lazy {
     fn replay(&self, kernels: Kernels, id: usize, row: Parameter<'_, f32>) {
         let steps = &self.steps[self.taken[id] as usize..];
         if !steps.is_empty() {
-            let Parameter { param, first, second } = row;
+            let Parameter { param, first, second, .. } = row;
             kernels.replay(Replay { param, first, second, steps, fresh: !self.stirred[id] });
         }
     }
@@ -164,7 +165,7 @@ impl Lazy {
     /// Replays what rows missed; `late` ascends.
     fn take(&mut self, kernels: Kernels, parameter: Parameter<'_, f32>, late: &[u32]) {
         let dim = self.dim;
-        let Parameter { mut param, mut first, mut second } = parameter;
+        let Parameter { mut param, mut first, mut second, .. } = parameter;
         let mut at = 0;
         let mut missed = 0;
         let mut work = with_room(late.len());
@@ -177,14 +178,15 @@ impl Lazy {
                     param: cut(&mut param, (id - at) * dim, dim),
                     first: cut(&mut first, (id - at) * dim, dim),
                     second: cut(&mut second, (id - at) * dim, dim),
+                    third: &mut [],
                 },
             ));
             at = id + 1;
         }
         let bytes = dim * (3 * size_of::<f32>() + missed / late.len().max(1));
         parallel_rows(&mut work, 1, bytes, |_, work| {
-            for (id, Parameter { param, first, second }) in work {
-                self.replay(kernels, *id, Parameter { param, first, second });
+            for (id, Parameter { param, first, second, .. }) in work {
+                self.replay(kernels, *id, Parameter { param, first, second, third: &mut [] });
             }
         });
         for &id in late {

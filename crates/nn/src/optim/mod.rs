@@ -10,14 +10,18 @@ mod adam;
 pub mod clip;
 pub mod dense;
 pub mod lazy;
+mod lion;
 mod power;
+mod rmsprop;
 mod row_adagrad;
 pub mod rows;
 mod sgd;
 mod sparse_adam;
 
 pub use adagrad::Adagrad;
-pub use adam::{Adam, AdamW};
+pub use adam::{Adam, AdamW, AdamWNumbers};
+pub use lion::Lion;
+pub use rmsprop::RmsProp;
 pub use row_adagrad::RowWiseAdagrad;
 pub use sgd::Sgd;
 pub use sparse_adam::SparseAdam;
@@ -27,7 +31,7 @@ use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ops::learn::optim::{Slots, Update};
 use tokenbed_kernels::real::Real;
-use tokenbed_memory::Gather;
+use tokenbed_memory::{Gather, filled};
 
 /// An optimizer of one kind, with its options.
 pub trait Rule: Options {
@@ -41,7 +45,7 @@ pub trait Rule: Options {
 /// How an optimizer treats a parameter, as far as the code shared by all optimizers needs to know.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Manner {
-    /// The names of its state tensors in `stateDict`: none, one or two.
+    /// The names of its state tensors in `stateDict`: none to three.
     pub state: &'static [&'static str],
     /// Whether state has one number for each row instead of each element.
     pub by_row: bool,
@@ -49,13 +53,16 @@ pub struct Manner {
     pub initial: f64,
     /// Whether it only takes gradients in rows, and refuses dense ones.
     pub rows_alone: bool,
+    /// Whether it climbs: the gradient is negated before all else.
+    pub maximize: bool,
     /// What a step does to a row for which it has no gradient.
     pub idle: Idle,
 }
 
 impl Manner {
     /// The manner without state, in which rows without a gradient stay as they are.
-    const PLAIN: Manner = Manner { state: &[], by_row: false, initial: 0.0, rows_alone: false, idle: Idle::Stays };
+    const PLAIN: Manner =
+        Manner { state: &[], by_row: false, initial: 0.0, rows_alone: false, maximize: false, idle: Idle::Stays };
 }
 
 /// The state of the optimizers that keep moments.
@@ -122,6 +129,8 @@ optimizers! {
     "SparseAdam": SparseAdam,
     "Adagrad": Adagrad,
     "RowWiseAdagrad": RowWiseAdagrad,
+    "RMSprop": RmsProp,
+    "Lion": Lion,
 }
 
 /// What a step does to a row for which it has no gradient.
@@ -144,16 +153,18 @@ pub struct Parameter<'a, F> {
     pub first: &'a mut [F],
     /// The second state, likewise.
     pub second: &'a mut [F],
+    /// The third state, likewise.
+    pub third: &'a mut [F],
 }
 
 impl<'a, F: Real> Parameter<'a, F> {
     fn check(&self, update: &Update<F>, rows: usize, dim: usize) -> Result<()> {
-        let (first, second) = update.state(dim);
-        let fits = |len: usize, width: usize| rows.checked_mul(width) == Some(len);
-        if fits(self.param.len(), dim) && fits(self.first.len(), first) && fits(self.second.len(), second) {
+        let [first, second, third] = update.state(dim);
+        let sizes = [self.param.len(), self.first.len(), self.second.len(), self.third.len()];
+        let wanted = [dim, first, second, third].map(|width| rows.checked_mul(width));
+        if sizes.map(Some) == wanted {
             return Ok(());
         }
-        let sizes = [self.param.len(), self.first.len(), self.second.len()];
         Err(Error::Shape(format!(
             "buffers of {sizes:?} elements do not match a parameter of {rows} x {dim} and its state"
         )))
@@ -162,31 +173,53 @@ impl<'a, F: Real> Parameter<'a, F> {
     /// Cuts the parameter into pieces of `len` elements, of which the last may be shorter. If the rule's state is per
     /// row, a piece is a row.
     fn pieces(self, update: &Update<F>, len: usize) -> Vec<Parameter<'a, F>> {
-        let Parameter { param, mut first, mut second } = self;
+        let Parameter { param, first, second, third } = self;
+        let mut rest = [first, second, third];
         let mut piece = |param: &'a mut [F]| {
-            let (a, b) = update.state(param.len());
-            let (a, rest) = std::mem::take(&mut first).split_at_mut(a);
-            first = rest;
-            let (b, rest) = std::mem::take(&mut second).split_at_mut(b);
-            second = rest;
-            Parameter { param, first: a, second: b }
+            let mut lengths = update.state(param.len()).into_iter();
+            let [first, second, third] = rest.each_mut().map(|rest| {
+                let (part, after) = std::mem::take(rest).split_at_mut(lengths.next().unwrap_or(0));
+                *rest = after;
+                part
+            });
+            Parameter { param, first, second, third }
         };
         param.chunks_mut(len.max(1)).map(&mut piece).into_list()
     }
 
     /// Does a step on this parameter.
     fn step(&mut self, kernels: Kernels, update: &Update<F>, grad: &[F]) {
-        kernels.update(update, Slots { param: self.param, grad, first: self.first, second: self.second });
+        let Parameter { param, first, second, third } = self;
+        kernels.update(update, Slots { param, grad, first, second, third });
     }
 
     /// The elements `from .. from + len`, for rules that treat each element alone.
     fn part(&mut self, update: &Update<F>, from: usize, len: usize) -> Parameter<'_, F> {
-        let (first, second) = update.state(len);
+        let [first, second, third] = update.state(len);
         let start = |state: usize| if state == 0 { 0 } else { from };
         Parameter {
             param: &mut self.param[from..][..len],
             first: &mut self.first[start(first)..][..first],
             second: &mut self.second[start(second)..][..second],
+            third: &mut self.third[start(third)..][..third],
         }
+    }
+}
+
+/// Gradients as a step reads them: as they are, or negated for an optimizer that climbs.
+struct Direction<F> {
+    negated: Option<Vec<F>>,
+}
+
+impl<F: Real> Direction<F> {
+    /// For gradients of up to `most` elements at a time.
+    fn new(maximize: bool, most: usize) -> Self {
+        Self { negated: maximize.then(|| filled(F::ZERO, most)) }
+    }
+
+    fn of<'a>(&'a mut self, grad: &'a [F]) -> &'a [F] {
+        let Some(negated) = &mut self.negated else { return grad };
+        negated.iter_mut().zip(grad).for_each(|(to, &g)| *to = -g);
+        &negated[..grad.len()]
     }
 }

@@ -2,7 +2,7 @@
 
 use super::power::power;
 use super::{MOMENTS, Manner, Rule};
-use crate::options::{Kind, NOT_NEGATIVE};
+use crate::options::{FLAG, Kind, NOT_NEGATIVE};
 use tokenbed_kernels::ops::learn::optim::{Update, sparse_adam};
 use tokenbed_kernels::real::Real;
 
@@ -17,6 +17,8 @@ crate::options! {
         pub betas: [f64; 2] [Kind::Betas] = [0.9, 0.999],
         /// Added to the denominator.
         pub eps: f64 [NOT_NEGATIVE] = 1e-8,
+        /// Whether steps climb instead of descend: the gradient is negated first.
+        pub maximize: bool [FLAG] = false,
     }
 }
 
@@ -33,6 +35,6 @@ impl Rule for SparseAdam {
     }
 
     fn manner(&self) -> Manner {
-        Manner { state: MOMENTS, rows_alone: true, ..Manner::PLAIN }
+        Manner { state: MOMENTS, rows_alone: true, maximize: self.maximize, ..Manner::PLAIN }
     }
 }

@@ -22,7 +22,7 @@ use parameter::{Parameter, Source};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::learn::optim::Update;
 use tokenbed_memory::{Gather, zeroed};
-use tokenbed_nn::optim::{AdamW, Rule};
+use tokenbed_nn::optim::{AdamW, AdamWNumbers, Rule};
 use tokenbed_nn::options::{ANY_NUMBER, FLAG, Kind, NOT_NEGATIVE, Options, Setting, Usual, Values, size};
 use tokenbed_rng::Generator;
 use windows::Windows;
@@ -63,7 +63,7 @@ tokenbed_nn::options! {
     /// The next token from token + position vectors and a linear head, by AdamW.
     pub struct NextTokenOptions {
         .. run: RunOptions,
-        .. adamw: AdamW,
+        .. adamw: AdamWNumbers,
         /// The last learning rate. From the first to it the rate falls evenly.
         pub final_lr: f64 [NOT_NEGATIVE] = Usual::Like("lr"),
         /// Positions of a window.
@@ -158,13 +158,13 @@ impl NextToken {
     }
 
     fn lr(&self) -> f64 {
-        let NextTokenOptions { adamw: AdamW { lr, .. }, final_lr, .. } = self.options;
+        let NextTokenOptions { adamw: AdamWNumbers { lr, .. }, final_lr, .. } = self.options;
         lr + (final_lr - lr) * self.windows.done() as f64 / self.windows.total() as f64
     }
 
     /// The rule of AdamW's next step.
     fn adam(&self) -> Update<f32> {
-        AdamW { lr: self.lr(), ..self.options.adamw }.update(self.steps + 1)
+        AdamW::from(AdamWNumbers { lr: self.lr(), ..self.options.adamw }).update(self.steps + 1)
     }
 
     fn parameters(&mut self) -> Vec<(&'static str, &mut Parameter)> {

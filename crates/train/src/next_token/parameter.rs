@@ -62,7 +62,7 @@ pub(super) struct Chunk<'a> {
 impl Chunk<'_> {
     /// Updates the values by the gradient.
     pub(super) fn update(&mut self, by: &Update<f32>) {
-        let slots = Slots { param: self.values, grad: self.gradient, first: self.m, second: self.v };
+        let slots = Slots { param: self.values, grad: self.gradient, first: self.m, second: self.v, third: &mut [] };
         self.kernels.update(by, slots);
     }
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 use tokenbed_core::Result;
-use tokenbed_nn::optim::AdamW;
+use tokenbed_nn::optim::AdamWNumbers;
 use tokenbed_train::classify::{Classify, ClassifyOptions};
 use tokenbed_train::draws::Draws;
 use tokenbed_train::examples::Examples;
@@ -46,7 +46,7 @@ pub fn pairs(cbow: bool) -> PairOptions {
 pub fn next_token(tied: bool, softmax: Softmax) -> NextTokenOptions {
     NextTokenOptions {
         run: run(12, 2),
-        adamw: AdamW { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 },
+        adamw: AdamWNumbers { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 },
         final_lr: 1e-3,
         context_length: 5,
         stride: 4,

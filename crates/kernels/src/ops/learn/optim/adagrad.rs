@@ -1,4 +1,4 @@
-//! Adagrad. Duchi, Hazan, Singer 2011. `torch.optim.Adagrad` for dense gradients, learning rate decay 0.
+//! Adagrad. Duchi, Hazan, Singer 2011. `torch.optim.Adagrad` for dense gradients.
 //!
 //! ```text
 //! g = fma(weight_decay, p, g)                   if there is any
@@ -15,7 +15,7 @@ use crate::real::Real;
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adagrad<F> {
-    /// The learning rate.
+    /// The learning rate of this step.
     pub lr: F,
     /// Added to the denominator.
     pub eps: F,

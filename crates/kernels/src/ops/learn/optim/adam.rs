@@ -6,6 +6,7 @@
 //! m = lerp(m, g, w1)                            w1 = 1 - beta1
 //!   = fma(w1, g - m, m) below 1/2, else fma(w1 - 1, g - m, g)
 //! v = fma(w2 * g, g, v * beta2)                 w2 = 1 - beta2
+//! most = max(most, v)                           AMSGrad, which takes its root instead of v's
 //! p = p + (-size * m) / (sqrt(v) / root + eps)  size = lr / (1 - beta1^t), root = sqrt(1 - beta2^t)
 //! ```
 
@@ -38,11 +39,27 @@ impl<F: Real> Adam<F> {
     /// One element.
     #[inline(always)]
     pub(super) fn element(self, p: &mut F, g: F, m: &mut F, v: &mut F) {
-        let decayed = *p * self.decay;
+        let decayed = self.moments(*p, g, m, v);
+        *p = decayed + (-self.size * *m) / (v.sqrt() / self.root + self.eps);
+    }
+
+    /// Updates the moments of an element, and returns the parameter after its decay.
+    #[inline(always)]
+    fn moments(self, p: F, g: F, m: &mut F, v: &mut F) -> F {
+        let decayed = p * self.decay;
         let g = if self.l2 == F::ZERO { g } else { self.l2.fused(decayed, g) };
         *m = self.lerp(*m, g);
         *v = (self.w2 * g).fused(g, *v * self.beta2);
-        *p = decayed + (-self.size * *m) / (v.sqrt() / self.root + self.eps);
+        decayed
+    }
+
+    /// One element of AMSGrad. Reddi, Kale, Kumar 2018.
+    #[inline(always)]
+    fn with_most(self, p: &mut F, g: F, m: &mut F, v: &mut F, most: &mut F) {
+        let decayed = self.moments(*p, g, m, v);
+        // NaN stays, as in `torch.maximum`.
+        *most = if *v <= *most { *most } else { *v };
+        *p = decayed + (-self.size * *m) / (most.sqrt() / self.root + self.eps);
     }
 
     #[inline(always)]
@@ -55,6 +72,15 @@ impl<F: Real> Adam<F> {
         let moments = slots.first.iter_mut().zip(slots.second);
         for ((p, &g), (m, v)) in slots.param.iter_mut().zip(slots.grad).zip(moments) {
             self.element(p, g, m, v);
+        }
+    }
+
+    /// A step of AMSGrad, whose third state is the largest second moment so far.
+    #[inline(always)]
+    pub(super) fn step_with_most(self, slots: Slots<'_, F>) {
+        let moments = slots.first.iter_mut().zip(slots.second).zip(slots.third);
+        for ((p, &g), ((m, v), most)) in slots.param.iter_mut().zip(slots.grad).zip(moments) {
+            self.with_most(p, g, m, v, most);
         }
     }
 }
@@ -72,7 +98,7 @@ impl Adam<f32> {
     /// The machine has `L`'s instruction set. All slices are as long as the parameter.
     #[inline(always)]
     pub(super) unsafe fn lanes<L: NarrowLanes>(self, slots: Slots<'_, f32>) {
-        let Slots { param, grad, first, second } = slots;
+        let Slots { param, grad, first, second, .. } = slots;
         let len = param.len();
         let whole = len - len % L::WIDTH;
         // SAFETY: as the caller promises; every index stays below `len`.

@@ -8,7 +8,9 @@
 
 pub mod adagrad;
 pub mod adam;
+pub mod lion;
 pub mod replay;
+pub mod rmsprop;
 pub mod row_adagrad;
 mod sample;
 pub mod sgd;
@@ -22,6 +24,8 @@ use crate::real::{PerReal, Real};
 use crate::rows::total::halved;
 use adagrad::Adagrad;
 use adam::Adam;
+use lion::Lion;
+use rmsprop::RmsProp;
 use row_adagrad::RowAdagrad;
 use sample::{reals, record, squares};
 use sgd::{Momentum, Sgd};
@@ -58,16 +62,24 @@ pub enum Update<F> {
     Adagrad(Adagrad<F>),
     /// [`RowAdagrad`]: `first` has one number for the row.
     RowAdagrad(RowAdagrad<F>),
+    /// [`Adam`] with the moments in `first` and `second`, and the largest second moment so far in `third`.
+    AmsGrad(Adam<F>),
+    /// [`RmsProp`]: one to three states.
+    RmsProp(RmsProp<F>),
+    /// [`Lion`]: `first` is the moment.
+    Lion(Lion<F>),
 }
 
-impl<F> Update<F> {
-    /// The lengths of `first` and `second` for `len` elements of a parameter.
-    pub fn state(&self, len: usize) -> (usize, usize) {
+impl<F: Real> Update<F> {
+    /// The lengths of `first`, `second` and `third` for `len` elements of a parameter.
+    pub fn state(&self, len: usize) -> [usize; 3] {
         match self {
-            Update::Sgd(_) => (0, 0),
-            Update::Momentum(_) | Update::Adagrad(_) => (len, 0),
-            Update::Adam(_) | Update::SparseAdam(_) => (len, len),
-            Update::RowAdagrad(_) => (1, 0),
+            Update::Sgd(_) => [0; 3],
+            Update::Momentum(_) | Update::Adagrad(_) | Update::Lion(_) => [len, 0, 0],
+            Update::Adam(_) | Update::SparseAdam(_) => [len, len, 0],
+            Update::AmsGrad(_) => [len; 3],
+            Update::RowAdagrad(_) => [1, 0, 0],
+            Update::RmsProp(rule) => [1, 2, 3].map(|state| if rule.states() >= state { len } else { 0 }),
         }
     }
 }
@@ -80,7 +92,10 @@ impl Kernels {
     pub fn update<F: Real>(self, update: &Update<F>, slots: Slots<'_, F>) {
         let len = slots.param.len();
         assert!(slots.grad.len() == len, "update: a gradient of another size");
-        assert!(update.state(len) == (slots.first.len(), slots.second.len()), "update: state of another size");
+        assert!(
+            update.state(len) == [slots.first.len(), slots.second.len(), slots.third.len()],
+            "update: state of another size"
+        );
         // SAFETY: `self` proves that the instruction set runs here.
         unsafe { F::choose::<Updates>(UPDATE_F32.on(self), UPDATE_F64.on(self))(update, slots) }
     }
@@ -132,6 +147,9 @@ fn update<F: Real>(update: &Update<F>, slots: Slots<'_, F>) {
         Update::SparseAdam(rule) => rule.step(slots),
         Update::Adagrad(rule) => rule.step(slots),
         Update::RowAdagrad(rule) => rule.step(slots),
+        Update::AmsGrad(rule) => rule.step_with_most(slots),
+        Update::RmsProp(rule) => rule.step(slots),
+        Update::Lion(rule) => rule.step(slots),
     }
 }
 
@@ -178,31 +196,47 @@ fn steps<F: Real + Element>(kernels: Kernels, results: &mut Results) {
     for dim in DIMS {
         let grad = reals::<F>(dim, 139);
         for rule in rules::<F>() {
-            let (first_len, second_len) = rule.state(dim);
-            let signed = matches!(rule, Update::Momentum(_) | Update::Adam(_) | Update::SparseAdam(_));
+            let [first_len, second_len, third_len] = rule.state(dim);
+            let signed = matches!(
+                rule,
+                Update::Momentum(_) | Update::Adam(_) | Update::AmsGrad(_) | Update::SparseAdam(_) | Update::Lion(_)
+            );
             let mut param = Framed::new(&reals::<F>(dim, 149));
             let mut first = Framed::new(&if signed { reals::<F>(first_len, 151) } else { squares(first_len, 151) });
             let mut second = Framed::new(&squares::<F>(second_len, 157));
-            let slots = Slots { param: &mut param, grad: &grad, first: &mut first, second: &mut second };
+            let mut third = Framed::new(&squares::<F>(third_len, 163));
+            let slots =
+                Slots { param: &mut param, grad: &grad, first: &mut first, second: &mut second, third: &mut third };
             kernels.update(&rule, slots);
-            [param, first, second].iter().for_each(|written| record(results, written));
+            [param, first, second, third].iter().for_each(|written| record(results, written));
         }
         results.put(&[kernels.sum_squares(&grad)]);
     }
 }
 
 /// Every rule, with its variants.
-fn rules<F: Real>() -> [Update<F>; 8] {
+fn rules<F: Real>() -> [Update<F>; 14] {
     let [lr, weight_decay, momentum, eps, w1, w2] = [0.1, 0.01, 0.9, 1e-8, 0.1, 0.001].map(F::round);
+    let [alpha, half, beta1, beta2] = [0.99, 0.5, 0.9, 0.999].map(F::round);
+    let rms = |momentum, centered| {
+        // The squares that probes start from are not those of the centers: a centered root may be of a negative number.
+        Update::RmsProp(RmsProp { lr, alpha, share: w2, eps, weight_decay, momentum, centered })
+    };
     let sgd = Sgd { lr, weight_decay };
     [
         Update::Sgd(sgd),
-        Update::Momentum(Momentum { sgd, momentum, nesterov: false, first: false }),
-        Update::Momentum(Momentum { sgd, momentum, nesterov: true, first: false }),
+        Update::Momentum(Momentum { sgd, momentum, share: F::ONE, nesterov: false, first: false }),
+        Update::Momentum(Momentum { sgd, momentum, share: half, nesterov: false, first: false }),
+        Update::Momentum(Momentum { sgd, momentum, share: F::ONE, nesterov: true, first: false }),
         Update::Adam(adam::sample(0.999_99, 0.0, 0.1)),
         Update::Adam(adam::sample(1.0, 0.01, 0.7)),
         Update::SparseAdam(SparseAdam { w1, w2, size: lr, eps }),
         Update::Adagrad(Adagrad { lr, eps, weight_decay }),
         Update::RowAdagrad(RowAdagrad { lr, eps }),
+        Update::AmsGrad(adam::sample(0.999_99, 0.0, 0.1)),
+        rms(F::ZERO, false),
+        rms(momentum, false),
+        rms(momentum, true),
+        Update::Lion(Lion { lr, decay: beta2, beta1, w1, beta2, w2 }),
     ]
 }

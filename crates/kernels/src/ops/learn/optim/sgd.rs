@@ -1,8 +1,8 @@
-//! Stochastic gradient descent. `torch.optim.SGD`, dampening 0.
+//! Stochastic gradient descent. `torch.optim.SGD`.
 //!
 //! ```text
 //! g = fma(weight_decay, p, g)                   if there is any
-//! velocity = g at the first step, else velocity * momentum + g
+//! velocity = g at the first step, else fma(1 - dampening, g, velocity * momentum)
 //! g = velocity, or fma(momentum, velocity, g) with Nesterov momentum
 //! p = fma(-lr, g, p)
 //! ```
@@ -26,6 +26,8 @@ pub struct Momentum<F> {
     pub sgd: Sgd<F>,
     /// The factor that the velocity keeps.
     pub momentum: F,
+    /// The gradient's share of the velocity: 1 - dampening.
+    pub share: F,
     /// Whether to use Nesterov momentum.
     pub nesterov: bool,
     /// Whether there is no velocity yet.
@@ -49,10 +51,10 @@ impl<F: Real> Sgd<F> {
 impl<F: Real> Momentum<F> {
     #[inline(always)]
     pub(super) fn step(self, slots: Slots<'_, F>) {
-        let Momentum { sgd, momentum, nesterov, first } = self;
+        let Momentum { sgd, momentum, share, nesterov, first } = self;
         for ((p, &g), velocity) in slots.param.iter_mut().zip(slots.grad).zip(slots.first) {
             let g = sgd.decayed(g, *p);
-            *velocity = if first { g } else { *velocity * momentum + g };
+            *velocity = if first { g } else { share.fused(g, *velocity * momentum) };
             let ahead = if nesterov { momentum.fused(*velocity, g) } else { *velocity };
             *p = (-sgd.lr).fused(ahead, *p);
         }

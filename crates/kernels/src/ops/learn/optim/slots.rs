@@ -11,4 +11,6 @@ pub struct Slots<'a, F> {
     pub first: &'a mut [F],
     /// The second state, likewise.
     pub second: &'a mut [F],
+    /// The third state, likewise.
+    pub third: &'a mut [F],
 }

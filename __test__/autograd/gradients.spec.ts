@@ -1,5 +1,17 @@
 import test, { type ExecutionContext } from 'ava'
-import { concat, crossEntropy, dropout, Generator, layerNorm, rand, tensor, type Tensor } from '../../index.js'
+import {
+  concat,
+  crossEntropy,
+  dropout,
+  einsum,
+  Generator,
+  infoNCE,
+  layerNorm,
+  normalize,
+  rand,
+  tensor,
+  type Tensor,
+} from '../../index.js'
 import { isGolden } from '../support/compare.js'
 import { dtypeOf, fromGolden, readGolden, type Golden } from '../support/golden.js'
 
@@ -204,6 +216,41 @@ const DIFFERENCES: [string, number[][], (...x: Tensor[]) => Tensor][] = [
   ['tanh', [[7]], (x) => x.tanh()],
   ['sigmoid', [[7]], (x) => x.sigmoid()],
   ['sqrt', [[7]], (x) => x.mul(x).add(1).sqrt()],
+  ['exp and log', [[7]], (x) => x.exp().log1p().mul(x.mul(x).add(1).log())],
+  ['logSigmoid and abs', [[7]], (x) => x.logSigmoid().add(x.abs())],
+  ['pow', [[2, 3], [3]], (x, y) => x.exp().pow(y).add(x.pow(3))],
+  ['maximum and clamp', [[2, 3], [3]], (x, y) => x.maximum(y).minimum(0.7).add(x.clamp(-0.5, 0.5))],
+  ['max and topk', [[3, 4]], (x) => x.max(1).values.add(x.topk(2, 1).values.sum(1)).mul(x.max())],
+  [
+    'index and gather',
+    [[3, 4]],
+    (x) =>
+      x.index([2, 0, 2]).mul(
+        x.gather(1, [
+          [0, 1, 1, 0],
+          [3, 2, 1, 0],
+          [2, 2, 2, 2],
+        ]),
+      ),
+  ],
+  ['slice, permute and expand', [[3, 4]], (x) => x.slice(1, 0, 4, 3).permute(1, 0).unsqueeze(1).expand(2, 3, 3)],
+  [
+    'einsum',
+    [
+      [2, 3, 4],
+      [2, 4, 2],
+    ],
+    (x, y) => einsum('bij,bjk->ki', x, y),
+  ],
+  ['normalize', [[3, 4]], (x) => normalize(x)],
+  [
+    'infoNCE',
+    [
+      [3, 4],
+      [3, 4],
+    ],
+    (x, y) => infoNCE(x, y, { symmetric: true, temperature: 0.5 }),
+  ],
   ['softmax', [[2, 3, 2]], (x) => x.softmax(1)],
   ['logSoftmax', [[2, 3]], (x) => x.logSoftmax(-1)],
   ['crossEntropy', [[3, 4]], (x) => crossEntropy(x, [1, 3, -100])],

@@ -9,18 +9,18 @@ import { matmulBack } from '../ops/matmul.js'
 import * as movement from '../ops/movement.js'
 
 /** Shape and type of an operand, without its elements. */
-interface Kind {
+export interface Kind {
   readonly shape: readonly number[]
   readonly dtype: DType
 }
 
-const kindOf = ({ shape, dtype }: Elements): Kind => ({ shape, dtype })
+export const kindOf = ({ shape, dtype }: Elements): Kind => ({ shape, dtype })
 
 /**
  * `grad` in the shape and type of an operand: summed over the dimensions that broadcasting repeated, adjacent ones
  * together.
  */
-function toKind(grad: Elements, { shape, dtype }: Kind): Elements {
+export function toKind(grad: Elements, { shape, dtype }: Kind): Elements {
   let sum = grad
   const lead = grad.shape.length - shape.length
   const sizes = grad.shape
@@ -103,18 +103,18 @@ export function matmul(a: Elements, b: Elements, save: Save): Backward {
   }
 }
 
-/** The backward of a sum or mean along `dim`, or of all elements. */
-export function reduction(op: 'sum' | 'mean', x: Elements, dim: number | undefined): Backward {
+/** The backward of a sum or mean along `dims`. */
+export function reduction(op: 'sum' | 'mean', x: Elements, dims: readonly number[]): Backward {
   const { shape } = x
-  const kept = dim === undefined ? [] : shape.map((n, d) => (d === dim ? 1 : n))
-  const count = dim === undefined ? x.size : shape[dim]
+  const kept = shape.map((n, d) => (dims.includes(d) ? 1 : n))
+  const count = dims.reduce((product, d) => product * shape[d], 1)
   return (grad) => {
     const share = op === 'mean' ? ops.binary('div', grad, count) : grad
     return [movement.expand(share.alias(kept), shape, op)]
   }
 }
 
-/** The backward of an op on each element; `saved` is the operand of gelu and the result of other ops. */
+/** The backward of an op on each element; `saved` is the operand where `savesOperand` says so, else the result. */
 export function unary(op: ops.Unary, saved: Elements, save: Save): Backward {
   const of = save(saved)
   return (grad) => [ops.unaryBack(op, of(), grad)]

@@ -52,7 +52,12 @@ export interface Learner extends Elements {
   from(node: GradNode): void
   /** Adds to the gradient of a leaf; takes over `grad`. */
   collect(grad: Gradient): void
+  /** The gradient of a leaf after its hooks; takes over `grad`. */
+  hooked(grad: Gradient): Gradient
 }
+
+/** What a user does with a gradient on its way; takes it over. @internal */
+export type Hook = (grad: Gradient) => Gradient
 
 /**
  * Computes the gradients of an op's inputs from the gradient of its result. Each has the shape and type of its input,
@@ -85,6 +90,8 @@ export class GradNode {
   readonly number = made++
   readonly targets: readonly Target[]
   readonly wanted: readonly boolean[]
+  /** What happens to the gradient of the result before it goes on. */
+  readonly hooks: Hook[] = []
   readonly #saved: Saved[] = []
   #backward: Backward | null
   #holders = 0
@@ -251,11 +258,13 @@ function goBack(nodes: readonly GradNode[], root: GradNode, grad: Elements, reta
   arrivals.add(root, grad)
   for (const node of nodes) {
     const arrived = arrivals.take(node)
-    if (arrived !== undefined) step(node, arrived as Elements, arrivals)
+    if (arrived !== undefined) step(node, node.hooks.reduce((grad, hook) => hook(grad), arrived) as Elements, arrivals)
     // Free the node at once, so that the next one finds its memory in the pool.
     if (!retain) node.free()
   }
-  for (const [leaf, grad] of arrivals.rest()) leaf.collect(grad)
+  // Hooks may throw: leaves collect when all have run.
+  const all = [...arrivals.rest()].map(([leaf, grad]) => [leaf, leaf.hooked(grad)] as const)
+  for (const [leaf, grad] of all) leaf.collect(grad)
 }
 
 /** Runs one node: from the gradient of its result to those of its inputs. */

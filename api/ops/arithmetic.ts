@@ -9,7 +9,9 @@ import { asOperand, convert, Elements, inClass, temporary, withType, type Borrow
 const f64 = (values: readonly number[]) => Float64Array.from(values)
 
 /** Ops on two operands. */
-type Binary = Parameters<typeof native.binaryElements>[0]
+export type Binary = Parameters<typeof native.binaryElements>[0]
+/** Comparisons of two operands. */
+export type Comparison = 'eq' | 'ne' | 'lt' | 'le'
 
 /**
  * `a` op `b` with broadcasting, in the common type of both; as in PyTorch, the quotient of integers is float32. A
@@ -19,6 +21,7 @@ type Binary = Parameters<typeof native.binaryElements>[0]
 export function binary(op: Binary, a: Borrowed, b: Borrowed | number): Elements {
   let dtype = typeof b === 'number' ? promote(a.dtype, scalarType(a.dtype, b)) : resultType(a, b)
   if (op === 'div' && !isFloat(dtype)) dtype = 'float32'
+  if (op === 'pow' && dtype === 'bool') throw new DTypeError('pow: bool tensors have no powers; convert them with to()')
   if (op === 'sub' && dtype === 'bool')
     throw new DTypeError('sub: bool tensors cannot be subtracted; convert them with to() first')
   const cls = facts(dtype).class
@@ -40,6 +43,19 @@ export function binary(op: Binary, a: Borrowed, b: Borrowed | number): Elements 
   )
 }
 
+/** Compares with broadcasting, in the common type of both; the result is bool. NaN equals nothing. */
+export function compare(op: Comparison, a: Borrowed, b: Borrowed | number, swapped = false): Elements {
+  // A number of another kind than the tensor's is not rounded to it.
+  const other =
+    typeof b === 'number' ? constant(b, !isFloat(a.dtype) && Number.isSafeInteger(b) ? 'int64' : 'float64') : b
+  const dtype = typeof b === 'number' && isFloat(other.dtype) ? 'float64' : promote(a.dtype, other.dtype)
+  const cls = facts(dtype).class
+  const [p, q] = swapped ? [other, a] : [a, other]
+  return withType(p, cls, op, (p) =>
+    withType(q, cls, op, (q) => temporary(binary(op, p, q), (made) => convert(made, 'bool', op))),
+  )
+}
+
 function scalarType(dtype: DType, value: number): DType {
   if (isFloat(dtype)) return dtype
   if (!Number.isInteger(value)) return 'float32'
@@ -55,8 +71,10 @@ function scalar(op: Binary, value: number, dtype: DType): Borrowed {
   if (cls === 'int64' && (value < -(2 ** 63) || value >= 2 ** 63)) {
     throw new DTypeError(`${op}: ${value} is not a 64-bit integer: convert the tensor with to('float32') first`)
   }
-  const sum = op === 'add' || op === 'sub'
-  return sum && isFloat(dtype) && cls !== dtype ? convert(constant(value, 'float64'), dtype, op) : constant(value, cls)
+  const isFactor = op === 'mul' || op === 'div' || op === 'pow'
+  return !isFactor && isFloat(dtype) && cls !== dtype
+    ? convert(constant(value, 'float64'), dtype, op)
+    : constant(value, cls)
 }
 
 /** A number as an operand of shape [], in a type that arithmetic runs in. */
@@ -73,9 +91,16 @@ function constant(value: number, cls: DType): Borrowed {
 /** Ops on one operand. */
 export type Unary = Parameters<typeof native.unaryElements>[0]
 
+/** Ops whose way back starts from the operand instead of the result. */
+const OF_OPERAND: readonly Unary[] = ['gelu', 'log', 'log1p', 'abs', 'logSigmoid']
+
+/** Whether `unaryBack` takes the operand instead of the result. */
+export const savesOperand = (op: Unary): boolean => OF_OPERAND.includes(op)
+
 /** `op` of every element. The result for integers is float32, except that relu keeps their type. */
 export function unary(op: Unary, x: Borrowed): Elements {
-  if (op === 'gelu' && !isFloat(x.dtype)) throw new DTypeError(`gelu: the tensor must be of floats, not ${x.dtype}`)
+  if ((op === 'gelu' || op === 'logSigmoid') && !isFloat(x.dtype))
+    throw new DTypeError(`${op}: the tensor must be of floats, not ${x.dtype}`)
   if (op === 'relu' && x.dtype === 'bool') throw new DTypeError('relu: the tensor must be of numbers, not bool')
   const dtype = isFloat(x.dtype) || op === 'relu' ? x.dtype : 'float32'
   // float64 holds every integer exactly, except large int64 values.
@@ -88,8 +113,8 @@ export function unary(op: Unary, x: Borrowed): Elements {
 }
 
 /**
- * The gradient of the operand, from the gradient of the result and from what was `saved`: the operand of gelu, the
- * result of other ops.
+ * The gradient of the operand, from the gradient of the result and from what was `saved`: the operand where
+ * `savesOperand` says so, the result of other ops.
  */
 export function unaryBack(op: Unary, saved: Borrowed, grad: Borrowed): Elements {
   const { dtype, shape } = grad

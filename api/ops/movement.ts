@@ -67,6 +67,45 @@ export function transpose(x: Borrowed, a: number, b: number): Elements {
   return out
 }
 
+/** `x` with its dimensions in another order: dimension `d` of the result is dimension `order[d]` of `x`. */
+export function permute(x: Borrowed, order: readonly number[], where: string): Elements {
+  const strides = stridesOf(x.shape)
+  const out = Elements.uninitialized(
+    x.dtype,
+    order.map((dim) => x.shape[dim]),
+    where,
+  )
+  copy(
+    out.shape,
+    x,
+    0,
+    order.map((dim) => strides[dim]),
+    out,
+    0,
+    stridesOf(out.shape),
+  )
+  return out
+}
+
+/** Every `step`-th element along `dim`, from `start` on, `length` of them. */
+export function stepped(x: Borrowed, dim: number, start: number, length: number, step: number): Elements {
+  const shape = x.shape.map((n, d) => (d === dim ? length : n))
+  const out = Elements.uninitialized(x.dtype, shape, 'slice')
+  const strides = stridesOf(x.shape)
+  const from = strides.map((stride, d) => (d === dim ? stride * step : stride))
+  copy(shape, x, start * strides[dim], from, out, 0, stridesOf(shape))
+  return out
+}
+
+/** Zeros of the given shape, with `x` as what `stepped` takes there. */
+export function spread(x: Borrowed, shape: readonly number[], dim: number, start: number, step: number): Elements {
+  const out = Elements.zeroed(x.dtype, shape, 'slice')
+  const strides = stridesOf(shape)
+  const to = strides.map((stride, d) => (d === dim ? stride * step : stride))
+  copy(x.shape, x, 0, stridesOf(x.shape), out, start * strides[dim], to)
+  return out
+}
+
 /** The tensors joined along `dim`, in their common type. */
 export function concat(tensors: readonly Borrowed[], dim: number): Elements {
   const [first, ...rest] = tensors

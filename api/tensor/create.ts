@@ -5,9 +5,10 @@ import { checkDType, facts, isFloat, type DType, type TypedArray } from '../base
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import * as derivatives from '../autograd/derivatives.js'
 import * as movement from '../ops/movement.js'
-import { checkDim, shown, sizeOf } from '../base/shape.js'
+import { checkDim, sameShape, shown, sizeOf } from '../base/shape.js'
 import { uninitialized, zeroFilled } from './allocate.js'
 import { kindName } from '../base/realm.js'
+import { shapeOf, type ShapeArguments } from './shape-arguments.js'
 import { Tensor } from './tensor.js'
 import {
   checkAttached,
@@ -100,17 +101,19 @@ function learning(tensor: Tensor, requiresGrad: unknown, where: string): Tensor 
   return tensor
 }
 
-/** A tensor of zeros; float32 by default. `torch.zeros`. */
-export function zeros(shape: number[], options?: FillOptions): Tensor {
+/** A tensor of zeros of a shape, `zeros([4, 2])` or `zeros(4, 2)`; float32 by default. `torch.zeros`. */
+export function zeros(...args: ShapeArguments<FillOptions>): Tensor {
   const where = 'zeros'
+  const { shape, options } = shapeOf(args, where)
   const { dtype = 'float32', requiresGrad } = checkOptions(options, COMMON, where)
   const { bytes } = facts(checkDType(dtype, where))
   const sizes = checkShape(shape, bytes, where)
   return learning(zeroFilled(dtype, sizes), requiresGrad, where)
 }
 
-/** A tensor of ones; float32 by default. `torch.ones`. */
-export function ones(shape: number[], options?: FillOptions): Tensor {
+/** A tensor of ones of a shape, `ones([4, 2])` or `ones(4, 2)`; float32 by default. `torch.ones`. */
+export function ones(...args: ShapeArguments<FillOptions>): Tensor {
+  const { shape, options } = shapeOf(args, 'ones')
   return filled(shape, 1, options, 'ones')
 }
 
@@ -189,4 +192,44 @@ export function concat(tensors: Tensor[], dim = 0): Tensor {
   })
   const at = checkDim(dim, all[0].shape.length, 'concat')
   return Tensor.result(movement.concat(all, at), all, 'ConcatBackward', () => derivatives.concat(all, at))
+}
+
+/** Tensors of one shape along a new dimension `dim`. `torch.stack`. */
+export function stack(tensors: Tensor[], dim = 0): Tensor {
+  const where = 'stack'
+  const refused = () => new UsageError(`${where}: expected a non-empty array of tensors, not ${show(tensors)}`)
+  if (!isArray(tensors) || tensors.length === 0) throw refused()
+  const all = eachOf(tensors, (x) => {
+    if (x instanceof Tensor) return x
+    throw refused()
+  })
+  for (const { shape } of all) {
+    if (!sameShape(shape, all[0].shape))
+      throw new ShapeError(`${where}: all tensors must have the shape ${shown(all[0].shape)}, not ${shown(shape)}`)
+  }
+  const at = checkDim(dim, all[0].shape.length + 1, where)
+  const layers = all.map((x) => x.unsqueeze(at))
+  try {
+    return concat(layers, at)
+  } finally {
+    for (const layer of layers) layer.dispose()
+  }
+}
+
+/**
+ * The elements of `a` where the condition, a bool tensor, is true, else those of `b`; all are broadcast, and numbers
+ * take the other operand's type. `torch.where`.
+ */
+export function where(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
+  if (!(condition instanceof Tensor))
+    throw new UsageError(`where: the condition must be a tensor, not ${show(condition)}`)
+  if (a instanceof Tensor) return a.where(condition, b)
+  if (b instanceof Tensor) {
+    const not = condition.eq(0)
+    const made = b.where(not, a)
+    not.dispose()
+    return made
+  }
+  const first = full([], checkNumber(a, 'where: the first operand', true))
+  return first.where(condition, checkNumber(b, 'where: the second operand', true))
 }

@@ -8,8 +8,9 @@ import { UsageError } from '../base/errors.js'
 import { call, check, native, type Operand } from '../native/native.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
 import { uninitialized } from './allocate.js'
+import { shapeOf, type ShapeArguments } from './shape-arguments.js'
 import type { Tensor } from './tensor.js'
-import { checkAttached, checkBoolean, checkOptions, checkShape, checkSize, show } from '../base/validate.js'
+import { checkAttached, checkBoolean, checkOptions, checkShape, checkSize, checkWord, show } from '../base/validate.js'
 
 /** PyTorch's default seed of a new generator. */
 const DEFAULT_SEED = 67280421310721n
@@ -71,6 +72,21 @@ export class Generator {
     check(native.drawUniform(this.#native, out, low, high))
   }
 
+  /** Fills float64 with N(mean, std^2). @internal */
+  normal64(out: Operand, mean = 0, std = 1): void {
+    check(native.drawNormal64(this.#native, out, mean, std))
+  }
+
+  /** Fills float64 uniformly from [low, high). @internal */
+  uniform64(out: Operand, low = 0, high = 1): void {
+    check(native.drawUniform64(this.#native, out, low, high))
+  }
+
+  /** Fills int64 with integers from `low` to below `high`. @internal */
+  integers(out: Operand, low: number, high: number): void {
+    check(native.drawIntegers(this.#native, out, low, high))
+  }
+
   /** Fills with a permutation. @internal */
   permutation(out: Operand): void {
     check(native.drawPermutation(this.#native, out))
@@ -128,32 +144,47 @@ export function checkGenerator(generator: unknown, where: string): Generator {
 
 export interface DrawOptions {
   /** default: the default generator, which `manualSeed` seeds */ generator?: Generator
+  /** default 'float32' */ dtype?: 'float32' | 'float64'
   /** default false */ requiresGrad?: boolean
 }
 
-/** A float32 tensor drawn from the uniform distribution on [0, 1). `torch.rand`. */
-export function rand(shape: number[], options?: DrawOptions): Tensor {
-  return drawn(shape, options, 'rand', (generator, out) => generator.uniform(out))
+/**
+ * A tensor of a shape, `rand([4, 2])` or `rand(4, 2)`, drawn from the uniform distribution on [0, 1); float32 by default.
+ * `torch.rand`.
+ */
+export function rand(...args: ShapeArguments<DrawOptions>): Tensor {
+  const { shape, options } = shapeOf(args, 'rand')
+  return drawn(shape, options, 'rand', (generator, out, wide) =>
+    wide ? generator.uniform64(out) : generator.uniform(out),
+  )
 }
 
-/** A float32 tensor drawn from the standard normal distribution. `torch.randn`. */
-export function randn(shape: number[], options?: DrawOptions): Tensor {
-  return drawn(shape, options, 'randn', (generator, out) => generator.normal(out))
+/**
+ * A tensor of a shape, `randn([4, 2])` or `randn(4, 2)`, drawn from the standard normal distribution; float32 by default.
+ * `torch.randn`.
+ */
+export function randn(...args: ShapeArguments<DrawOptions>): Tensor {
+  const { shape, options } = shapeOf(args, 'randn')
+  return drawn(shape, options, 'randn', (generator, out, wide) =>
+    wide ? generator.normal64(out) : generator.normal(out),
+  )
 }
 
-function drawn(
+/** A new tensor of drawn values. `fill` is told whether they are float64. @internal */
+export function drawn(
   shape: number[],
   options: DrawOptions | undefined,
   where: string,
-  fill: (generator: Generator, out: Operand) => void,
+  fill: (generator: Generator, out: Operand, wide: boolean) => void,
 ): Tensor {
-  const { generator, requiresGrad = false } = checkOptions(options, ['generator', 'requiresGrad'], where)
+  const known = ['generator', 'requiresGrad', 'dtype']
+  const { generator, requiresGrad = false, dtype = 'float32' } = checkOptions(options, known, where)
   const source = checkGenerator(generator, where)
   checkBoolean(requiresGrad, `${where}: requiresGrad`)
-  const { bytes } = facts('float32')
-  const sizes = checkShape(shape, bytes, where)
-  const tensor = uninitialized('float32', sizes)
-  fill(source, tensor.operand())
+  checkWord(dtype, ['float32', 'float64'], `${where}: dtype`)
+  const sizes = checkShape(shape, facts(dtype).bytes, where)
+  const tensor = uninitialized(dtype, sizes)
+  fill(source, tensor.operand(), dtype === 'float64')
   tensor.requiresGrad = requiresGrad
   return tensor
 }

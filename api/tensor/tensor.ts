@@ -3,14 +3,16 @@
 
 import { Collected } from '../autograd/leaf.js'
 import * as derivatives from '../autograd/derivatives.js'
-import { gradOf } from '../autograd/no-grad.js'
+import { gradOf, noGrad } from '../autograd/no-grad.js'
 import { TableGradient } from '../autograd/table-gradient.js'
 import {
+  isDense,
   record,
   runBackward,
   type Backward,
   type Gradient,
   type GradNode,
+  type Hook,
   type Save,
   type Showing,
 } from '../autograd/tape.js'
@@ -18,7 +20,15 @@ import { checkDType, facts, isFloat, type DType, type TypedArray } from '../base
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { guardReceivers, isInstance, OFTEN, stranger } from '../base/receivers.js'
 import { checkDim, inferredShape, sameShape, shown, sizeOf } from '../base/shape.js'
-import { checkBoolean, checkInteger, checkOptions, checkSize, show } from '../base/validate.js'
+import {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkNoPromise,
+  checkOptions,
+  checkSize,
+  show,
+} from '../base/validate.js'
 import { untrack } from '../memory/scope.js'
 import type { Storage } from '../memory/storage.js'
 import * as ops from '../ops/arithmetic.js'
@@ -28,6 +38,7 @@ import * as movement from '../ops/movement.js'
 import { assign } from './assign.js'
 import { CONTENTS, jsonOf, printed } from './contents.js'
 import { elementAt } from './halves.js'
+import { Operations } from './operations.js'
 import { open, share, type SharedTable } from './sharing.js'
 import { SparseGrad } from './sparse-grad.js'
 import { nested, plainAt } from './values.js'
@@ -40,8 +51,9 @@ import { nested, plainAt } from './values.js'
  * else makes new memory. The memory is freed with the last tensor that shares it: by the garbage collector, or at once
  * by `dispose()`, `using` or `scope()`.
  */
-export class Tensor extends Elements {
+export class Tensor extends Operations<Tensor> {
   #requiresGrad = false
+  readonly #hooks: Hook[] = []
   /** The op that made this tensor, if that was recorded. */
   #node: GradNode | null = null
   #collected: Collected | null = null
@@ -66,7 +78,7 @@ export class Tensor extends Elements {
   }
 
   /** `Tensor.of` for modules that have a tensor and do not import the class. @internal */
-  over(made: Elements): Tensor {
+  override over(made: Elements): Tensor {
     return Tensor.of(made)
   }
 
@@ -237,7 +249,7 @@ export class Tensor extends Elements {
     if (gradOutput !== undefined && !((gradOutput as unknown) instanceof Tensor))
       throw new UsageError(`${where}: gradOutput must be a tensor, not ${show(gradOutput)}`)
     const grad = gradOf(this, gradOutput, where)
-    if (this.#node === null) this.collect(grad)
+    if (this.#node === null) this.collect(this.hooked(grad))
     else runBackward(this.#node, grad, retainGraph)
   }
 
@@ -282,7 +294,7 @@ export class Tensor extends Elements {
   }
 
   /** The same elements in another shape, in the same memory. One size may be -1; it is computed from the others. */
-  reshape(...shape: number[]): Tensor {
+  override reshape(...shape: number[]): Tensor {
     const sizes = inferredShape(shape, this.size)
     if (sizeOf(sizes) !== this.size)
       throw new ShapeError(`reshape: ${shown(this.shape)} has ${this.size} elements, not ${shown(shape)}`)
@@ -296,7 +308,7 @@ export class Tensor extends Elements {
   /**
    * The part `start .. start + length` along a dimension. Along dimension 0 it shares memory; otherwise it is a copy.
    */
-  narrow(dim: number, start: number, length: number): Tensor {
+  override narrow(dim: number, start: number, length: number): Tensor {
     const at = checkDim(dim, this.shape.length, 'narrow')
     const n = this.shape[at]
     const from = checkInteger(start, 'narrow: start') < 0 ? start + n : start
@@ -381,72 +393,32 @@ export class Tensor extends Elements {
     return Tensor.result(matmul(this, x), [this, x], 'MatMulBackward', (save) => derivatives.matmul(this, x, save))
   }
 
-  #dim(dim: number, where: string): number {
-    // As in PyTorch, a scalar has dimensions 0 and -1.
-    return checkDim(dim, Math.max(this.shape.length, 1), where)
-  }
-
   /**
-   * The sum along a dimension, or of all elements. Floats are summed in float64 and rounded once; integers give int64.
+   * Calls `hook` with the gradient of this tensor whenever `backward` computes it; what it returns, if anything, takes
+   * the gradient's place. Hooks run in the order in which they were registered. `torch.Tensor.register_hook`.
+   *
+   * @returns a handle whose `remove()` ends that.
+   * @throws UsageError if the tensor needs no gradient; from `backward`, for a returned value that is not a tensor of
+   * the gradient's shape and type.
    */
-  sum(dim?: number): Tensor {
-    return this.#reduce('sum', 'SumBackward', dim)
+  registerHook(hook: (grad: Tensor | SparseGrad) => Tensor | SparseGrad | void): { remove(): void } {
+    const where = 'registerHook'
+    checkFunction(hook, where)
+    if (!this.#requiresGrad) throw new UsageError(`${where}: this tensor needs no gradient: set its requiresGrad first`)
+    const run = (grad: Gradient) => changedBy(hook, grad)
+    const hooks = this.#node === null ? this.#hooks : this.#node.hooks
+    hooks.push(run)
+    return {
+      remove: () => {
+        const at = hooks.indexOf(run)
+        if (at >= 0) hooks.splice(at, 1)
+      },
+    }
   }
 
-  /** The mean along a dimension, or of all elements, computed in float64 and rounded once. */
-  mean(dim?: number): Tensor {
-    return this.#reduce('mean', 'MeanBackward', dim)
-  }
-
-  #reduce(op: 'sum' | 'mean', name: string, dim: number | undefined): Tensor {
-    const along = dim === undefined ? undefined : this.#dim(dim, op)
-    const at = this.shape.length === 0 ? undefined : along
-    return Tensor.result(ops.reduce(op, this, at), [this], name, () => derivatives.reduction(op, this, at))
-  }
-
-  #unary(op: ops.Unary, name: string): Tensor {
-    const result = Tensor.of(ops.unary(op, this))
-    return record(result, name, [this], (save) => derivatives.unary(op, op === 'gelu' ? this : result, save))
-  }
-
-  /** `max(x, 0)`. */
-  relu(): Tensor {
-    return this.#unary('relu', 'ReluBackward')
-  }
-
-  /** `x * Phi(x)`, exact (by erf). Hendrycks and Gimpel 2016; `torch.nn.functional.gelu`. */
-  gelu(): Tensor {
-    return this.#unary('gelu', 'GeluBackward')
-  }
-
-  /** Hyperbolic tangent. */
-  tanh(): Tensor {
-    return this.#unary('tanh', 'TanhBackward')
-  }
-
-  /** `1 / (1 + exp(-x))`. */
-  sigmoid(): Tensor {
-    return this.#unary('sigmoid', 'SigmoidBackward')
-  }
-
-  /** The square root, correctly rounded; NaN for negative elements. The derivative is `0.5 / sqrt(x)`. */
-  sqrt(): Tensor {
-    return this.#unary('sqrt', 'SqrtBackward')
-  }
-
-  #softmax(log: boolean, name: string, dim: number): Tensor {
-    const result = Tensor.of(ops.softmax(log, this, dim))
-    return record(result, name, [this], (save) => derivatives.softmax(log, result, dim, save))
-  }
-
-  /** `exp(x) / sum(exp(x))` along a dimension. `torch.softmax`. */
-  softmax(dim: number): Tensor {
-    return this.#softmax(false, 'SoftmaxBackward', this.#dim(dim, 'softmax'))
-  }
-
-  /** The logarithm of `softmax`, computed directly. `torch.log_softmax`. */
-  logSoftmax(dim: number): Tensor {
-    return this.#softmax(true, 'LogSoftmaxBackward', this.#dim(dim, 'logSoftmax'))
+  /** The gradient of a leaf after its hooks; takes over `grad`. @internal */
+  hooked(grad: Gradient): Gradient {
+    return this.#hooks.length === 0 ? grad : this.#hooks.reduce((grad, hook) => hook(grad), grad)
   }
 
   /**
@@ -494,4 +466,23 @@ function seen(grad: Elements): Tensor {
   const tensor = Tensor.of(grad)
   untrack(tensor)
   return tensor
+}
+
+/** The gradient after a hook; takes over `grad`. */
+function changedBy(hook: (grad: Tensor | SparseGrad) => Tensor | SparseGrad | void, grad: Gradient): Gradient {
+  const where = 'a hook of registerHook'
+  // The user may keep what the hook is given.
+  const given = (isDense(grad) ? seen(grad.alias()) : grad.shown(SHOWING)) as Tensor | SparseGrad
+  const made = noGrad(() => hook(given))
+  checkNoPromise(made, where)
+  if (made === undefined || made === given) return grad
+  if (!(made instanceof Tensor) && !(made instanceof SparseGrad))
+    throw new UsageError(`${where} must return a tensor, a SparseGrad or nothing, not ${show(made)}`)
+  if (!sameShape(made.shape, grad.shape) || made.dtype !== grad.dtype) {
+    throw new ShapeError(
+      `${where} must return a gradient of shape ${shown(grad.shape)} and ${grad.dtype}, not of ${shown(made.shape)} and ${made.dtype}`,
+    )
+  }
+  grad.dispose()
+  return made instanceof Tensor ? made.detach() : TableGradient.of(made)
 }

@@ -21,6 +21,7 @@ use tokenbed_core::DType as CoreDType;
 use tokenbed_core::ids::BadIds;
 use tokenbed_core::ops::binary::Binary as CoreBinary;
 use tokenbed_core::ops::reduce::Reduce as CoreReduce;
+use tokenbed_core::ops::top::Extreme as CoreExtreme;
 use tokenbed_core::ops::unary::Unary as CoreUnary;
 use tokenbed_embed::{Element as CoreElement, Semantics as CoreSemantics};
 use tokenbed_kernels::ops::lookup::bag::Mode as CoreMode;
@@ -102,15 +103,25 @@ words! {
 }
 words! {
     /// Operations on two operands.
-    Binary for CoreBinary { Add = "add", Sub = "sub", Mul = "mul", Div = "div" }
+    Binary for CoreBinary {
+        Add = "add", Sub = "sub", Mul = "mul", Div = "div", Max = "maximum", Min = "minimum", Pow = "pow",
+        Eq = "eq", Ne = "ne", Lt = "lt", Le = "le",
+    }
 }
 words! {
     /// Operations on one operand.
-    Unary for CoreUnary { Relu = "relu", Gelu = "gelu", Tanh = "tanh", Sigmoid = "sigmoid", Sqrt = "sqrt" }
+    Unary for CoreUnary {
+        Relu = "relu", Gelu = "gelu", Tanh = "tanh", Sigmoid = "sigmoid", Sqrt = "sqrt", Exp = "exp", Log = "log",
+        Log1p = "log1p", Abs = "abs", LogSigmoid = "logSigmoid",
+    }
 }
 words! {
     /// Reductions along a dimension.
     Reduce for CoreReduce { Sum = "sum", Mean = "mean" }
+}
+words! {
+    /// Which elements along a dimension are found.
+    Extreme for CoreExtreme { Largest = "largest", Smallest = "smallest", Minimum = "minimum" }
 }
 words! {
     /// How the losses of a batch are reduced.

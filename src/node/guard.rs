@@ -50,6 +50,13 @@ impl Failure {
         failure
     }
 
+    /// A failure for a bad index into a dimension.
+    pub(crate) fn of_index(error: Error) -> Self {
+        let mut failure = Failure::from(error);
+        failure.0.what = Some("index".into());
+        failure
+    }
+
     /// Adds the special token that is not allowed where it occurs.
     pub(crate) fn of_special_token(mut self, token: String) -> Self {
         self.0.special_token = Some(token);

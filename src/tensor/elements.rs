@@ -53,7 +53,7 @@ macro_rules! with_float {
         }
     };
 }
-pub(crate) use with_float;
+pub(crate) use {with_class, with_float};
 
 /// Converts elements from one type to another.
 #[napi(catch_unwind)]
@@ -100,6 +100,8 @@ macro_rules! with_width {
         }
     };
 }
+
+pub(crate) use with_width;
 
 /// Copies a block of `shape` from one layout to another; elements have `width` bytes.
 #[napi(catch_unwind)]
@@ -176,7 +178,7 @@ pub fn unary_back_elements(
 }
 
 /// How many times `of` elements fit into an operand; 0 if they cannot, which the op refuses.
-fn times<T: Pod>(x: &Operand, of: usize) -> Result<usize, Failure> {
+pub(crate) fn times<T: Pod>(x: &Operand, of: usize) -> Result<usize, Failure> {
     Ok(x.shared::<T>()?.len() / of.max(1))
 }
 

@@ -3,3 +3,4 @@
 pub mod elements;
 pub mod functional;
 pub mod random;
+pub mod select;

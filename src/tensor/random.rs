@@ -9,7 +9,8 @@ use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
 use tokenbed_kernels::dispatch;
-use tokenbed_rng::{DrawError, Generator, How, StateError, bernoulli, loader, normal_with, randperm, uniform_with};
+use tokenbed_rng::{DrawError, Generator, How, StateError};
+use tokenbed_rng::{bernoulli, integers, loader, normal_with, normal64, randperm, uniform_with, uniform64};
 
 /// A generator as JavaScript holds it.
 pub struct Draws(RefCell<Generator>);
@@ -82,6 +83,24 @@ pub fn draw_normal(generator: &External<Draws>, out: Operand, mean: f64, std: f6
 #[napi(catch_unwind)]
 pub fn draw_uniform(generator: &External<Draws>, out: Operand, low: f64, high: f64) -> bool {
     status(|| Ok(uniform_with(how()?, &mut generator.0.borrow_mut(), out.exclusive(&[])?, low, high)?))
+}
+
+/// Fills float64 `out` with draws from N(mean, std).
+#[napi(catch_unwind)]
+pub fn draw_normal64(generator: &External<Draws>, out: Operand, mean: f64, std: f64) -> bool {
+    status(|| Ok(normal64(&mut generator.0.borrow_mut(), out.exclusive(&[])?, mean, std)?))
+}
+
+/// Fills float64 `out` uniformly from [low, high).
+#[napi(catch_unwind)]
+pub fn draw_uniform64(generator: &External<Draws>, out: Operand, low: f64, high: f64) -> bool {
+    status(|| Ok(uniform64(&mut generator.0.borrow_mut(), out.exclusive(&[])?, low, high)?))
+}
+
+/// Fills int64 `out` with integers from `low` to below `high`.
+#[napi(catch_unwind)]
+pub fn draw_integers(generator: &External<Draws>, out: Operand, low: f64, high: f64) -> bool {
+    status(|| Ok(integers(&mut generator.0.borrow_mut(), out.exclusive(&[])?, low as i64, high as i64)?))
 }
 
 /// Fills `out` with a permutation of 0 .. its length.

@@ -89,12 +89,27 @@ proptest! {
                 Binary::Sub => a - b,
                 Binary::Mul => a * b,
                 Binary::Div => a / b,
+                Binary::Max => a.max(b),
+                Binary::Min => a.min(b),
+                Binary::Pow => f64::from(a).powf(f64::from(b)) as f32,
+                Binary::Eq => f32::from(a == b),
+                Binary::Ne => f32::from(a != b),
+                Binary::Lt => f32::from(a < b),
+                Binary::Le => f32::from(a <= b),
             });
             check_binary::<i64>(op, &shape, &strides, offsets, |i| i as i64 - 3, i64::MIN, |a, b| match op {
                 Binary::Add => a + b,
                 Binary::Sub => a - b,
                 Binary::Mul => a * b,
                 Binary::Div => if b == 0 { 0 } else { a / b },
+                Binary::Max => a.max(b),
+                Binary::Min => a.min(b),
+                Binary::Pow if b >= 0 => (0..b).fold(1, |power: i64, _| power.wrapping_mul(a)),
+                Binary::Pow => if a == 1 { 1 } else if a == -1 { 1 - b % 2 * -2 } else { 0 },
+                Binary::Eq => i64::from(a == b),
+                Binary::Ne => i64::from(a != b),
+                Binary::Lt => i64::from(a < b),
+                Binary::Le => i64::from(a <= b),
             });
         }
     }

@@ -28,6 +28,11 @@ fn definition(op: Unary, x: f64) -> f64 {
         Unary::Tanh => x.tanh(),
         Unary::Sigmoid => (1.0 + (-x).exp()).recip(),
         Unary::Sqrt => x.sqrt(),
+        Unary::Exp => x.exp(),
+        Unary::Log => x.ln(),
+        Unary::Log1p => x.ln_1p(),
+        Unary::Abs => x.abs(),
+        Unary::LogSigmoid => -(-x).exp().ln_1p(),
     }
 }
 
@@ -75,6 +80,10 @@ fn at_large_values_functions_reach_their_limits() {
     for (x, limit) in [(1000.0, 1.0), (-1000.0, -1.0), (inf, 1.0), (-inf, -1.0), (0.0, 0.0)] {
         assert_eq!(one(Unary::Tanh, x), limit);
     }
+    assert_eq!((one(Unary::Exp, 1000.0), one(Unary::Exp, -1000.0)), (inf, 0.0));
+    assert_eq!((one(Unary::Log, inf), one(Unary::Log, 0.0), one(Unary::Log1p, -1.0)), (inf, -inf, -inf));
+    assert_eq!((one(Unary::LogSigmoid, 1000.0), one(Unary::LogSigmoid, -1000.0)), (-0.0, -1000.0));
+    assert_eq!((one(Unary::LogSigmoid, inf), one(Unary::LogSigmoid, -inf)), (-0.0, -inf));
     assert_eq!(one(Unary::Relu, inf), inf);
     assert_eq!(one(Unary::Relu, -inf), 0.0);
     assert_eq!(one(Unary::Gelu, inf), inf);

@@ -1,6 +1,6 @@
 //! The float types that ops run in, and the functions that ops need of them.
 //!
-//! Functions without an exact definition (exp, tanh, the normal distribution) are computed in f64 and rounded once. For
+//! Functions without an exact definition (exp, log, pow, tanh, the normal distribution) are computed in f64 and rounded once. For
 //! f32 this uses the polynomials below. They are branch-free, with multiplications and additions fused as written, so
 //! that compilers make vectors of them and every instruction set gives the same bits. Their own error is below 2^-40,
 //! so an f32 result is correct up to the last rounding (`ROUNDED_ONCE_ULPS`), and is the nearest in all but one of
@@ -58,6 +58,12 @@ pub trait Real:
     fn abs(self) -> Self;
     /// e^x, accurate enough to be rounded to this type.
     fn exp(x: f64) -> f64;
+    /// The natural logarithm, with the same accuracy; -infinity at 0 and NaN below.
+    fn log(x: f64) -> f64;
+    /// `log(1 + x)`, with the same accuracy.
+    fn log1p(x: f64) -> f64;
+    /// x to the power of y, with the same accuracy and the special cases of C's `pow`.
+    fn pow(x: f64, y: f64) -> f64;
     /// The hyperbolic tangent, with the same accuracy.
     fn tanh(x: f64) -> f64;
     /// The normal distribution at x, with the same accuracy.
@@ -107,6 +113,18 @@ impl Real for f32 {
         exp(x)
     }
     #[inline(always)]
+    fn log(x: f64) -> f64 {
+        log(x)
+    }
+    #[inline(always)]
+    fn log1p(x: f64) -> f64 {
+        log1p(x)
+    }
+    #[inline(always)]
+    fn pow(x: f64, y: f64) -> f64 {
+        pow(x, y)
+    }
+    #[inline(always)]
     fn tanh(x: f64) -> f64 {
         tanh(x)
     }
@@ -133,6 +151,18 @@ impl Real for f64 {
     #[inline(always)]
     fn exp(x: f64) -> f64 {
         libm::exp(x)
+    }
+    #[inline(always)]
+    fn log(x: f64) -> f64 {
+        libm::log(x)
+    }
+    #[inline(always)]
+    fn log1p(x: f64) -> f64 {
+        libm::log1p(x)
+    }
+    #[inline(always)]
+    fn pow(x: f64, y: f64) -> f64 {
+        libm::pow(x, y)
     }
     #[inline(always)]
     fn tanh(x: f64) -> f64 {
@@ -176,6 +206,70 @@ fn exp(x: f64) -> f64 {
     let y = polynomial(&EXP_POLYNOMIAL, r);
     // 2^n: the low bits of `moved` are n, and the exponent field is 52 bits higher.
     y * f64::from_bits((moved.to_bits() << 52).wrapping_add(0x3ff0_0000_0000_0000))
+}
+
+/// `atanh(s) / s` as a series in s^2, the highest power first. It is used for s^2 <= 0.0295, where the omitted terms are
+/// below 2^-58.
+const ATANH_SERIES: [f64; 11] = [
+    1.0 / 21.0,
+    1.0 / 19.0,
+    1.0 / 17.0,
+    1.0 / 15.0,
+    1.0 / 13.0,
+    1.0 / 11.0,
+    1.0 / 9.0,
+    1.0 / 7.0,
+    1.0 / 5.0,
+    1.0 / 3.0,
+    1.0,
+];
+/// The bits of 2^52, whose lowest bit is 1: an integer below 2^52 that is put into them is added to the number.
+const INTEGERS: u64 = 0x4330_0000_0000_0000;
+
+/// The natural logarithm of a number that f32 has, or of a normal f64, accurate to 2^-48: with x = 2^e m and m between
+/// the roots of 1/2 and 2, `e ln(2) + 2 atanh((m - 1) / (m + 1))`. -infinity at 0 and NaN below.
+#[inline(always)]
+fn log(x: f64) -> f64 {
+    let bits = x.to_bits();
+    let exponent = f64::from_bits(INTEGERS | bits >> 52) - f64::from_bits(INTEGERS | 1023);
+    let m = f64::from_bits(bits & 0x000f_ffff_ffff_ffff | 0x3ff0_0000_0000_0000);
+    let large = m > std::f64::consts::SQRT_2;
+    let (m, e) = (if large { 0.5 * m } else { m }, if large { exponent + 1.0 } else { exponent });
+    let s = (m - 1.0) / (m + 1.0);
+    let part = 2.0 * s * polynomial(&ATANH_SERIES, s * s);
+    let y = e.mul_add(LN2_HIGH, e.mul_add(LN2_LOW, part));
+    let y = if x == f64::INFINITY { x } else { y };
+    let below = if x == 0.0 { f64::NEG_INFINITY } else { f64::NAN };
+    if x > 0.0 { y } else { below }
+}
+
+/// `log(1 + x)`, accurate to 2^-48. From 2^-10 on, 1 + x is exact for every x of f32 that it matters for.
+#[inline(always)]
+fn log1p(x: f64) -> f64 {
+    /// The Taylor series of `log(1 + x) / x`; the omitted terms are below 2^-52.
+    const SERIES: [f64; 6] = [-1.0 / 6.0, 1.0 / 5.0, -1.0 / 4.0, 1.0 / 3.0, -1.0 / 2.0, 1.0];
+    let small = x * polynomial(&SERIES, x);
+    let large = log(1.0 + x);
+    // The comparison is this way round so that NaN counts as large.
+    if x.abs() < 1.0 / 1024.0 { small } else { large }
+}
+
+/// x to the power of y for numbers of f32, accurate to 2^-40 where the result is one of f32: `exp(y log|x|)`. Special
+/// cases are those of C's `pow`.
+#[inline(always)]
+fn pow(x: f64, y: f64) -> f64 {
+    let size = x.abs();
+    let power = exp(y * log(size));
+    // The products 0 * infinity.
+    let power = if y == 0.0 || size == 1.0 { 1.0 } else { power };
+    let whole = y.floor() == y;
+    let odd = whole && (0.5 * y).floor() != 0.5 * y;
+    let power = if odd { power.copysign(x) } else { power };
+    let nothing = x < 0.0 && size < f64::INFINITY && !whole;
+    let power = if nothing { f64::NAN } else { power };
+    // 1 to any power, and anything to the power of 0, is 1, even if the other is NaN; any other NaN stays.
+    let unknown = (x.is_nan() && y != 0.0) || (y.is_nan() && x != 1.0);
+    if unknown { f64::NAN } else { power }
 }
 
 /// Evaluates a polynomial; the highest power comes first.
@@ -258,6 +352,15 @@ mod tests {
         assert!(worst(1e-9, 0.1, tanh, libm::tanh) < below(-40));
         assert!(worst(0.1, 25.0, tanh, libm::tanh) < below(-40));
         assert!(worst(-25.0, -0.01, tanh, libm::tanh) < below(-40));
+        assert!(worst(1e-45, 1e-30, log, libm::log) < below(-48));
+        assert!(worst(0.5, 0.9999, log, libm::log) < below(-48));
+        assert!(worst(1.0001, 3.0, log, libm::log) < below(-48));
+        assert!(worst(3.0, 3e38, log, libm::log) < below(-48));
+        assert!(worst(-0.999, -1e-9, log1p, libm::log1p) < below(-48));
+        assert!(worst(1e-9, 3.0, log1p, libm::log1p) < below(-48));
+        for y in [-3.5, -1.0, 0.5, 2.0, 7.0, 20.0] {
+            assert!(worst(0.02, 80.0, |x| pow(x, y), |x| libm::pow(x, y)) < below(-40), "{y}");
+        }
         let normal = |x: f64| 0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2);
         assert!(worst(-14.9, 0.0, phi, normal) < below(-40));
         assert!(worst(0.0, 20.0, phi, normal) < below(-40));
@@ -269,7 +372,24 @@ mod tests {
         assert_eq!((exp(f64::NEG_INFINITY) as f32, exp(-1e300) as f32), (0.0, 0.0));
         assert_eq!((exp(f64::INFINITY) as f32, exp(1e300) as f32), (f32::INFINITY, f32::INFINITY));
         assert!(exp(f64::NAN).is_nan() && tanh(f64::NAN).is_nan() && phi(f64::NAN).is_nan());
+        assert_eq!((log(0.0), log(-0.0), log(f64::INFINITY)), (f64::NEG_INFINITY, f64::NEG_INFINITY, f64::INFINITY));
+        assert!(log(-1.0).is_nan() && log(f64::NAN).is_nan() && log(f64::NEG_INFINITY).is_nan());
+        assert_eq!((log(1.0), log1p(0.0), log1p(-1.0), log1p(1e-300)), (0.0, 0.0, f64::NEG_INFINITY, 1e-300));
+        assert!(log1p(-2.0).is_nan() && log1p(f64::NAN).is_nan());
         assert_eq!((tanh(f64::INFINITY), tanh(f64::NEG_INFINITY)), (1.0, -1.0));
         assert_eq!((phi(f64::INFINITY), phi(f64::NEG_INFINITY)), (1.0, 0.0));
+    }
+
+    #[test]
+    fn powers_have_the_special_cases_of_c() {
+        let inf = f64::INFINITY;
+        let values = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, inf, -inf, f64::NAN, 2.5, -2.5, 1e30];
+        for x in values {
+            for y in values {
+                let (ours, wanted) = (pow(x, y) as f32, libm::pow(x, y) as f32);
+                let same = ours.to_bits() == wanted.to_bits() || ours.is_nan() && wanted.is_nan();
+                assert!(same, "{x} to the power of {y} is {wanted}, not {ours}");
+            }
+        }
     }
 }

@@ -77,7 +77,7 @@ impl Generator {
     }
 
     /// A uniform f64 in [0, 1) with 53 random bits.
-    fn uniform53(&mut self) -> f64 {
+    pub(crate) fn uniform53(&mut self) -> f64 {
         const STEP: f64 = 1.0 / (1_u64 << 53) as f64;
         (self.random64() & ((1 << 53) - 1)) as f64 * STEP
     }

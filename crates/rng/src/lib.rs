@@ -6,6 +6,7 @@
 //!
 //! - [`normal`] and [`uniform`] fill f32 as `Tensor.normal_` and `Tensor.uniform_` do, with SIMD and on several
 //!   threads, with the same bits ([`How`]).
+//! - [`normal64`] and [`uniform64`] do the same in f64, and [`integers`] is `torch.randint`.
 //! - [`bernoulli()`][] is `Tensor.bernoulli_(p)`, with one bit for an element.
 //! - [`randperm()`][] is `torch.randperm`.
 //! - [`loader`] gives the order in which a `DataLoader` with `shuffle=True` visits its samples.
@@ -35,6 +36,7 @@ pub mod loader;
 mod parallel;
 mod randperm;
 mod state;
+mod wide;
 
 pub use bernoulli::bernoulli;
 pub use error::{DrawError, StateError};
@@ -43,3 +45,4 @@ pub use generator::Generator;
 pub use parallel::PARALLEL_FROM;
 pub use randperm::{LARGE_PERMUTATION, randperm, skip_randperm};
 pub use state::STATE_BYTES;
+pub use wide::{integers, normal64, uniform64};

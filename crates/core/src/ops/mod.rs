@@ -10,25 +10,29 @@
 
 pub mod along;
 pub mod binary;
+pub mod choose;
 pub mod convert;
 pub mod copy;
 pub mod entropy;
 pub mod matmul;
 pub mod norm;
 pub mod reduce;
+pub mod take;
+pub mod top;
 pub mod unary;
 
 use crate::{Error, Result};
+use std::fmt::Debug;
 use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ops::elements::pointwise::{Arithmetic, Binary, Side};
 use tokenbed_kernels::ops::elements::total::Total;
 
 /// A type that arithmetic runs in.
-pub trait Number: bytemuck::Pod + Default + PartialOrd + Send + Sync {
+pub trait Number: bytemuck::Pod + Default + PartialOrd + Debug + Send + Sync {
     /// The wider type that sums are collected in.
     type Wide: Copy + Default + Send + Sync;
     /// `a op b`. Integers wrap; their quotients are truncated towards zero, and division by 0 gives 0 (callers divide
-    /// as floats).
+    /// as floats). Powers with negative exponents are those of 1 and -1, and 0 for all others.
     fn of(op: Arithmetic, a: Self, b: Self) -> Self;
     /// [`Number::of`] for many elements.
     fn arithmetic(kernels: Kernels, op: Arithmetic, a: Side<'_, Self>, b: Side<'_, Self>, out: &mut [Self]);
@@ -50,12 +54,7 @@ macro_rules! float {
             type Wide = f64;
             #[inline(always)]
             fn of(op: Arithmetic, a: Self, b: Self) -> Self {
-                match op {
-                    Arithmetic::Add => a + b,
-                    Arithmetic::Sub => a - b,
-                    Arithmetic::Mul => a * b,
-                    Arithmetic::Div => a / b,
-                }
+                op.of(a, b)
             }
             fn arithmetic(kernels: Kernels, op: Arithmetic, a: Side<'_, Self>, b: Side<'_, Self>, out: &mut [Self]) {
                 kernels.binary(Binary { op, a, b, out });
@@ -101,6 +100,13 @@ impl Number for i64 {
                     a.wrapping_div(b)
                 }
             }
+            Arithmetic::Max => a.max(b),
+            Arithmetic::Min => a.min(b),
+            Arithmetic::Pow => whole_power(a, b),
+            Arithmetic::Eq => i64::from(a == b),
+            Arithmetic::Ne => i64::from(a != b),
+            Arithmetic::Lt => i64::from(a < b),
+            Arithmetic::Le => i64::from(a <= b),
         }
     }
     fn arithmetic(_: Kernels, op: Arithmetic, a: Side<'_, i64>, b: Side<'_, i64>, out: &mut [i64]) {
@@ -125,6 +131,27 @@ impl Number for i64 {
     fn average(sum: i64, n: usize) -> Self {
         sum.checked_div(n as i64).unwrap_or(0)
     }
+}
+
+/// The power of an integer; it wraps.
+fn whole_power(base: i64, exponent: i64) -> i64 {
+    if exponent < 0 {
+        return match base {
+            1 => 1,
+            -1 if exponent % 2 == 0 => 1,
+            -1 => -1,
+            _ => 0,
+        };
+    }
+    let (mut power, mut square, mut left) = (1i64, base, exponent);
+    while left > 0 {
+        if left % 2 == 1 {
+            power = power.wrapping_mul(square);
+        }
+        square = square.wrapping_mul(square);
+        left /= 2;
+    }
+    power
 }
 
 /// A dense block seen around one of its dimensions: `(outer, n, inner)`.

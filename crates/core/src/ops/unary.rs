@@ -9,7 +9,7 @@ use tokenbed_threads::parallel_rows;
 
 /// Cost of an element, as the number of bytes of memory that could be moved in that time.
 fn bytes<T>(op: Unary) -> usize {
-    let times = if matches!(op, Unary::Relu | Unary::Sqrt) { 2 } else { 10 };
+    let times = if matches!(op, Unary::Relu | Unary::Sqrt | Unary::Abs) { 2 } else { 10 };
     times * size_of::<T>()
 }
 
@@ -32,7 +32,8 @@ pub fn unary<T: Real>(kernels: Kernels, function: Unary, x: &[T], out: &mut [T])
     Ok(())
 }
 
-/// `out = grad * op'`. `saved` is the operand of gelu, and the result of every other function.
+/// `out = grad * op'`. `saved` is the operand of gelu, the logarithms, the absolute value and log-sigmoid, and the
+/// result of every other function.
 ///
 /// # Errors
 /// [`Error::Shape`] if the buffers differ in size.

@@ -18,11 +18,32 @@ pub enum Function {
     Sigmoid,
     /// The square root, rounded correctly; NaN below 0, and -0 stays.
     Sqrt,
+    /// `e^x`.
+    Exp,
+    /// The natural logarithm; -infinity at 0, NaN below.
+    Log,
+    /// `log(1 + x)`, accurate for small x; -infinity at -1, NaN below.
+    Log1p,
+    /// The absolute value.
+    Abs,
+    /// `log(1 / (1 + exp(-x)))`, without overflow. `torch.nn.functional.logsigmoid`.
+    LogSigmoid,
 }
 
 impl Function {
     /// All functions.
-    pub const ALL: [Function; 5] = [Function::Relu, Function::Gelu, Function::Tanh, Function::Sigmoid, Function::Sqrt];
+    pub const ALL: [Function; 10] = [
+        Function::Relu,
+        Function::Gelu,
+        Function::Tanh,
+        Function::Sigmoid,
+        Function::Sqrt,
+        Function::Exp,
+        Function::Log,
+        Function::Log1p,
+        Function::Abs,
+        Function::LogSigmoid,
+    ];
 }
 
 /// `out = function(x)`, computed in f64 and rounded once.
@@ -34,8 +55,8 @@ pub struct Unary<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// `out = grad * function'`. The derivative is computed from `saved`, which is the operand for gelu and the result for
-/// the others.
+/// `out = grad * function'`. The derivative is computed from `saved`, which is the operand for gelu, the logarithms, the
+/// absolute value and log-sigmoid, and the result for the others.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct UnaryBack<'a, T> {
@@ -122,6 +143,76 @@ impl Map for Sqrt {
     }
 }
 
+struct Exp;
+impl Map for Exp {
+    #[inline(always)]
+    fn of<T: Real>(x: T) -> T {
+        T::round(T::exp(x.wide()))
+    }
+    #[inline(always)]
+    fn back<T: Real>(y: T, grad: T) -> T {
+        grad * y
+    }
+}
+
+struct Log;
+impl Map for Log {
+    #[inline(always)]
+    fn of<T: Real>(x: T) -> T {
+        T::round(T::log(x.wide()))
+    }
+    #[inline(always)]
+    fn back<T: Real>(x: T, grad: T) -> T {
+        grad / x
+    }
+}
+
+struct Log1p;
+impl Map for Log1p {
+    #[inline(always)]
+    fn of<T: Real>(x: T) -> T {
+        T::round(T::log1p(x.wide()))
+    }
+    #[inline(always)]
+    fn back<T: Real>(x: T, grad: T) -> T {
+        grad / (x + T::ONE)
+    }
+}
+
+struct Abs;
+impl Map for Abs {
+    #[inline(always)]
+    fn of<T: Real>(x: T) -> T {
+        x.abs()
+    }
+    #[inline(always)]
+    fn back<T: Real>(x: T, grad: T) -> T {
+        // As in PyTorch, the sign of 0 and of NaN is 0.
+        let sign = if x > T::ZERO {
+            T::ONE
+        } else if x < T::ZERO {
+            -T::ONE
+        } else {
+            T::ZERO
+        };
+        grad * sign
+    }
+}
+
+struct LogSigmoid;
+impl Map for LogSigmoid {
+    #[inline(always)]
+    fn of<T: Real>(x: T) -> T {
+        let x = x.wide();
+        let low = if x > 0.0 { 0.0 } else { x };
+        T::round(low - T::log1p(T::exp(-x.abs())))
+    }
+    #[inline(always)]
+    fn back<T: Real>(x: T, grad: T) -> T {
+        T::round(grad.wide() * (1.0 / (1.0 + T::exp(x.wide()))))
+    }
+}
+
 #[inline(always)]
 fn map<T: Real, M: Map>(x: &[T], out: &mut [T]) {
     for (out, &x) in out.iter_mut().zip(x) {
@@ -149,6 +240,11 @@ fn unary<T: Real>(Unary { function, x, out }: Unary<'_, T>) {
         Function::Tanh => map::<T, Tanh>(x, out),
         Function::Sigmoid => map::<T, Sigmoid>(x, out),
         Function::Sqrt => map::<T, Sqrt>(x, out),
+        Function::Exp => map::<T, Exp>(x, out),
+        Function::Log => map::<T, Log>(x, out),
+        Function::Log1p => map::<T, Log1p>(x, out),
+        Function::Abs => map::<T, Abs>(x, out),
+        Function::LogSigmoid => map::<T, LogSigmoid>(x, out),
     }
 }
 
@@ -165,6 +261,11 @@ fn unary_back<T: Real>(UnaryBack { function, saved, grad, out }: UnaryBack<'_, T
         Function::Tanh => map_back::<T, Tanh>(saved, grad, out),
         Function::Sigmoid => map_back::<T, Sigmoid>(saved, grad, out),
         Function::Sqrt => map_back::<T, Sqrt>(saved, grad, out),
+        Function::Exp => map_back::<T, Exp>(saved, grad, out),
+        Function::Log => map_back::<T, Log>(saved, grad, out),
+        Function::Log1p => map_back::<T, Log1p>(saved, grad, out),
+        Function::Abs => map_back::<T, Abs>(saved, grad, out),
+        Function::LogSigmoid => map_back::<T, LogSigmoid>(saved, grad, out),
     }
 }
 
@@ -176,11 +277,55 @@ pub enum Arithmetic {
     Sub,
     Mul,
     Div,
+    /// The larger one; NaN if either is NaN.
+    Max,
+    /// The smaller one; NaN if either is NaN.
+    Min,
+    /// `a` to the power of `b`, as C's `pow` has it.
+    Pow,
+    /// 1 if both are equal, else 0.
+    Eq,
+    /// 0 if both are equal, else 1.
+    Ne,
+    /// 1 if `a` is smaller, else 0.
+    Lt,
+    /// 1 if `a` is smaller or equal, else 0.
+    Le,
 }
 
 impl Arithmetic {
     /// All operations.
-    pub const ALL: [Arithmetic; 4] = [Arithmetic::Add, Arithmetic::Sub, Arithmetic::Mul, Arithmetic::Div];
+    pub const ALL: [Arithmetic; 11] = [
+        Arithmetic::Add,
+        Arithmetic::Sub,
+        Arithmetic::Mul,
+        Arithmetic::Div,
+        Arithmetic::Max,
+        Arithmetic::Min,
+        Arithmetic::Pow,
+        Arithmetic::Eq,
+        Arithmetic::Ne,
+        Arithmetic::Lt,
+        Arithmetic::Le,
+    ];
+
+    /// The result for two floats.
+    #[inline(always)]
+    pub fn of<T: Real>(self, a: T, b: T) -> T {
+        match self {
+            Arithmetic::Add => Sum::of(a, b),
+            Arithmetic::Sub => Difference::of(a, b),
+            Arithmetic::Mul => Product::of(a, b),
+            Arithmetic::Div => Quotient::of(a, b),
+            Arithmetic::Max => Larger::of(a, b),
+            Arithmetic::Min => Smaller::of(a, b),
+            Arithmetic::Pow => Power::of(a, b),
+            Arithmetic::Eq => Equal::of(a, b),
+            Arithmetic::Ne => Unequal::of(a, b),
+            Arithmetic::Lt => Less::of(a, b),
+            Arithmetic::Le => LessOrEqual::of(a, b),
+        }
+    }
 }
 
 /// An operand: as many elements as there are results, or a single one for all.
@@ -219,6 +364,46 @@ macro_rules! two {
 }
 two!(Sum +, Difference -, Product *, Quotient /);
 
+macro_rules! comparisons {
+    ($($name:ident $op:tt),*) => {$(
+        struct $name;
+        impl Two for $name {
+            #[inline(always)]
+            fn of<T: Real>(a: T, b: T) -> T {
+                if a $op b { T::ONE } else { T::ZERO }
+            }
+        }
+    )*};
+}
+comparisons!(Equal ==, Unequal !=, Less <, LessOrEqual <=);
+
+struct Larger;
+impl Two for Larger {
+    #[inline(always)]
+    fn of<T: Real>(a: T, b: T) -> T {
+        // A number that is not equal to itself is NaN.
+        #[allow(clippy::eq_op, reason = "finds NaN")]
+        if a > b || a != a { a } else { b }
+    }
+}
+
+struct Smaller;
+impl Two for Smaller {
+    #[inline(always)]
+    fn of<T: Real>(a: T, b: T) -> T {
+        #[allow(clippy::eq_op, reason = "finds NaN")]
+        if a < b || a != a { a } else { b }
+    }
+}
+
+struct Power;
+impl Two for Power {
+    #[inline(always)]
+    fn of<T: Real>(a: T, b: T) -> T {
+        T::round(T::pow(a.wide(), b.wide()))
+    }
+}
+
 #[inline(always)]
 fn zip<T: Real, F: Two>(a: Side<'_, T>, b: Side<'_, T>, out: &mut [T]) {
     match (a, b) {
@@ -253,6 +438,13 @@ fn binary<T: Real>(Binary { op, a, b, out }: Binary<'_, T>) {
         Arithmetic::Sub => zip::<T, Difference>(a, b, out),
         Arithmetic::Mul => zip::<T, Product>(a, b, out),
         Arithmetic::Div => zip::<T, Quotient>(a, b, out),
+        Arithmetic::Max => zip::<T, Larger>(a, b, out),
+        Arithmetic::Min => zip::<T, Smaller>(a, b, out),
+        Arithmetic::Pow => zip::<T, Power>(a, b, out),
+        Arithmetic::Eq => zip::<T, Equal>(a, b, out),
+        Arithmetic::Ne => zip::<T, Unequal>(a, b, out),
+        Arithmetic::Lt => zip::<T, Less>(a, b, out),
+        Arithmetic::Le => zip::<T, LessOrEqual>(a, b, out),
     }
 }
 
@@ -291,12 +483,13 @@ pub(crate) const BINARY: Probe = Probe { name: "binary", line: "passes", sizes: 
 pub(crate) const DROPOUT: Probe = Probe { name: "dropout", line: "passes", sizes: &DIMS, run: probe_dropout };
 
 fn probe_unary(kernels: Kernels, len: usize, results: &mut Results) {
-    // Values from -8 to 8, beyond which the functions are flat. Square roots get magnitudes only, because processors
-    // differ in the sign of a NaN.
+    // Values from -8 to 8, beyond which the functions are flat. Square roots and logarithms get magnitudes only, because
+    // processors differ in the sign of a NaN.
     let signed: Vec<f32> = numbers(len, 79).into_iter().map(|x| x * 8.0).collect();
     let magnitudes: Vec<f32> = signed.iter().map(|x| x.abs()).collect();
     for function in Function::ALL {
-        let x = if function == Function::Sqrt { &magnitudes } else { &signed };
+        let magnitude = matches!(function, Function::Sqrt | Function::Log | Function::Log1p);
+        let x = if magnitude { &magnitudes } else { &signed };
         let mut out = Framed::room(len);
         kernels.unary(Unary { function, x, out: &mut out });
         results.take(&out);
@@ -314,10 +507,12 @@ fn probe_unary_back(kernels: Kernels, dim: usize, results: &mut Results) {
 
 fn probe_binary(kernels: Kernels, dim: usize, results: &mut Results) {
     let [x, y] = [113, 127].map(|seed| numbers(ROWS * dim, seed));
+    let magnitudes: Vec<f32> = x.iter().map(|x| x.abs()).collect();
     for op in Arithmetic::ALL {
+        let x = if op == Arithmetic::Pow { &magnitudes } else { &x };
         for b in [Side::Each(&y[..]), Side::One(1.5)] {
             let mut out = Framed::room(x.len());
-            kernels.binary(Binary { op, a: Side::Each(&x), b, out: &mut out });
+            kernels.binary(Binary { op, a: Side::Each(x), b, out: &mut out });
             results.take(&out);
         }
     }

@@ -11,10 +11,39 @@ export type { Ids } from './api/tensor/ids.js'
 
 export { Generator, manualSeed, rand, randn, randperm, type DrawOptions } from './api/tensor/random.js'
 
+export { bernoulli, multinomial, normal, randint, type IntegerDrawOptions } from './api/tensor/draws.js'
+
 export { Tensor } from './api/tensor/tensor.js'
+export type { Found, ReduceOptions } from './api/tensor/operations.js'
+export { einsum } from './api/tensor/einsum.js'
 export type { SharedTable } from './api/tensor/sharing.js'
-export { arange, concat, full, ones, tensor, zeros, type FillOptions, type TensorOptions } from './api/tensor/create.js'
+export {
+  arange,
+  concat,
+  full,
+  ones,
+  stack,
+  tensor,
+  where,
+  zeros,
+  type FillOptions,
+  type TensorOptions,
+} from './api/tensor/create.js'
+export type { ShapeArguments } from './api/tensor/shape-arguments.js'
 export { crossEntropy, dropout, layerNorm, type CrossEntropyOptions } from './api/layers/functional.js'
+export {
+  binaryCrossEntropy,
+  binaryCrossEntropyWithLogits,
+  cosineSimilarity,
+  infoNCE,
+  mseLoss,
+  normalize,
+  type BinaryLogitsOptions,
+  type BinaryLossOptions,
+  type InfoNCEOptions,
+  type LossOptions,
+} from './api/layers/losses.js'
+export { Dropout, LayerNorm, Linear, type LayerNormOptions, type LinearOptions } from './api/layers/linear.js'
 export { noGrad } from './api/autograd/no-grad.js'
 export { SparseGrad } from './api/tensor/sparse-grad.js'
 export { scope } from './api/memory/scope.js'
@@ -47,7 +76,23 @@ export { Optimizer } from './api/optim/optimizer.js'
 export type { Param, ParameterGroup, ParamGroup, Rates } from './api/optim/group.js'
 export type { OptimizerState, ParameterState } from './api/optim/state-dict.js'
 export * from './api/optim/optimizers.js'
-export { clipGradNorm, clipGradValue } from './api/optim/clip.js'
+export { clipGradNorm, clipGradValue, type ClipNormOptions } from './api/optim/clip.js'
+export type { TorchOptimizerState } from './api/optim/torch-state.js'
+export {
+  ChainedScheduler,
+  CosineAnnealingWarmRestarts,
+  ExponentialLR,
+  LambdaLR,
+  LRScheduler,
+  MultiStepLR,
+  OneCycleLR,
+  PolynomialLR,
+  ReduceLROnPlateau,
+  StepLR,
+  type OneCycleOptions,
+  type PlateauOptions,
+  type SchedulerState,
+} from './api/optim/schedules.js'
 export { LRSchedule, type ScheduleOptions, type ScheduleState } from './api/optim/schedule.js'
 
 export { encodingForModel, Tokenizer } from './api/text/tokenizer.js'

@@ -2,27 +2,21 @@
 
 import { record, type Backward, type Save } from '../autograd/tape.js'
 import { facts, isFloat, type DType } from '../base/dtype.js'
-import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
+import { ShapeError, UsageError } from '../base/errors.js'
 import { readIds, type Ids } from '../tensor/ids.js'
 import { call, check, native, type Operand } from '../native/native.js'
 import { cast, convert, Elements, inClass, withType, type Borrowed } from '../ops/elements.js'
 import { checkGenerator, type Generator } from '../tensor/random.js'
 import { sameShape, shown, sizeOf } from '../base/shape.js'
+import { asRows, checkFloats, expectedEntropy, REDUCTIONS, weightedEntropy, type Reduction } from './entropy.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkInteger, checkNumber, checkOptions, checkWord, show } from '../base/validate.js'
-
-function checkFloats(x: unknown, where: string): Tensor {
-  if (!(x instanceof Tensor)) throw new UsageError(`${where}: expected a tensor, not ${show(x)}`)
-  if (!isFloat(x.dtype))
-    throw new DTypeError(`${where}: the tensor must be of floats, not ${x.dtype}; convert it with to('float32') first`)
-  return x
-}
-
-/** How the losses of rows are combined. */
-const REDUCTIONS = ['none', 'sum', 'mean'] as const
+import { checkInteger, checkNumber, checkOptions, checkWord } from '../base/validate.js'
 
 export interface CrossEntropyOptions {
   /** Targets that count for nothing; default -100. */ ignoreIndex?: number
+  /** A factor for each class, (C). The mean is then over the factors of the targets. */ weight?: Tensor
+  /** The share of a target that is spread over all classes, from 0 to 1; default 0. Szegedy et al. 2016. */
+  labelSmoothing?: number
   /** default 'mean': over the targets that count */ reduction?: 'mean' | 'sum' | 'none'
 }
 
@@ -34,19 +28,30 @@ export interface CrossEntropyOptions {
  *
  * @param logits (N, C), (C), or (N, C, d1, d2 ...): with several dimensions, classes are in dimension 1.
  * @param targets have the shape of the logits without the class dimension; values are from 0 to C - 1, or
- * `ignoreIndex`.
+ * `ignoreIndex`. A tensor of floats in the shape of the logits gives the probability of each class instead.
  * @returns one number, which is NaN if every target is ignored; with 'none' one for each target, 0 if it is ignored.
  * @throws TokenIndexError for a target out of range; ShapeError, DTypeError, UsageError for other wrong arguments.
  */
 export function crossEntropy(logits: Tensor, targets: Ids, options?: CrossEntropyOptions): Tensor {
   const where = 'crossEntropy'
-  const { ignoreIndex = -100, reduction = 'mean' } = checkOptions(options, ['ignoreIndex', 'reduction'], where)
+  const {
+    ignoreIndex = -100,
+    reduction = 'mean',
+    weight,
+    labelSmoothing = 0,
+  } = checkOptions(options, ['ignoreIndex', 'reduction', 'weight', 'labelSmoothing'], where)
   checkFloats(logits, where)
   checkInteger(ignoreIndex, `${where}: ignoreIndex`)
   checkWord(reduction, REDUCTIONS, `${where}: reduction`)
   const { shape } = logits
   if (shape.length === 0) throw new ShapeError(`${where}: logits must have a dimension of classes`)
   const dim = shape.length === 1 ? 0 : 1
+  const spread = checkNumber(labelSmoothing, `${where}: labelSmoothing`)
+  if (spread < 0 || spread > 1) throw new UsageError(`${where}: labelSmoothing must be from 0 to 1, not ${spread}`)
+  if (targets instanceof Tensor && isFloat(targets.dtype))
+    return expectedEntropy(logits, dim, targets, { weight, reduction, spread })
+  if (weight !== undefined || spread > 0)
+    return weightedEntropy(logits, dim, targets, { weight, reduction, spread, ignoreIndex })
   const ids = readIds(targets, undefined, where)
   const wanted = shape.filter((_, d) => d !== dim)
   if (!sameShape(ids.shape, wanted)) {
@@ -69,27 +74,12 @@ export function crossEntropy(logits: Tensor, targets: Ids, options?: CrossEntrop
   }
 }
 
-/** The logits as a matrix, with the classes in the second dimension. */
-function asRows(logits: Tensor, dim: number): Tensor {
-  const { shape } = logits
-  if (shape.length === 2) return logits
-  if (dim === 0) return logits.reshape(1, shape[0])
-  const [n, classes, ...rest] = shape
-  const inner = sizeOf(rest)
-  const blocks = logits.reshape(n, classes, inner)
-  const turned = blocks.transpose(1, 2)
-  const rows = turned.reshape(n * inner, classes)
-  turned.dispose()
-  blocks.dispose()
-  return rows
-}
-
 function entropy(
   rows: Tensor,
   targets: Operand,
   shape: readonly number[],
   ignore: number,
-  reduction: (typeof REDUCTIONS)[number],
+  reduction: Reduction,
   losses: readonly number[],
   kept: Elements,
   stats: Elements,

@@ -169,6 +169,48 @@ const scenarios: Record<string, () => unknown> = {
     const grads = learned(grown, () => grown[0].matmul(grown[1]).gelu().softmax(0).mean(0).sum())
     return [...unary, a.to('float64'), a.to('float16'), a.sum(0), a.mean(1), api.concat([a, a], 1), ...grads]
   },
+  functions: () => {
+    const [a, b] = [drawn(64, 96).abs().add(0.1), drawn(64, 96)]
+    const unary = [a.exp(), a.log(), a.log1p(), b.abs(), b.logSigmoid(), a.pow(2.5), a.pow(b), b.clamp(-1, 1)]
+    const both = [a.maximum(b), a.minimum(b), a.gt(b), a.where(a.gt(b), b), api.stack([a, b]), a.sum([0, 1])]
+    const found = [a.max(1), a.min(0), a.topk(9, 1), a.sort(0)].flatMap(({ values, indices }) => [values, indices])
+    const moved = [a.index([1, 3, -1]), a.indexSelect(1, [4, 2]), a.gather(0, a.sort(0).indices), a.slice(1, 0, 90, 3)]
+    const grown = [a.clone(), b.clone()]
+    for (const one of grown) one.requiresGrad = true
+    const grads = learned(grown, () => {
+      const [x, y] = grown
+      const top = x
+        .topk(5, 1)
+        .values.sum()
+        .add(x.index([2, 2]).sum())
+        .add(y.slice(1, 0, 96, 5).sum())
+      return top
+        .add(x.pow(y).mean())
+        .add(x.maximum(y).log1p().sum())
+        .add(api.einsum('ij,kj->ik', x, y).mean())
+    })
+    return [
+      ...unary,
+      ...both,
+      ...found,
+      ...moved,
+      ...grads,
+      a.argmax(),
+      a.permute(1, 0),
+      a.unsqueeze(0).expand(3, 64, 96),
+    ]
+  },
+  losses: () => {
+    const parts = [drawn(300, 64), drawn(300, 64)]
+    for (const part of parts) part.requiresGrad = true
+    const targets = ids(300, 64)
+    return [
+      learned(parts, () => api.infoNCE(parts[0], parts[1], { symmetric: true })),
+      learned([parts[0]], () => api.crossEntropy(parts[0], targets, { labelSmoothing: 0.1 })),
+      learned([parts[0]], () => api.binaryCrossEntropyWithLogits(parts[0], parts[1].detach().sigmoid())),
+      learned([parts[0]], () => new api.Linear(64, 32, { generator: new Generator(1) }).forward(parts[0])),
+    ]
+  },
   network: () => {
     const parts = [drawn(300, 64), drawn(64), drawn(64)]
     for (const part of parts) part.requiresGrad = true
@@ -183,6 +225,9 @@ const scenarios: Record<string, () => unknown> = {
     const generator = new Generator(1)
     const state = generator.getState()
     const all = [api.randn([3000], { generator }), api.rand([3000], { generator }), api.randperm(3000, { generator })]
+    const wide = { generator, dtype: 'float64' as const }
+    all.push(api.randn(3000, wide), api.rand(3000, wide), api.randint(9, [3000], { generator }))
+    all.push(api.multinomial(api.ones(3000), 900, { replacement: true, generator }))
     generator.setState(state)
     return [...all, api.randperm(300, { generator }), generator.manualSeed(2).getState()]
   },
@@ -276,6 +321,9 @@ const scenarios: Record<string, () => unknown> = {
   adam: () => step((params) => new api.Adam(params, { lr: 0.1 }), false),
   lazyAdam: () => step((params) => new api.AdamW(params, { lr: 0.1 }), true),
   sparseAdam: () => step((params) => new api.SparseAdam(params, { lr: 0.1 }), true),
+  rmsprop: () => step((params) => new api.RMSprop(params, { momentum: 0.9, centered: true }), true),
+  lion: () => step((params) => new api.Lion(params, { lr: 0.1, maximize: true }), true),
+  amsgrad: () => step((params) => new api.Adam(params, { lr: 0.1, amsgrad: true }), true),
   adagrad: () => step((params) => new api.Adagrad(params, { lr: 0.1 }), true),
   rowAdagrad: () => step((params) => new api.RowWiseAdagrad(params, { lr: 0.1 }), true),
   clip: () => {
@@ -287,6 +335,7 @@ const scenarios: Record<string, () => unknown> = {
     }
     const weights = layers.map(({ weight }) => weight)
     const norm = api.clipGradNorm(weights, 0.5)
+    api.clipGradNorm(weights, 0.5, { normType: 3 })
     api.clipGradValue(weights, 0.001)
     return [norm, ...weights.map(({ grad }) => (grad instanceof Tensor ? grad : grad!.toDense()))]
   },

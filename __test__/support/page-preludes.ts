@@ -23,6 +23,14 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
   ],
   // The first block trains, and has a test of its own.
   'docs/training.md': [{}, {}],
+  'docs/networks.md': [
+    { after: 'if (head.weight.grad === null) throw new Error(String(loss))' },
+    {},
+    { after: 'if (best.item() !== 18 || String(indices.toArray()) !== "0,2,1,2") throw new Error(String(values))' },
+    { after: 'if (scores.shape.length !== 4) throw new Error(String(scores))' },
+    { after: 'schedule.step()' },
+    {},
+  ],
   'docs/text.md': [
     {
       before: "const tokenizer = Tokenizer.load('gpt2')",

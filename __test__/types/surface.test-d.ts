@@ -120,6 +120,11 @@ x.set([1], 2).set(x).set(new Float32Array(1)) satisfies tokenbed.Tensor
 x.item() satisfies number
 x.reshape(2, -1).narrow(0, 1, 2).transpose(0, 1).to('int32').clone().detach() satisfies tokenbed.Tensor
 x.add(x).sub(1).mul(x).div(2).matmul(x).sum().sum(0).mean().mean(1) satisfies tokenbed.Tensor
+x.exp().log().log1p().abs().neg().pow(2).clamp(0, 1).maximum(x).minimum(0) satisfies tokenbed.Tensor
+x.topk(2, 1, { largest: false }).indices satisfies tokenbed.Tensor
+x.max() satisfies tokenbed.Tensor
+x.max(0, { keepdim: true }).values satisfies tokenbed.Tensor
+x.sum([0, 1], { keepdim: true }).where(x.gt(0), 1) satisfies tokenbed.Tensor
 x.relu().gelu().tanh().sigmoid().sqrt().softmax(0).logSoftmax(-1) satisfies tokenbed.Tensor
 x.requiresGrad = true
 x[Symbol.dispose]() satisfies void

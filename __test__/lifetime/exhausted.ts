@@ -13,14 +13,12 @@ import { join } from 'node:path'
 import * as api from '../../index.js'
 import { root } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
+import { drawn, functions, ids, learned, losses } from './exhausted-functions.js'
 
 const { Embedding, EmbeddingBag, Generator, Tensor, Tokenizer, Trainer } = api
 const folder = temporaryFolder()
 const file = (name: string) => join(folder, name)
 const golden = join(root, 'testdata/golden/pretrained')
-/** Ids below `rows` without a pattern. */
-const ids = (count: number, rows: number) => Int32Array.from({ length: count }, (_, i) => (i * 7919 + (i >> 3)) % rows)
-const drawn = (...shape: number[]) => api.randn(shape, { generator: new Generator(shape.length + shape[0]) })
 const TEXT = Array.from(
   { length: 4000 },
   (_, i) => `word${(i * 31) % 97} of line ${i % 13}${i % 20 === 0 ? '\n' : ' '}`,
@@ -39,14 +37,6 @@ function digest(value: unknown): string {
   }
   walk(value)
   return hash.digest('hex')
-}
-
-/** The result of a layer and its gradients. */
-function learned(parameters: api.Tensor[], forward: () => api.Tensor): unknown[] {
-  for (const parameter of parameters) parameter.grad = null
-  const out = forward()
-  out.sum().backward()
-  return [out, ...parameters.map(({ grad }) => (grad instanceof Tensor ? grad : grad!.toDense()))]
 }
 
 const step = async (make: (params: api.Tensor[]) => { step(): void; zeroGrad(): void }, sparse: boolean) => {
@@ -169,48 +159,8 @@ const scenarios: Record<string, () => unknown> = {
     const grads = learned(grown, () => grown[0].matmul(grown[1]).gelu().softmax(0).mean(0).sum())
     return [...unary, a.to('float64'), a.to('float16'), a.sum(0), a.mean(1), api.concat([a, a], 1), ...grads]
   },
-  functions: () => {
-    const [a, b] = [drawn(64, 96).abs().add(0.1), drawn(64, 96)]
-    const unary = [a.exp(), a.log(), a.log1p(), b.abs(), b.logSigmoid(), a.pow(2.5), a.pow(b), b.clamp(-1, 1)]
-    const both = [a.maximum(b), a.minimum(b), a.gt(b), a.where(a.gt(b), b), api.stack([a, b]), a.sum([0, 1])]
-    const found = [a.max(1), a.min(0), a.topk(9, 1), a.sort(0)].flatMap(({ values, indices }) => [values, indices])
-    const moved = [a.index([1, 3, -1]), a.indexSelect(1, [4, 2]), a.gather(0, a.sort(0).indices), a.slice(1, 0, 90, 3)]
-    const grown = [a.clone(), b.clone()]
-    for (const one of grown) one.requiresGrad = true
-    const grads = learned(grown, () => {
-      const [x, y] = grown
-      const top = x
-        .topk(5, 1)
-        .values.sum()
-        .add(x.index([2, 2]).sum())
-        .add(y.slice(1, 0, 96, 5).sum())
-      return top
-        .add(x.pow(y).mean())
-        .add(x.maximum(y).log1p().sum())
-        .add(api.einsum('ij,kj->ik', x, y).mean())
-    })
-    return [
-      ...unary,
-      ...both,
-      ...found,
-      ...moved,
-      ...grads,
-      a.argmax(),
-      a.permute(1, 0),
-      a.unsqueeze(0).expand(3, 64, 96),
-    ]
-  },
-  losses: () => {
-    const parts = [drawn(300, 64), drawn(300, 64)]
-    for (const part of parts) part.requiresGrad = true
-    const targets = ids(300, 64)
-    return [
-      learned(parts, () => api.infoNCE(parts[0], parts[1], { symmetric: true })),
-      learned([parts[0]], () => api.crossEntropy(parts[0], targets, { labelSmoothing: 0.1 })),
-      learned([parts[0]], () => api.binaryCrossEntropyWithLogits(parts[0], parts[1].detach().sigmoid())),
-      learned([parts[0]], () => new api.Linear(64, 32, { generator: new Generator(1) }).forward(parts[0])),
-    ]
-  },
+  functions,
+  losses,
   network: () => {
     const parts = [drawn(300, 64), drawn(64), drawn(64)]
     for (const part of parts) part.requiresGrad = true

@@ -22,7 +22,8 @@ import * as ops from '../ops/arithmetic.js'
 import { Elements, temporary } from '../ops/elements.js'
 import * as movement from '../ops/movement.js'
 import * as select from '../ops/select.js'
-import { elementsOf, flatten, type Nested } from './values.js'
+import { fromEnd, gathered, indicesOf, placesOf, type Indices } from './indices.js'
+import { elementsOf, type Nested } from './values.js'
 
 /** Values of a dimension with their places in it. */
 export interface Found<T> {
@@ -35,20 +36,6 @@ export interface Found<T> {
 export interface ReduceOptions {
   /** Whether reduced dimensions stay, with size 1; default false. */
   keepdim?: boolean
-}
-
-/** The elements of all `dims` as one dimension, which is the last one where they are not neighbours. */
-function gathered(x: Elements, dims: readonly number[]): { x: Elements; dim: number } {
-  const kept = x.shape.map((_, d) => d).filter((d) => !dims.includes(d))
-  const first = dims[0]
-  const isRun = dims.every((d, i) => d === first + i)
-  const n = dims.reduce((size, d) => size * x.shape[d], 1)
-  if (isRun) {
-    const after = x.shape.slice(first + dims.length)
-    return { x: x.alias([...x.shape.slice(0, first), n, ...after]), dim: first }
-  }
-  const turned = movement.permute(x, [...kept, ...dims], 'permute')
-  return { x: temporary(turned, () => turned.alias([...kept.map((d) => x.shape[d]), n])), dim: kept.length }
 }
 
 /** Ops that make new tensors. `Self` is Tensor. */
@@ -409,27 +396,8 @@ export abstract class Operations<Self> extends Elements {
     return made
   }
 
-  /** Indices as elements of an integer type, which `take` borrows; new ones unless a tensor was given. */
-  #indices(index: Self | IntArray | Nested[], where: string): { of: Elements; isNew: boolean } {
-    if (index instanceof Operations) {
-      if (isFloat(index.dtype) || index.dtype === 'bool')
-        throw new DTypeError(`${where}: indices must be integers, not ${index.dtype}: write index.to('int32')`)
-      return { of: index, isNew: false }
-    }
-    const isList = ArrayBuffer.isView(index)
-    if (!isList && !isArray(index))
-      throw new UsageError(`${where}: indices must be a tensor or an array of integers, not ${show(index)}`)
-    const { leaves, shape } = isList
-      ? { leaves: index as unknown as unknown[], shape: [(index as IntArray).length] }
-      : flatten(index, where)
-    const array = elementsOf(leaves, 'int64', where)
-    const of = Elements.uninitialized('int64', shape)
-    ;(of.borrow() as BigInt64Array).set(array as BigInt64Array)
-    return { of, isNew: true }
-  }
-
   #taken(
-    { of, isNew }: { of: Elements; isNew: boolean },
+    { of, isNew }: Indices,
     dim: number,
     each: boolean,
     shape: readonly number[],
@@ -458,30 +426,18 @@ export abstract class Operations<Self> extends Elements {
     const where = 'index'
     if (this.shape.length === 0) throw new ShapeError(`${where}: a scalar has no rows`)
     const given =
-      index instanceof Operations && index.dtype === 'bool' ? this.#places(index, where) : this.#indices(index, where)
+      index instanceof Operations && index.dtype === 'bool'
+        ? placesOf(index, this.shape, where)
+        : indicesOf(index, where)
     const whole = fromEnd(given, this.shape[0])
     return this.#taken(whole, 0, false, [...given.of.shape, ...this.shape.slice(1)], [where, 'IndexBackward'])
-  }
-
-  /** The places where a mask of the first dimension is true. */
-  #places(mask: Elements, where: string): { of: Elements; isNew: boolean } {
-    if (!sameShape(mask.shape, this.shape.slice(0, 1)))
-      throw new ShapeError(
-        `${where}: a mask must have the shape ${shown(this.shape.slice(0, 1))}, not ${shown(mask.shape)}`,
-      )
-    const array = mask.borrow()
-    const places: number[] = []
-    for (let i = 0; i < array.length; i++) if (array[i] !== 0) places.push(i)
-    const of = Elements.uninitialized('int32', [places.length])
-    ;(of.borrow() as Int32Array).set(places)
-    return { of, isNew: true }
   }
 
   /** The elements at some indices of a dimension, which becomes as long as `index`. `torch.index_select`. */
   indexSelect(dim: number, index: Self | IntArray | Nested[]): Self {
     const where = 'indexSelect'
     const at = this.#dim(dim, where)
-    const given = this.#indices(index, where)
+    const given = indicesOf(index, where)
     if (given.of.shape.length > 1)
       throw new ShapeError(`${where}: indices must have one dimension, not the shape ${shown(given.of.shape)}`)
     const shape = this.shape.map((n, d) => (d === at ? given.of.size : n))
@@ -495,7 +451,7 @@ export abstract class Operations<Self> extends Elements {
   gather(dim: number, index: Self | IntArray | Nested[]): Self {
     const where = 'gather'
     const at = this.#dim(dim, where)
-    const given = this.#indices(index, where)
+    const given = indicesOf(index, where)
     const { shape } = given.of
     if (shape.length !== this.shape.length || shape.some((n, d) => d !== at && n !== this.shape[d])) {
       throw new ShapeError(
@@ -625,21 +581,4 @@ export abstract class Operations<Self> extends Elements {
 /** A tensor in another shape of as many elements. */
 function reshaped<Self>(x: unknown, shape: readonly number[]): Self {
   return (x as Operations<Self>).reshape(...shape)
-}
-
-/** Indices of which negative ones count from the end, as those that count from the front. */
-function fromEnd({ of, isNew }: { of: Elements; isNew: boolean }, n: number): { of: Elements; isNew: boolean } {
-  const array = of.steady()
-  let isNegative = false
-  for (let i = 0; i < array.length && !isNegative; i++) isNegative = array[i] < 0
-  if (!isNegative) return { of, isNew }
-  const whole = Elements.uninitialized('int64', of.shape)
-  const to = whole.borrow() as BigInt64Array
-  // An index that is too small stays as it is, and is an error.
-  for (let i = 0; i < array.length; i++) {
-    const index = BigInt(array[i])
-    to[i] = index < 0n && index >= -BigInt(n) ? index + BigInt(n) : index
-  }
-  if (isNew) of.dispose()
-  return { of: whole, isNew: true }
 }

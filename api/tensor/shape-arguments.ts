@@ -1,7 +1,7 @@
 // Shapes as PyTorch takes them: `zeros([4, 2])` and `zeros(4, 2)`, each with options behind it.
 
 import { UsageError } from '../base/errors.js'
-import { isArray, show } from '../base/validate.js'
+import { show } from '../base/validate.js'
 
 /** A shape as an array or as several arguments, then options. */
 export type ShapeArguments<O> =
@@ -13,7 +13,7 @@ export type ShapeArguments<O> =
 export function shapeOf<O>(args: ShapeArguments<O>, where: string): { shape: number[]; options: O | undefined } {
   const given = args as readonly unknown[]
   if (typeof given[0] !== 'number') {
-    if (given.length > 2 || (given.length > 0 && !isArray(given[0]) && given.length > 1 && isArray(given[1])))
+    if (given.length > 2)
       throw new UsageError(`${where}: arguments must be (shape, options), not (${given.map(show).join(', ')})`)
     return { shape: given[0] as number[], options: given[1] as O | undefined }
   }

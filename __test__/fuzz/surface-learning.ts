@@ -1,0 +1,148 @@
+// The arguments of layers without a table, optimizers and schedules; see surface.ts.
+
+/** The kind of an argument: a kind of value, an object with named members such as options, or a list of a kind. */
+export type Slot = string | { readonly [name: string]: Slot } | readonly [Slot]
+
+export const GENERATOR = { generator: 'generator' }
+export const LAYER = { parameters: [], stateDict: [], loadStateDict: ['state'] }
+const CLIMBS = { maximize: 'boolean' }
+const ADAM = { lr: 'rate', betas: 'betas', eps: 'rate', weightDecay: 'rate', amsgrad: 'boolean', ...CLIMBS }
+const SCHEDULE = { current: [], lr: [], getLastLr: [], step: [], stateDict: [], loadStateDict: ['any'] }
+
+/** The slots of their members. */
+export const LEARNING: Record<string, Record<string, readonly Slot[]>> = {
+  Linear: {
+    new: ['dim', 'dim', { bias: 'boolean', ...GENERATOR, dtype: 'word:float32,float64' }],
+    forward: ['tensor'],
+    dispose: [],
+    '[Symbol.dispose]': [],
+    ...LAYER,
+  },
+  LayerNorm: {
+    new: ['dim', { eps: 'rate', elementwiseAffine: 'boolean', bias: 'boolean', dtype: 'word:float32,float64' }],
+    eps: [],
+    forward: ['tensor'],
+    dispose: [],
+    '[Symbol.dispose]': [],
+    ...LAYER,
+  },
+  Dropout: {
+    new: ['probability', GENERATOR],
+    training: [],
+    train: ['boolean'],
+    eval: [],
+    forward: ['tensor'],
+    ...LAYER,
+  },
+  Optimizer: {
+    new: ['any', 'params', 'any'],
+    groups: [],
+    addParamGroup: ['any'],
+    torchStateDict: [],
+    loadTorchStateDict: [{ tensors: 'state', metadata: 'any' }],
+    lr: [],
+    'lr=': ['rate'],
+    step: [],
+    zeroGrad: [],
+    flush: [],
+    stateDict: [],
+    loadStateDict: ['optimizerState'],
+    dispose: [],
+    '[Symbol.dispose]': [],
+  },
+  SGD: {
+    new: [
+      'params',
+      { lr: 'rate', momentum: 'rate', nesterov: 'boolean', weightDecay: 'rate', dampening: 'rate', ...CLIMBS },
+    ],
+  },
+  Adam: { new: ['params', ADAM] },
+  AdamW: { new: ['params', ADAM] },
+  SparseAdam: { new: ['params', { lr: 'rate', betas: 'betas', eps: 'rate', ...CLIMBS }] },
+  Adagrad: {
+    new: [
+      'params',
+      { lr: 'rate', eps: 'rate', weightDecay: 'rate', initialAccumulatorValue: 'rate', lrDecay: 'rate', ...CLIMBS },
+    ],
+  },
+  RMSprop: {
+    new: [
+      'params',
+      {
+        lr: 'rate',
+        alpha: 'rate',
+        eps: 'rate',
+        weightDecay: 'rate',
+        momentum: 'rate',
+        centered: 'boolean',
+        ...CLIMBS,
+      },
+    ],
+  },
+  Lion: { new: ['params', { lr: 'rate', betas: 'betas', weightDecay: 'rate', ...CLIMBS }] },
+  LRScheduler: { new: ['any', 'any'], ...SCHEDULE },
+  StepLR: { new: ['optimizer', { stepSize: 'small', gamma: 'rate' }] },
+  MultiStepLR: { new: ['optimizer', { milestones: ['small'], gamma: 'rate' }] },
+  ExponentialLR: { new: ['optimizer', { gamma: 'rate' }] },
+  PolynomialLR: { new: ['optimizer', { totalIters: 'small', power: 'rate' }] },
+  LambdaLR: { new: ['optimizer', 'callback'] },
+  CosineAnnealingWarmRestarts: { new: ['optimizer', { t0: 'small', tMult: 'small', etaMin: 'rate' }] },
+  OneCycleLR: {
+    new: [
+      'optimizer',
+      {
+        maxLr: 'rate',
+        totalSteps: 'hundred',
+        pctStart: 'probability',
+        annealStrategy: 'word:cos,linear',
+        cycleMomentum: 'boolean',
+        baseMomentum: 'probability',
+        maxMomentum: 'probability',
+        divFactor: 'rate',
+        finalDivFactor: 'rate',
+        threePhase: 'boolean',
+      },
+    ],
+  },
+  ReduceLROnPlateau: {
+    new: [
+      'optimizer',
+      {
+        mode: 'word:min,max',
+        factor: 'probability',
+        patience: 'small',
+        threshold: 'rate',
+        thresholdMode: 'word:rel,abs',
+        cooldown: 'small',
+        minLr: 'rate',
+        eps: 'rate',
+      },
+    ],
+    lr: [],
+    getLastLr: [],
+    step: ['number'],
+    stateDict: [],
+    loadStateDict: ['any'],
+  },
+  ChainedScheduler: {
+    new: ['any'],
+    lr: [],
+    getLastLr: [],
+    step: [],
+    stateDict: [],
+    loadStateDict: ['any'],
+  },
+  RowWiseAdagrad: { new: ['params', { lr: 'rate', eps: 'rate' }] },
+  LRSchedule: {
+    new: [
+      'optimizer',
+      { type: 'word:constant,linear,cosine', warmupSteps: 'small', totalSteps: 'hundred', minLr: 'rate' },
+    ],
+    current: [],
+    lr: [],
+    at: ['small', 'rate'],
+    step: [],
+    stateDict: [],
+    loadStateDict: ['scheduleState'],
+  },
+}

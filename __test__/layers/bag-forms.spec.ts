@@ -47,10 +47,12 @@ test('lists of different kinds and lengths are bags', (t) => {
   t.deepEqual(small.forward([BigInt64Array.of(1n, 2n), new Uint8Array(0), [3]]).toArray(), sums)
   t.deepEqual(small.forward([Uint32Array.of(3)]).toArray(), [[4, 40]])
   t.deepEqual(
-    small.forward([
-      [0, 1],
-      [2, 3],
-    ]).toArray(),
+    small
+      .forward([
+        [0, 1],
+        [2, 3],
+      ])
+      .toArray(),
     [
       [3, 30],
       [7, 70],

@@ -49,7 +49,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       before: "const tokenizer = Tokenizer.load('gpt2')",
       after: 'if (String(tagged.wordIds) !== "0,1,2,3") throw new Error(String([pair.typeIds, tagged.wordIds]))',
     },
-    { after: "if (ranks.vocabSize !== 2001) throw new Error(String(ranks.vocabSize))" },
+    { after: 'if (ranks.vocabSize !== 2001) throw new Error(String(ranks.vocabSize))' },
     {
       before: "const tokenizer = Tokenizer.load('gpt2')\nconst texts = ['a', 'a b']",
       after: 'if (String(mask.toArray()) !== "true,false,true,true") throw new Error(String(ids))',

@@ -243,7 +243,10 @@ test("p50k_base and p50k_edit have tiktoken's ids", (t) => {
       t.is(ours.vocabSize, name === 'p50k_base' ? 50281 : 50284)
       t.is(ours.id('<|endoftext|>'), 50256)
       t.is(ours.id('  '), 50257)
-      t.deepEqual([...ours.tokenBytes(50280)], Array.from({ length: 25 }, () => 32))
+      t.deepEqual(
+        [...ours.tokenBytes(50280)],
+        Array.from({ length: 25 }, () => 32),
+      )
     } finally {
       theirs.free()
     }
@@ -259,7 +262,16 @@ test("o200k_harmony has tiktoken's ids", (t) => {
   })
   t.is(tokenizer.vocabSize, size)
   t.is(tokenizer.decode([200018]), '<|endofprompt|>')
-  withBoth('o200k_base', (_, theirs) => void sameIds(t, tokenizer, theirs, texts.filter((text) => !text.includes('<|'))))
+  withBoth(
+    'o200k_base',
+    (_, theirs) =>
+      void sameIds(
+        t,
+        tokenizer,
+        theirs,
+        texts.filter((text) => !text.includes('<|')),
+      ),
+  )
 })
 
 test("models have tiktoken's encodings", (t) => {
@@ -277,7 +289,10 @@ test('tokens of encodings have ids by text and by bytes', (t) => {
   t.is(tokenizer.id(Uint8Array.of(0xff)), tokenizer.id(Buffer.of(0xff)))
   t.is(tokenizer.id('<|endoftext|>'), 100257)
   const error = t.throws(() => tokenizer.id('whaleboat'), { instanceOf: UnknownTokenError })
-  t.deepEqual(error.nearest, Array.from(tokenizer.encode('whaleboat'), (id) => tokenizer.token(id)))
+  t.deepEqual(
+    error.nearest,
+    Array.from(tokenizer.encode('whaleboat'), (id) => tokenizer.token(id)),
+  )
   refuses(t, () => tokenizer.id(''), 'USAGE')
   refuses(t, () => tokenizer.id(5 as never), 'USAGE', 'string')
   const vocabulary = Tokenizer.load('gpt2').vocabulary()

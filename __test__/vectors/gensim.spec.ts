@@ -1,5 +1,5 @@
-// Evaluations on the files that gensim's package ships (WordSim-353, SimLex-999, questions-words), against gensim. Runs if
-// TOKENBED_PYTHON, or python3, has gensim.
+// Evaluations on the files that gensim's package ships (WordSim-353, SimLex-999, questions-words), against gensim. Runs
+// if TOKENBED_PYTHON, or python3, has gensim.
 
 import test from 'ava'
 import { spawnSync } from 'node:child_process'

@@ -41,9 +41,11 @@ interface Queries {
   replaced: Pairs
 }
 const golden = readGolden<Queries>('vectors/queries.json')
-const { words, table: numbers, own: given } = readGolden<{ words: string[]; table: number[]; own: number[] }>(
-  'vectors/vectors.json',
-)
+const {
+  words,
+  table: numbers,
+  own: given,
+} = readGolden<{ words: string[]; table: number[]; own: number[] }>('vectors/vectors.json')
 const dim = given.length
 const own = Float32Array.from(given)
 const table = () => tensor(Float32Array.from(numbers), { shape: [words.length, dim] })
@@ -57,7 +59,10 @@ const TOLERANCE = 2e-6
 const near = (t: ExecutionContext, ours: ArrayLike<number>, theirs: ArrayLike<number>, what: string) => {
   t.is(ours.length, theirs.length, what)
   for (let i = 0; i < ours.length; i++)
-    t.true(Math.abs(ours[i] - theirs[i]) <= TOLERANCE * Math.max(1, Math.abs(theirs[i])), `${what}: ${ours[i]} is not ${theirs[i]}`)
+    t.true(
+      Math.abs(ours[i] - theirs[i]) <= TOLERANCE * Math.max(1, Math.abs(theirs[i])),
+      `${what}: ${ours[i]} is not ${theirs[i]}`,
+    )
 }
 
 const agree = (t: ExecutionContext, ours: Neighbour[], theirs: Pairs, what: string) => {
@@ -80,7 +85,12 @@ for (const [name, it] of Object.entries({ plain: vectors, fixed })) {
     agree(t, it.mostSimilar(golden.weighted.query, { topN: 20 }), golden.weighted.found, 'weights')
     agree(t, it.mostSimilar('king', { topN: 12, restrictTo: 30 }), golden.restricted, 'the first 30')
     agree(t, it.mostSimilarCosmul(golden.cosmul.query, { topN: 20 }), golden.cosmul.found, 'cosmul')
-    agree(t, it.mostSimilarCosmul({ positive: [own], negative: ['man'] }, { topN: 20 }), golden.cosmul_of_own, 'a vector')
+    agree(
+      t,
+      it.mostSimilarCosmul({ positive: [own], negative: ['man'] }, { topN: 20 }),
+      golden.cosmul_of_own,
+      'a vector',
+    )
     agree(t, it.mostSimilarCosmul('word5', { topN: 20 }), golden.cosmul_of_one, 'one')
     near(t, it.distances('king'), golden.distances, 'distances')
     near(t, it.distances(own, ['queen', 'word40', 'word45']), golden.distances_to, 'distances to some')
@@ -108,7 +118,10 @@ test('a list limits the neighbours, and their numbers stay', (t) => {
   t.deepEqual(vectors.mostSimilar('king', { restrictTo: 0 }), [])
   t.deepEqual(vectors.mostSimilar('king', { topN: 100, restrictTo: 1e6 }), all)
   t.deepEqual(
-    vectors.mostSimilarCosmul('king', { restrictTo: ['word3', 'queen'] }).map(({ token }) => token).sort(),
+    vectors
+      .mostSimilarCosmul('king', { restrictTo: ['word3', 'queen'] })
+      .map(({ token }) => token)
+      .sort(),
     ['queen', 'word3'],
   )
 })
@@ -134,7 +147,9 @@ test('a batch has the bits of its queries alone', (t) => {
 test('norms are kept only on request', (t) => {
   const layer = new Embedding(3, 2)
   layer.weight.set([1, 0, 0, 1, 1, 1])
-  const [live, kept] = [undefined, { fixed: true }].map((options) => new Vectors(layer.weight, ['a', 'b', 'c'], options))
+  const [live, kept] = [undefined, { fixed: true }].map(
+    (options) => new Vectors(layer.weight, ['a', 'b', 'c'], options),
+  )
   const ask = (it: Vectors) => it.mostSimilar('a').map(({ token, similarity }) => `${token} ${similarity.toFixed(4)}`)
   t.deepEqual(ask(live), ['c 0.7071', 'b 0.0000'])
   t.deepEqual(ask(kept), ask(live))

@@ -176,7 +176,9 @@ function isUrl(value: unknown): value is string | URL {
 function pathOf(value: string | URL, where: string): string {
   const url = typeof value === 'string' ? value : value.href
   if (/^https?:/i.test(url))
-    throw new UsageError(`${where}: nothing is ever downloaded: fetch ${show(url)} yourself, and give the path of the file`)
+    throw new UsageError(
+      `${where}: nothing is ever downloaded: fetch ${show(url)} yourself, and give the path of the file`,
+    )
   try {
     return fileURLToPath(url)
   } catch (cause) {

@@ -16,7 +16,15 @@ import { entriesOf } from '../base/realm.js'
 import { adopted } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
 import { DIGEST, verifyTensors } from './digest.js'
-import { checkBoolean, checkOptions, checkPath, checkWellFormed, isObject, show, type FilePath } from '../base/validate.js'
+import {
+  checkBoolean,
+  checkOptions,
+  checkPath,
+  checkWellFormed,
+  isObject,
+  show,
+  type FilePath,
+} from '../base/validate.js'
 
 /**
  * Loads the tensors of a safetensors file by name, in the order of the file, with its `metadata`. Tensors of a type

@@ -13,7 +13,16 @@ import { Contents } from '../base/contents.js'
 import { FileError, FormatError, UsageError } from '../base/errors.js'
 import { isMissing, readWhole } from '../base/read-file.js'
 import { guardReceivers } from '../base/receivers.js'
-import { checkBoolean, checkOptions, checkPath, checkSize, isArray, isObject, show, type FilePath } from '../base/validate.js'
+import {
+  checkBoolean,
+  checkOptions,
+  checkPath,
+  checkSize,
+  isArray,
+  isObject,
+  show,
+  type FilePath,
+} from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 import { call, check, native, type Operand } from '../native/native.js'
 

@@ -197,14 +197,7 @@ export class EmbeddingBag implements Layer {
       prepare: () => check(table.renormalized(bags.ids.array, null, where), bags.ids.shape),
       work: (weight) => {
         const operand = operandOf(bags, weights)
-        return native.bagWork(
-          table.lookup(type),
-          weight,
-          operand.ids,
-          operand.offsets,
-          operand.weights,
-          operand.bags,
-        )
+        return native.bagWork(table.lookup(type), weight, operand.ids, operand.offsets, operand.weights, operand.bags)
       },
       now: () => this.forward(ids, areOptions(second) ? undefined : second, rest),
       name: NAME,

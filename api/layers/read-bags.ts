@@ -1,4 +1,5 @@
-// Bags in every form that users have them in: rows, ids with offsets, lists of different lengths, batches of a tokenizer.
+// Bags in every form that users have them in: rows, ids with offsets, lists of different lengths, batches of a
+// tokenizer.
 
 import { ShapeError, UsageError } from '../base/errors.js'
 import type { IntArray } from '../base/dtype.js'

@@ -34,7 +34,9 @@ export function raggedOf(value: unknown): Ragged | null {
   return 'ids' in value ? { values: (value as RaggedIds).ids, offsets: value.offsets as Ids } : null
 }
 
-/** The rows as lists of ids, over the memory of the values. @throws ShapeError for offsets that do not fit. @internal */
+/**
+ * The rows as lists of ids, over the memory of the values. @throws ShapeError for offsets that do not fit. @internal
+ */
 export function listsOf({ values, offsets }: Ragged, where: string): IntArray[] {
   const [ids, ends] = [readIds(values, undefined, where), readIds(offsets, undefined, `${where}: offsets`)]
   for (const [name, { shape }] of [

@@ -22,8 +22,8 @@ export interface EncodeOptions {
 /** Texts that are cut into words already. */
 export interface PretokenizedOptions {
   /**
-   * Whether a text is an array of its words, each of which is encoded alone, as the library does with `is_pretokenized`;
-   * default false.
+   * Whether a text is an array of its words, each of which is encoded alone, as the library does with
+   * `is_pretokenized`; default false.
    */
   pretokenized?: boolean
 }
@@ -95,8 +95,8 @@ export interface TokenizerLimits {
 export interface FromFileOptions {
   limits?: TokenizerLimits
   /**
-   * For a `.tiktoken` file, which does not say it: how a text is cut into pieces, as an expression in Oniguruma's syntax
-   * (in which a possessive `{1,3}+` is written `(?>...{1,3})`), or by the name of an encoding.
+   * For a `.tiktoken` file, which does not say it: how a text is cut into pieces, as an expression in Oniguruma's
+   * syntax (in which a possessive `{1,3}+` is written `(?>...{1,3})`), or by the name of an encoding.
    */
   pattern?: string
   /**
@@ -125,4 +125,3 @@ export function checkLimits(given: TokenizerLimits | undefined, where: string): 
   }
   return { maxGrowth, maxPatternSteps, maxSecondsPerMegabyte }
 }
-

@@ -27,7 +27,8 @@ export function cutOf(options: Partial<PairOptions>, left: boolean, where: strin
     ['longestFirst', 'onlyFirst', 'onlySecond'],
     `${where}: truncation`,
   )
-  const side = truncationSide === undefined ? null : checkWord(truncationSide, ['right', 'left'], `${where}: truncationSide`)
+  const side =
+    truncationSide === undefined ? null : checkWord(truncationSide, ['right', 'left'], `${where}: truncationSide`)
   if (maxLength !== undefined) checkSize(maxLength, `${where}: maxLength`, 1)
   else if (truncation !== undefined || side !== null)
     throw new UsageError(`${where}: truncation needs maxLength, without which nothing is truncated`)

@@ -171,8 +171,8 @@ export class Tokenizer {
    * last use of the tokenizer.
    *
    * Other files that describe a tokenizer are read, too: a `vocab.txt` of WordPiece (BERT); a `vocab.json` with its
-   * `merges.txt` beside it (GPT-2, RoBERTa); and `.tiktoken` ranks, with `pattern`. Of a folder it is the first of these
-   * that is there.
+   * `merges.txt` beside it (GPT-2, RoBERTa); and `.tiktoken` ranks, with `pattern`. Of a folder it is the first of
+   * these that is there.
    *
    * Special tokens in a text are recognised, as in the library, unless `allowedSpecial` says otherwise. The file's
    * settings for truncation and padding do not cut or pad by themselves: they only set the default sides and the
@@ -285,7 +285,8 @@ export class Tokenizer {
     const where = 'Tokenizer.encodeOffsets'
     const checked = checkOptions(options, TEXT_OPTIONS, where)
     const [allowed, disallowed, framed] = this.#policy(checked, where)
-    if (!isPretokenized(checked, where)) return this.#located(checkText(text, `${where}: the text`), allowed, disallowed, framed)
+    if (!isPretokenized(checked, where))
+      return this.#located(checkText(text, `${where}: the text`), allowed, disallowed, framed)
     const { texts } = textList([text] as Texts, true, where)
     const [before, after] = framed ? call(native.tokenizerFrame(this.#native)) : [[], []]
     return atWords(
@@ -433,8 +434,8 @@ export class Tokenizer {
   }
 
   /**
-   * The texts of several lists of ids: an array of lists, rows as a 2-D tensor, or what `encodeBatch` gives, without its
-   * padding. `tokenizers.Tokenizer.decode_batch`.
+   * The texts of several lists of ids: an array of lists, rows as a 2-D tensor, or what `encodeBatch` gives, without
+   * its padding. `tokenizers.Tokenizer.decode_batch`.
    *
    * @throws TokenIndexError for an id that is not a token.
    */
@@ -477,7 +478,9 @@ export class Tokenizer {
    */
   id(token: string | Uint8Array): number {
     const where = 'Tokenizer.id'
-    const bytes = types.isUint8Array(token) ? Uint8Array.from(token) : Buffer.from(checkText(token, `${where}: the token`))
+    const bytes = types.isUint8Array(token)
+      ? Uint8Array.from(token)
+      : Buffer.from(checkText(token, `${where}: the token`))
     const id = call(native.tokenizerId(this.#native, bytes))
     if (id >= 0) return id
     const text = typeof token === 'string' ? token : Buffer.from(bytes).toString('utf8')

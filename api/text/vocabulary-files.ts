@@ -69,7 +69,9 @@ function kindOf(path: string): Kind {
 /** The path of the merges of a vocabulary, or the other way round. */
 function partner(path: string): string {
   const name = basename(path)
-  const other = /merges\.txt$/i.test(name) ? name.replace(/merges\.txt$/i, 'vocab.json') : name.replace(/vocab\.json$/i, 'merges.txt')
+  const other = /merges\.txt$/i.test(name)
+    ? name.replace(/merges\.txt$/i, 'vocab.json')
+    : name.replace(/vocab\.json$/i, 'merges.txt')
   return join(dirname(path), other)
 }
 
@@ -127,19 +129,24 @@ function special(
   const known = (token: string) => {
     const id = ids.get(token)
     if (id === undefined)
-      throw new UsageError(`${name}: ${show(token)} is not in the vocabulary: give its id, as { ${JSON.stringify(token)}: id }`)
+      throw new UsageError(
+        `${name}: ${show(token)} is not in the vocabulary: give its id, as { ${JSON.stringify(token)}: id }`,
+      )
     return id
   }
   if (given === undefined) for (const token of otherwise) if (ids.has(token)) tokens.set(token, known(token))
   if (isArray(given)) for (const token of given) tokens.set(checkText(token, `${name}: a token`), known(token))
   else if (given !== undefined) {
-    if (!isObject(given)) throw new UsageError(`${name} must be an object of ids or an array of names, not ${show(given)}`)
+    if (!isObject(given))
+      throw new UsageError(`${name} must be an object of ids or an array of names, not ${show(given)}`)
     const used = new Map([...ids].map(([token, id]) => [id, token]))
     for (const [token, value] of Object.entries(given)) {
       const id = checkSize(value, `${name}: the id of ${show(token)}`, 0, 2 ** 31 - 1)
       const other = used.get(id)
       if (token === '' || (other !== undefined && other !== token) || (ids.get(token) ?? id) !== id)
-        throw new UsageError(`${name}: ${show(token)} cannot have the id ${id}: ${other === undefined ? 'it has another' : `that of ${show(other)}`}`)
+        throw new UsageError(
+          `${name}: ${show(token)} cannot have the id ${id}: ${other === undefined ? 'it has another' : `that of ${show(other)}`}`,
+        )
       tokens.set(token, id)
       ids.set(token, id)
       used.set(id, token)
@@ -153,7 +160,11 @@ const written = (ids: ReadonlyMap<string, number>) =>
   `{${Array.from(ids, ([token, id]) => `${JSON.stringify(token)}:${id}`).join(',')}}`
 
 /** The bytes of a tokenizer.json; `vocab` stands in the model as it is written. */
-function bytesOf(parts: Record<string, Json>, tokens: ReadonlyMap<string, number>, ids: ReadonlyMap<string, number>): Buffer {
+function bytesOf(
+  parts: Record<string, Json>,
+  tokens: ReadonlyMap<string, number>,
+  ids: ReadonlyMap<string, number>,
+): Buffer {
   const added = Array.from(tokens, ([content, id]) => ({
     id,
     content,
@@ -223,7 +234,11 @@ function merges(path: string, options: FromFileOptions, where: string): Buffer {
   const ids = new Map<string, number>()
   for (const [token, id] of Object.entries(parsed)) {
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= 2 ** 31)
-      throw new FormatError(`${vocabularyPath}: the id of ${show(token)} is ${show(id)}, not a whole number`, vocabularyPath, 0)
+      throw new FormatError(
+        `${vocabularyPath}: the id of ${show(token)} is ${show(id)}, not a whole number`,
+        vocabularyPath,
+        0,
+      )
     ids.set(token, id)
   }
   const pairs: string[][] = []
@@ -231,7 +246,11 @@ function merges(path: string, options: FromFileOptions, where: string): Buffer {
     if (line.trim() === '' || (i === 0 && line.startsWith('#version'))) return
     const pair = line.split(' ')
     if (pair.length !== 2 || pair.includes(''))
-      throw new FormatError(`${mergesPath}: line ${i + 1} must be two tokens with a space between them`, mergesPath, offset)
+      throw new FormatError(
+        `${mergesPath}: line ${i + 1} must be two tokens with a space between them`,
+        mergesPath,
+        offset,
+      )
     pairs.push(pair)
   })
   const config = beside(path, 'tokenizer_config.json')

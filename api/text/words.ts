@@ -28,7 +28,9 @@ export function textList(texts: Texts, cut: boolean, where: string): { texts: st
   const all: string[] = []
   const words = eachOf(texts, (text, i) => {
     if (!isArray(text))
-      throw new UsageError(`${where}: text ${i} must be an array of words, since pretokenized is true, not ${show(text)}`)
+      throw new UsageError(
+        `${where}: text ${i} must be an array of words, since pretokenized is true, not ${show(text)}`,
+      )
     for (let j = 0; j < text.length; j++) all.push(checkText(text[j], `${where}: word ${j} of text ${i}`))
     return text.length
   })

@@ -18,7 +18,16 @@ import { type Tensor } from '../tensor/tensor.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import type { Objective, TrainerOptions } from './objectives.js'
 import { beyondBounds, checkTrainer, hyperParameters, keptOptions, type CheckedOptions } from './options.js'
-import { checkNumber, checkOptions, checkPath, checkSize, isArray, checkFunction, isObject, type FilePath } from '../base/validate.js'
+import {
+  checkNumber,
+  checkOptions,
+  checkPath,
+  checkSize,
+  isArray,
+  checkFunction,
+  isObject,
+  type FilePath,
+} from '../base/validate.js'
 import { allocating } from '../memory/arrays.js'
 
 /** The progress of a trainer. */

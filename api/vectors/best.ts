@@ -1,6 +1,8 @@
 // The largest of many numbers.
 
-/** The indices of the `most` largest scores, the largest first; of equal ones the lower comes first. NaN is left out. */
+/**
+ * The indices of the `most` largest scores, the largest first; of equal ones the lower comes first. NaN is left out.
+ */
 export function largest(scores: ArrayLike<number>, most: number, without: ReadonlySet<number>): number[] {
   const worse = (a: number, b: number) => scores[a] < scores[b] || (scores[a] === scores[b] && a > b)
   // A heap whose first element is the worst that is kept.
@@ -33,7 +35,8 @@ function rise(heap: number[], added: number, worse: Worse): void {
 function sink(heap: number[], worse: Worse): void {
   for (let at = 0; ;) {
     let least = at
-    for (const below of [2 * at + 1, 2 * at + 2]) if (below < heap.length && worse(heap[below], heap[least])) least = below
+    for (const below of [2 * at + 1, 2 * at + 2])
+      if (below < heap.length && worse(heap[below], heap[least])) least = below
     if (least === at) return
     ;[heap[at], heap[least]] = [heap[least], heap[at]]
     at = least

@@ -219,7 +219,11 @@ export function evaluateAnalogies(
   }
   complete()
   if (tried === 0)
-    throw new FormatError(`${path}: it has no analogies, which are lines of four words after a line ": section"`, path, 0)
+    throw new FormatError(
+      `${path}: it has no analogies, which are lines of four words after a line ": section"`,
+      path,
+      0,
+    )
   const total: AnalogySection = {
     section: 'Total accuracy',
     correct: sections.flatMap(({ correct }) => correct),

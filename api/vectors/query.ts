@@ -14,8 +14,8 @@ export type TokenOrVector = string | VectorLike
 /** A token or a vector, and the factor with which it counts. */
 export type WeightedToken = readonly [TokenOrVector, number]
 /**
- * A query for neighbours: one token or vector, or a sum of several, in which those of `positive` count once and those of
- * `negative` minus once. A pair counts with its own factor, whichever list it stands in, as in gensim: a factor in
+ * A query for neighbours: one token or vector, or a sum of several, in which those of `positive` count once and those
+ * of `negative` minus once. A pair counts with its own factor, whichever list it stands in, as in gensim: a factor in
  * `negative` is below 0 to subtract. In a sum tokens count by their vectors scaled to length 1.
  */
 export type VectorQuery =
@@ -28,7 +28,10 @@ export interface Term {
   readonly weight: number
 }
 
-/** The terms of a query, those that are added and those that are subtracted; null for a single token or vector. @internal */
+/**
+ * The terms of a query, those that are added and those that are subtracted; null for a single token or
+ * vector. @internal
+ */
 export function termsOf(query: VectorQuery, where: string): { positive: Term[]; negative: Term[] } | null {
   if (!(isObject(query) && ('positive' in query || 'negative' in query))) return null
   const { positive = [], negative = [] } = checkOptions(

@@ -16,7 +16,16 @@ import {
 import { MadeRows } from './made-rows.js'
 import { TokenizerNames, WordNames, type Names } from './names.js'
 import { call, check, native } from '../native/native.js'
-import { listOf, norm, numbersOf, Sum, termsOf, type TokenOrVector, type VectorLike, type VectorQuery } from './query.js'
+import {
+  listOf,
+  norm,
+  numbersOf,
+  Sum,
+  termsOf,
+  type TokenOrVector,
+  type VectorLike,
+  type VectorQuery,
+} from './query.js'
 import { meanOf, type MeanVectorOptions } from './mean.js'
 import { QuantizedTable } from '../layers/quantize.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
@@ -82,8 +91,8 @@ const CONTENTS = new Contents<Vectors>('Vectors', {
  * The rows of a table with their names, to query for neighbours, analogies and similarities, as with gensim's
  * KeyedVectors.
  *
- * Every answer is exact and is computed from the table at the call. Nothing is cached unless `fixed` asks for it, so the
- * table may go on learning.
+ * Every answer is exact and is computed from the table at the call. Nothing is cached unless `fixed` asks for it, so
+ * the table may go on learning.
  * A search is one pass over the table, on all threads, with the same bits on every machine. Similarities are cosines; a
  * row of zeros has similarity 0, and a row with a NaN is never a neighbour.
  *
@@ -354,9 +363,7 @@ export class Vectors {
   #nearest(asked: readonly Asked[], options: NeighbourOptions | undefined, where: string): Neighbour[][] {
     const { topN, among } = this.#range(options, where)
     if (typeof among !== 'number')
-      return asked.map(({ direction, ids }) =>
-        this.#best(this.#similaritiesAmong(among, direction), topN, among, ids),
-      )
+      return asked.map(({ direction, ids }) => this.#best(this.#similaritiesAmong(among, direction), topN, among, ids))
     return this.#nearestRows(asked, among, topN).map(({ ids, similarities }) =>
       ids.map((id, i) => ({ token: this.#tokenOf(id), id, similarity: similarities[i] })),
     )
@@ -526,8 +533,8 @@ export class Vectors {
   }
 
   /**
-   * How many analogies of a file come out right: of a line `a b c d` it is d if that is the nearest to b - a + c. A line
-   * `: name` begins a section, as in Google's `questions-words.txt`. `KeyedVectors.evaluate_word_analogies`.
+   * How many analogies of a file come out right: of a line `a b c d` it is d if that is the nearest to b - a + c. A
+   * line `: name` begins a section, as in Google's `questions-words.txt`. `KeyedVectors.evaluate_word_analogies`.
    *
    * @throws FileError if the file cannot be read; FormatError if it has no analogies, or one before the first section.
    */

@@ -7,7 +7,16 @@ import { checkTable } from '../layers/table.js'
 import { type Tensor } from '../tensor/tensor.js'
 import { vectorsOf } from './loaded-words.js'
 import { Vectors } from './vectors.js'
-import { checkBoolean, checkOptions, checkPath, checkSize, checkWord, isArray, show, type FilePath } from '../base/validate.js'
+import {
+  checkBoolean,
+  checkOptions,
+  checkPath,
+  checkSize,
+  checkWord,
+  isArray,
+  show,
+  type FilePath,
+} from '../base/validate.js'
 
 export interface SaveWord2VecOptions {
   /** Whether numbers are little-endian f32 rather than text; default false. */

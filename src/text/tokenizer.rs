@@ -400,8 +400,8 @@ pub struct RoomForRows {
     pub samples: Operand,
 }
 
-/// Writes the ids of many texts as rows of one length, into the memory that `room` allocates for this length, this number
-/// of rows, and of rows whose text is told.
+/// Writes the ids of many texts as rows of one length, into the memory that `room` allocates for this length, this
+/// number of rows, and of rows whose text is told.
 #[napi(catch_unwind)]
 pub fn tokenizer_encode_padded(
     tokenizer: &External<Tokenizer>,

@@ -57,7 +57,8 @@ impl Tokenizer {
         let bare = RowOptions { special: options.special.clone(), framed: false, max_length: None, cut: options.cut };
         let encoded = self.encode_rows_while(texts, &bare, threads, go_on);
         let encoded = encoded.map_err(|error| of_sample(error, arrangement.words))?;
-        let mut arranged = Arranging { frame, room, overlap: arrangement.overlap, cut: options.cut, ..Arranging::default() };
+        let mut arranged =
+            Arranging { frame, room, overlap: arrangement.overlap, cut: options.cut, ..Arranging::default() };
         let Some(words) = arrangement.words else {
             for (sample, row) in encoded.rows().enumerate() {
                 arranged.add(sample, row)?;

@@ -15,7 +15,8 @@ pub struct Encoding {
     pub tokens: Option<usize>,
     /// How text is cut into pieces.
     pub pattern: Pattern,
-    /// Special tokens and their ids. A token `<|reserved_ID|>` may share its id with one before it, which it stands for.
+    /// Special tokens and their ids. A token `<|reserved_ID|>` may share its id with one before it, which it stands
+    /// for.
     pub special: Vec<(String, u32)>,
     /// Tokens after those of the vocabulary: the places of the two tokens that each is made of.
     pub more: &'static [(u32, u32)],
@@ -75,8 +76,7 @@ const SPACES: &[(u32, u32)] = &[
 ];
 
 /// Its special token has the id between those of the two vocabularies.
-const P50K_BASE: Known =
-    Known { name: "p50k_base", tokens: 50280, more: SPACES, gap: Some(50256), ..R50K_BASE };
+const P50K_BASE: Known = Known { name: "p50k_base", tokens: 50280, more: SPACES, gap: Some(50256), ..R50K_BASE };
 
 const P50K_EDIT: Known = Known {
     name: "p50k_edit",
@@ -142,15 +142,8 @@ const O200K_HARMONY: Known = Known {
 };
 
 /// `gpt2` has the same tokens, ids and pattern as `r50k_base`; tiktoken only reads it from older files.
-const KNOWN: &[Known] = &[
-    Known { name: "gpt2", ..R50K_BASE },
-    R50K_BASE,
-    P50K_BASE,
-    P50K_EDIT,
-    CL100K_BASE,
-    O200K_BASE,
-    O200K_HARMONY,
-];
+const KNOWN: &[Known] =
+    &[Known { name: "gpt2", ..R50K_BASE }, R50K_BASE, P50K_BASE, P50K_EDIT, CL100K_BASE, O200K_BASE, O200K_HARMONY];
 
 impl Encoding {
     /// The encoding with this name (tiktoken: `get_encoding`).

@@ -158,11 +158,7 @@ impl Finish<'_> {
 
 /// The places of tokens whose bytes, end to end, are those of the text. A token that is a part of a character stands
 /// where the whole character stands.
-pub(crate) fn end_to_end(
-    text: &str,
-    (ids, words): (Vec<u32>, Vec<u32>),
-    length: impl Fn(u32) -> usize,
-) -> Located {
+pub(crate) fn end_to_end(text: &str, (ids, words): (Vec<u32>, Vec<u32>), length: impl Fn(u32) -> usize) -> Located {
     let mut end = 0;
     let place = |&id: &u32| {
         let start = end;
@@ -227,7 +223,13 @@ mod tests {
     use serde_json::json;
 
     fn finished(post_processor: &Value, text: &str, places: &[Place], spaces: &[Spaces]) -> Vec<(u32, u32)> {
-        let found = Found { ids: places.iter().map(|_| 7).collect(), places: places.to_vec(), spaces: spaces.to_vec(), words: places.iter().map(|_| 3).collect(), next_word: 4 };
+        let found = Found {
+            ids: places.iter().map(|_| 7).collect(),
+            places: places.to_vec(),
+            spaces: spaces.to_vec(),
+            words: places.iter().map(|_| 3).collect(),
+            next_word: 4,
+        };
         let located = Finish { trims: &Trims::of(post_processor), before: &[1], after: &[2] }.run(text, found);
         assert_eq!(located.ids.len(), places.len() + 2);
         assert_eq!((located.words[0], located.words[1]), (NO_WORD, 3));

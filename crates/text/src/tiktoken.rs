@@ -114,11 +114,7 @@ impl Tiktoken {
 
     /// The ids of `text`, and for each the number of the piece that it belongs to: a piece of the pattern, or a special
     /// token.
-    pub(crate) fn encode_words(
-        &self,
-        text: &str,
-        searches: &Searches<'_>,
-    ) -> Result<(Vec<u32>, Vec<u32>), TextError> {
+    pub(crate) fn encode_words(&self, text: &str, searches: &Searches<'_>) -> Result<(Vec<u32>, Vec<u32>), TextError> {
         let (mut ids, mut words, mut word) = (Vec::new(), Vec::new(), 0);
         self.for_each_piece(text, searches, &mut ids, |ids, _| {
             words.fill_to(ids.len(), word);

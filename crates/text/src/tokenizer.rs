@@ -442,8 +442,8 @@ impl Tokenizer {
     }
 }
 
-/// The character that stands for a byte in GPT-2's `vocab.json`: a visible one for itself, and for the others those from
-/// U+0100 on, in their order.
+/// The character that stands for a byte in GPT-2's `vocab.json`: a visible one for itself, and for the others those
+/// from U+0100 on, in their order.
 fn letter(byte: u8) -> char {
     let is_visible = |byte: u8| matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
     if is_visible(byte) {

@@ -46,7 +46,11 @@ test('split divides files and stdin', async (t) => {
   const text = 'It rose. It blew!\r\nIt sank. '.repeat(5)
   const path = file('book.txt')
   writeFileSync(path, text)
-  const parsed = (out: string) => out.trim().split('\n').map((line) => JSON.parse(line))
+  const parsed = (out: string) =>
+    out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
   const chunks = parsed(await output(t, ['split', path, '--max-tokens', '12', '--json']))
   t.is(chunks.map((chunk) => chunk.text).join(''), text)
   t.true(chunks.length > 3 && chunks.every((chunk) => chunk.file === path && chunk.tokens <= 12))

@@ -77,7 +77,10 @@ test('as many clusters as rows, one cluster, and rows that are equal', (t) => {
   const points = randn([12, 5], { generator: new Generator(7) })
   const each = cluster(points, { k: 12 })
   t.is(each.inertia, 0)
-  t.deepEqual([...each.labels].sort((a, b) => a - b), Array.from({ length: 12 }, (_, i) => i))
+  t.deepEqual(
+    [...each.labels].sort((a, b) => a - b),
+    Array.from({ length: 12 }, (_, i) => i),
+  )
   const one = cluster(points, { k: 1 })
   const mean = points.mean(0).toArray() as number[]
   listed(one.centers)[0].forEach((x, d) => t.true(Math.abs(x - mean[d]) < 1e-6))

@@ -62,7 +62,10 @@ test('groups are those of the textbook, across blocks', async (t) => {
       const wanted = grouped(count, (a, b) => cosine(values[a], values[b]) >= Math.fround(threshold))
       const found = dedupe(rows, { threshold })
       t.deepEqual(found, wanted, `${count} ${threshold}`)
-      t.deepEqual(found.flat().sort((a, b) => a - b), Array.from(values, (_, id) => id))
+      t.deepEqual(
+        found.flat().sort((a, b) => a - b),
+        Array.from(values, (_, id) => id),
+      )
       for (const used of [1, 3]) {
         setNumThreads(used)
         t.deepEqual(dedupe(rows, { threshold }), wanted)
@@ -78,14 +81,20 @@ test('rows of other layouts are compared by their values', (t) => {
   const rows = copies(700, 32)
   for (const table of [quantize(rows, 'int8'), quantize(rows, 'int4'), quantize(rows, 'float16')]) {
     const values = listed(table.dequantize())
-    t.deepEqual(dedupe(table, { threshold: 0.95 }), grouped(700, (a, b) => cosine(values[a], values[b]) >= Math.fround(0.95)))
+    t.deepEqual(
+      dedupe(table, { threshold: 0.95 }),
+      grouped(700, (a, b) => cosine(values[a], values[b]) >= Math.fround(0.95)),
+    )
   }
 })
 
 test('bits are compared by the number that differ', async (t) => {
   for (const bytes of [1, 3, 32]) {
     const rows = tensor(
-      Uint8Array.from({ length: 1500 * bytes }, (_, i) => (Math.imul(i % (700 * bytes), 2654435761) >>> 24) ^ (i % 97 === 0 ? 1 : 0)),
+      Uint8Array.from(
+        { length: 1500 * bytes },
+        (_, i) => (Math.imul(i % (700 * bytes), 2654435761) >>> 24) ^ (i % 97 === 0 ? 1 : 0),
+      ),
       { shape: [1500, bytes] },
     )
     const values = listed(rows)
@@ -116,7 +125,8 @@ test('the threshold is 0.9 by default, and rows of zeros stand alone', (t) => {
 
 test('says what is wrong', async (t) => {
   const rows = drawn(10, 4)
-  for (const threshold of [1.1, -2]) refuses(t, () => dedupe(rows, { threshold }), 'USAGE', 'a similarity, from -1 to 1')
+  for (const threshold of [1.1, -2])
+    refuses(t, () => dedupe(rows, { threshold }), 'USAGE', 'a similarity, from -1 to 1')
   refuses(t, () => dedupe(rows, { threshold: NaN }), 'USAGE', 'threshold must be a number')
   refuses(t, () => dedupe(rows, { metric: 'euclidean' as 'cosine' }), 'USAGE', 'metric must be one of')
   refuses(t, () => dedupe(rows, { metric: 'hamming' }), 'USAGE', 'compares bits')

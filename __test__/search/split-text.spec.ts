@@ -44,7 +44,10 @@ function checkChunks(t: import('ava').ExecutionContext, text: string, chunks: Te
   let before = -1
   for (const chunk of chunks) {
     t.is(chunk.text, text.slice(chunk.start, chunk.end))
-    t.true(chunk.start <= done && chunk.end > done && chunk.start > before, 'no character is lost, and each chunk goes on')
+    t.true(
+      chunk.start <= done && chunk.end > done && chunk.start > before,
+      'no character is lost, and each chunk goes on',
+    )
     if (overlap === 0) t.is(chunk.start, done)
     t.is(chunk.tokens, gpt2.count(chunk.text, { disallowedSpecial: new Set() }))
     t.true(chunk.tokens <= maxTokens || [...chunk.text.replace('\r\n', '\n')].length === 1)
@@ -105,7 +108,10 @@ test('by meaning, chunks end where the subject changes', (t) => {
   const about = (word: string, count: number) => `They spoke of the ${word} once more. `.repeat(count)
   const parts = [about('cat', 9), about('ship', 11), about('tax', 8)]
   const chunks = splitText(parts.join(''), { maxTokens: 400, tokenizer: gpt2, embedder })
-  t.deepEqual(chunks.map(({ text }) => text), parts)
+  t.deepEqual(
+    chunks.map(({ text }) => text),
+    parts,
+  )
 })
 
 test('says what is wrong', async (t) => {

@@ -44,7 +44,10 @@ function checkFound(
     const exact = candidates.map((id) => wanted(query, id)).sort((a, b) => b - a)
     row.forEach((id, place) => {
       const score = wanted(query, id)
-      t.true(Math.abs(scores[query][place] - score) <= tolerance, `query ${query}: ${scores[query][place]}, not ${score}`)
+      t.true(
+        Math.abs(scores[query][place] - score) <= tolerance,
+        `query ${query}: ${scores[query][place]}, not ${score}`,
+      )
       t.true(Math.abs(exact[place] - score) <= 2 * tolerance, `query ${query}, place ${place}: row ${id}`)
       if (place > 0) {
         const before = scores[query][place - 1]
@@ -82,7 +85,13 @@ for (const metric of ['cosine', 'dot', 'euclidean'] as const) {
           t.is(found.ids.dtype, 'int32')
           t.is(found.scores.dtype, 'float32')
           const wanted = (query: number, row: number) => SCORES[metric](vectors[query], values[row])
-          checkFound(t, found, wanted, Array.from(values, (_, id) => id), tolerance * (metric === 'cosine' ? 1 : Math.sqrt(dim)))
+          checkFound(
+            t,
+            found,
+            wanted,
+            Array.from(values, (_, id) => id),
+            tolerance * (metric === 'cosine' ? 1 : Math.sqrt(dim)),
+          )
         }
       }
     }
@@ -90,7 +99,9 @@ for (const metric of ['cosine', 'dot', 'euclidean'] as const) {
 }
 
 test("decodes GGUF's blocks", (t) => {
-  const bytes = Uint8Array.from({ length: 300 * 2 * 34 }, (_, i) => (i % 34 === 0 ? 0 : i % 34 === 1 ? 0x2c : (i * 37) % 251))
+  const bytes = Uint8Array.from({ length: 300 * 2 * 34 }, (_, i) =>
+    i % 34 === 0 ? 0 : i % 34 === 1 ? 0x2c : (i * 37) % 251,
+  )
   const table = QuantizedTable.fromBytes('q8_0', [300, 64], bytes)
   const values = listed(table.dequantize())
   const queries = drawn(6, 64, 5)
@@ -98,13 +109,19 @@ test("decodes GGUF's blocks", (t) => {
   for (const among of [undefined, [5, 9, 200, 17]]) {
     const found = topK(queries, table, { k: 4, metric: 'dot', among })
     checkFound(t, found, (q, r) => SCORES.dot(vectors[q], values[r]), among ?? values.map((_, id) => id), 1e-3)
-    t.deepEqual(listed(topK(queries.narrow(0, 2, 1), table, { k: 4, metric: 'dot', among }).scores)[0], listed(found.scores)[2])
+    t.deepEqual(
+      listed(topK(queries.narrow(0, 2, 1), table, { k: 4, metric: 'dot', among }).scores)[0],
+      listed(found.scores)[2],
+    )
   }
 })
 
 test('compares bits by the number that differ', (t) => {
   for (const bytes of [1, 5, 8, 32, 41]) {
-    const rows = tensor(Uint8Array.from({ length: 900 * bytes }, (_, i) => (i * i * 31 + i * 7) >> 3), { shape: [900, bytes] })
+    const rows = tensor(
+      Uint8Array.from({ length: 900 * bytes }, (_, i) => (i * i * 31 + i * 7) >> 3),
+      { shape: [900, bytes] },
+    )
     const queries = rows.narrow(0, 100, 6)
     const table = listed(rows)
     const apart = (a: number[], b: number[]) =>
@@ -200,7 +217,12 @@ test('says what is wrong', async (t) => {
     const bad = drawn(20, 4)
     ;(bad.data as Float32Array)[17 * 4 + 2] = value
     for (const count of [1, 8])
-      refuses(t, () => topK(rows.narrow(0, 0, count), bad, { metric }), 'USAGE', 'row 17 has an element that is infinite or NaN')
+      refuses(
+        t,
+        () => topK(rows.narrow(0, 0, count), bad, { metric }),
+        'USAGE',
+        'row 17 has an element that is infinite or NaN',
+      )
     // eslint-disable-next-line no-await-in-loop -- one at a time
     await t.throwsAsync(topKAsync(query, bad, { metric }), { message: /row 17/ })
   }
@@ -208,7 +230,9 @@ test('says what is wrong', async (t) => {
 
 test('a signal ends a search', async (t) => {
   const rows = drawn(40_000, 64)
-  await t.throwsAsync(topKAsync(rows.narrow(0, 0, 1), rows, { signal: AbortSignal.abort() }), { instanceOf: AbortedError })
+  await t.throwsAsync(topKAsync(rows.narrow(0, 0, 1), rows, { signal: AbortSignal.abort() }), {
+    instanceOf: AbortedError,
+  })
   const control = new AbortController()
   const searching = topKAsync(rows, rows, { signal: control.signal })
   setTimeout(() => control.abort(), 20)

@@ -96,8 +96,9 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       after: "if (ids.shape.join() !== '3,10' || scores.dtype !== 'float32') throw new Error(String(ids))",
     },
     {
-      before: "const rows = randn([50, 8])\nconst lines = Array.from({ length: 50 }, (_, i) => `line ${i}`)",
-      after: 'if (labels.length !== 50 || unique.length === 0 || centers.shape[0] !== 8) throw new Error(String(inertia))',
+      before: 'const rows = randn([50, 8])\nconst lines = Array.from({ length: 50 }, (_, i) => `line ${i}`)',
+      after:
+        'if (labels.length !== 50 || unique.length === 0 || centers.shape[0] !== 8) throw new Error(String(inertia))',
     },
     {
       before: "const text = 'It rose. It blew. '.repeat(200)",

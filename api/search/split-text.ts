@@ -43,11 +43,11 @@ export interface TextChunk {
  * a pair of surrogates or between CR and LF. An empty text has no chunks.
  *
  * - By 'token', a chunk has as many tokens as it may.
- * - By 'sentence', it ends with the last sentence that it has room for (`Intl.Segmenter`, which counts the space behind a
- *   sentence to it). A sentence with more tokens than that is divided between tokens.
+ * - By 'sentence', it ends with the last sentence that it has room for (`Intl.Segmenter`, which counts the space behind
+ *   a sentence to it). A sentence with more tokens than that is divided between tokens.
  * - By 'meaning', three sentences before and three behind the end of each sentence are embedded, and their cosines
- *   compared. A chunk ends at the first minimum of the cosine that is clearly below the mean; where there is none within
- *   `maxTokens`, at the end of the sentence with the lowest.
+ *   compared. A chunk ends at the first minimum of the cosine that is clearly below the mean; where there is none
+ *   within `maxTokens`, at the end of the sentence with the lowest.
  *
  * With `overlap`, a chunk begins up to so many tokens before the end of the one before it: at the beginning of a
  * sentence if there is one, or else between tokens.
@@ -68,8 +68,9 @@ export function splitText(text: string, options: SplitTextOptions): TextChunk[] 
 }
 
 /**
- * `splitText` in turns of some milliseconds, between which the event loop runs; the chunks are the same, and errors come
- * as rejections. Sentences are embedded by `embedder.embedAsync`, if there is one. `signal` ends it at the next turn.
+ * `splitText` in turns of some milliseconds, between which the event loop runs; the chunks are the same, and errors
+ * come as rejections. Sentences are embedded by `embedder.embedAsync`, if there is one. `signal` ends it at the next
+ * turn.
  *
  * @throws The errors of `splitText`; AbortedError if `signal` aborts.
  */

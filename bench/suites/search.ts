@@ -103,7 +103,9 @@ export function search(report: Report): void {
   )
   if (theirs?.ids) {
     const same = found.filter((ids, query) => new Set([...ids, ...theirs.ids![query]]).size === K).length
-    report.paragraph(`The sets of ${K} rows are those of faiss for ${same} of ${QUERIES} queries. BLAS: ${JSON.stringify(theirs.blas)}.`)
+    report.paragraph(
+      `The sets of ${K} rows are those of faiss for ${same} of ${QUERIES} queries. BLAS: ${JSON.stringify(theirs.blas)}.`,
+    )
   }
 }
 

@@ -54,7 +54,9 @@ async function dedupe(path: string, { threshold, texts, json, quiet }: Options):
   if (json) return print(`${JSON.stringify({ rows: rows.shape[0], threshold, groups })}\n`)
   if (!quiet) {
     const copies = rows.shape[0] - groups.length
-    sayError(`tokenbed: ${counted(rows.shape[0], 'vector')}, of which ${shown(copies)} ${copies === 1 ? 'is a copy' : 'are copies'}`)
+    sayError(
+      `tokenbed: ${counted(rows.shape[0], 'vector')}, of which ${shown(copies)} ${copies === 1 ? 'is a copy' : 'are copies'}`,
+    )
   }
   const out = lines
     ? groups.map(([first]) => lines[first])

@@ -61,7 +61,9 @@ async function search(path: string, args: string[], { model, top, metric, texts,
   const isBits = rows.dtype === 'uint8'
   const dim = rows.shape[1] * (isBits ? 8 : 1)
   if (dim > embedder.dim)
-    throw new WorkFailed(`${path}: vectors of ${dim} numbers, and those of ${model} have ${embedder.dim}: not of this model`)
+    throw new WorkFailed(
+      `${path}: vectors of ${dim} numbers, and those of ${model} have ${embedder.dim}: not of this model`,
+    )
   const vectors = await embedder.embedAsync(queries, { dim, dtype: isBits ? 'binary' : 'float32' })
   const k = Math.min(top, rows.shape[0])
   if (k === 0) throw new WorkFailed(`${path}: there are no vectors`)

@@ -38,13 +38,17 @@ export function addSplit(program: Command): void {
     .summary('divide texts into chunks of so many tokens')
     .description('Divides texts into chunks that have at most so many tokens and end with sentences.')
     .argument('[files...]', 'texts, patterns of them, or - for stdin')
-    .addOption(new Option('--max-tokens <n>', 'the largest number of tokens of a chunk').argParser(parseSize(1)).default(256))
+    .addOption(
+      new Option('--max-tokens <n>', 'the largest number of tokens of a chunk').argParser(parseSize(1)).default(256),
+    )
     .addOption(
       new Option('--overlap <n>', 'the number of tokens of the last chunk with which the next one begins')
         .argParser(parseSize(0))
         .default(0),
     )
-    .addOption(new Option('--by <what>', 'where chunks end (default: sentence)').choices(['sentence', 'token', 'meaning']))
+    .addOption(
+      new Option('--by <what>', 'where chunks end (default: sentence)').choices(['sentence', 'token', 'meaning']),
+    )
     .option('--model <folder>', 'a text embedder, for --by meaning, which it makes the default')
     .addOption(tokenizerOption())
     .addOption(invalidUtf8Option())
@@ -56,7 +60,9 @@ export function addSplit(program: Command): void {
 
 async function split(args: string[], { maxTokens, overlap, by, json, model, ...options }: Options): Promise<void> {
   if (overlap >= maxTokens)
-    throw new WrongUse(`--overlap ${overlap}: it must be below --max-tokens, ${maxTokens}, or the chunks would never end`)
+    throw new WrongUse(
+      `--overlap ${overlap}: it must be below --max-tokens, ${maxTokens}, or the chunks would never end`,
+    )
   if (by === 'meaning' && model === undefined) throw new WrongUse('--by meaning: it needs --model, a text embedder')
   if (model !== undefined && by !== undefined && by !== 'meaning')
     throw new WrongUse(`--model ${model}: for --by meaning, and not for --by ${by}`)
@@ -77,7 +83,8 @@ async function split(args: string[], { maxTokens, overlap, by, json, model, ...o
 }
 
 async function textOf(name: string, invalidUtf8: Options['invalidUtf8']): Promise<string> {
-  if (isPacked(name)) throw new WorkFailed(`${name}: a packed file; unpack it first, as in zcat ${name} | tokenbed split -`)
+  if (isPacked(name))
+    throw new WorkFailed(`${name}: a packed file; unpack it first, as in zcat ${name} | tokenbed split -`)
   const pieces = name === STDIN ? textOfStdin(invalidUtf8) : decode(bytesOf(name), name, invalidUtf8)
   let text = ''
   for await (const piece of pieces) text += piece

@@ -19,7 +19,9 @@ export function openRows(said: string): Tensor {
   const { tensor, name } =
     extname(path).toLowerCase() === '.npy' ? { tensor: loadNpy(path), name: path } : openTensor(said)
   if (tensor.shape.length !== 2)
-    throw new WorkFailed(`${name}: rows of vectors have two sizes, rows and numbers a row, not [${tensor.shape.join(', ')}]`)
+    throw new WorkFailed(
+      `${name}: rows of vectors have two sizes, rows and numbers a row, not [${tensor.shape.join(', ')}]`,
+    )
   return tensor.dtype === 'float64' ? tensor.to('float32') : tensor
 }
 
@@ -28,6 +30,8 @@ export async function linesOf(path: string, rows: number): Promise<string[]> {
   const lines = (await readFile(path, 'utf8')).split(/\r?\n/)
   if (lines.at(-1) === '') lines.pop()
   if (lines.length !== rows)
-    throw new WorkFailed(`--texts ${path}: it has ${lines.length} lines, and there are ${rows} vectors: each has a line`)
+    throw new WorkFailed(
+      `--texts ${path}: it has ${lines.length} lines, and there are ${rows} vectors: each has a line`,
+    )
   return lines
 }

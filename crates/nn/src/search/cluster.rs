@@ -57,8 +57,8 @@ struct Place {
 /// Clusters rows. `go_on` is asked between blocks of rows. Returns whether it finished.
 ///
 /// # Errors
-/// [`Error::Usage`] for a row that is not finite, for rows of bits, and for more clusters than rows; [`Error::Shape`] for
-/// sizes that do not agree.
+/// [`Error::Usage`] for a row that is not finite, for rows of bits, and for more clusters than rows; [`Error::Shape`]
+/// for sizes that do not agree.
 pub fn cluster(
     kernels: Kernels,
     rows: SearchRows<'_>,

@@ -6,10 +6,10 @@
 //!     for j in i + 1..rows: unless j is in a group: j joins if similarity(i, j) >= threshold
 //! ```
 //!
-//! Which is to say that a row joins the earliest first that it is similar to, and becomes a first if there is none. Rows
-//! are compared in blocks: with all firsts before the block, and then with each other. Cosines are those of float64,
-//! rounded to float32: a sum of float32 decides where it is farther from the threshold than it can be wrong, and float64
-//! decides otherwise.
+//! Which is to say that a row joins the earliest first that it is similar to, and becomes a first if there is none.
+//! Rows are compared in blocks: with all firsts before the block, and then with each other. Cosines are those of
+//! float64, rounded to float32: a sum of float32 decides where it is farther from the threshold than it can be wrong,
+//! and float64 decides otherwise.
 
 use super::GoOn;
 use super::near::{Panels, Scored, block_rows, cosine, inverses_of, not_finite, unit};
@@ -88,8 +88,8 @@ impl<'a> Block<'a> {
         let mut units = Vec::new();
         values.chunks_exact(dim).for_each(|row| units.put_slice(&unit(row)));
         let panels = Panels::new(&units, dim)?;
-        // Each of 16 lanes rounds dim / 16 times, four sums of lanes follow, and the lengths and the unit vector round a
-        // few times: all relative to the product of the lengths.
+        // Each of 16 lanes rounds dim / 16 times, four sums of lanes follow, and the lengths and the unit vector round
+        // a few times: all relative to the product of the lengths.
         let slack = (dim as f32 / 16.0 + 16.0) * 2.0 * f32::EPSILON;
         Ok(Self { kernels, rows, start, values, panels, threshold, slack })
     }

@@ -1,5 +1,5 @@
-//! The rows that are nearest to vectors: an exact search in one pass over the rows for each batch of vectors. Scores are
-//! compared block by block, and never all kept.
+//! The rows that are nearest to vectors: an exact search in one pass over the rows for each batch of vectors. Scores
+//! are compared block by block, and never all kept.
 
 use super::GoOn;
 use super::best::{Best, row_of, score_of};
@@ -92,8 +92,8 @@ struct State {
 /// between blocks of rows. Returns whether it finished.
 ///
 /// # Errors
-/// [`Error::Shape`] for sizes that do not agree, [`Error::Usage`] for a vector that is not finite, for a row whose score
-/// is not a number, and for more rows than there are.
+/// [`Error::Shape`] for sizes that do not agree, [`Error::Usage`] for a vector that is not finite, for a row whose
+/// score is not a number, and for more rows than there are.
 pub fn top_k(search: &Search<'_>, queries: Queries<'_>, go_on: GoOn<'_>, found: Found<'_>) -> Result<bool> {
     let count = checked(search, queries, &found)?;
     let kept = search.k.saturating_mul(size_of::<u64>()).max(1);

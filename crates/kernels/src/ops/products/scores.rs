@@ -322,7 +322,8 @@ struct Sums<L> {
 /// Adds a block of columns, or two.
 ///
 /// # Safety
-/// So many columns may be read at `from`, at `query` and, if `MASKED`, at `kept`; the machine has `L`'s instruction set.
+/// So many columns may be read at `from`, at `query` and, if `MASKED`, at `kept`; the machine has `L`'s instruction
+/// set.
 #[inline(always)]
 unsafe fn columns<L: NarrowLanes, F: Format<L, N>, const N: usize, const WHAT: u8, const MASKED: bool>(
     from: *const u8,

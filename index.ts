@@ -187,19 +187,21 @@ export { loadNpz, saveNpz, type LoadNpzOptions } from './api/files/npz.js'
 export { loadTorch } from './api/files/torch.js'
 export { loadPretrained } from './api/pretrained/load.js'
 export type { Pretrained, PretrainedNorm, PretrainedOptions } from './api/pretrained/pretrained.js'
-export {
-  Vectors,
-  type Neighbour,
-  type NeighbourOptions,
-  type VectorsOptions,
-} from './api/vectors/vectors.js'
+export { Vectors, type VectorsOptions } from './api/vectors/vectors.js'
+export type {
+  Neighbour,
+  NeighbourOptions,
+  TokenOrVector,
+  VectorLike,
+  VectorQuery,
+  WeightedToken,
+} from './api/vectors/query.js'
 export { topK, topKAsync, type TopK, type TopKOptions } from './api/search/top-k.js'
 export type { Metric } from './api/search/rows.js'
 export { dedupe, dedupeAsync, type DedupeOptions } from './api/search/dedupe.js'
 export { cluster, clusterAsync, type ClusterOptions, type Clusters } from './api/search/cluster.js'
 export { splitText, splitTextAsync, type SplitTextOptions, type TextChunk } from './api/search/split-text.js'
 export type { EmbedsTexts } from './api/search/meaning.js'
-export type { TokenOrVector, VectorLike, VectorQuery, WeightedToken } from './api/vectors/query.js'
 export type { MeanVectorOptions } from './api/vectors/mean.js'
 export type {
   AnalogiesEvaluation,

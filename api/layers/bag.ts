@@ -199,7 +199,7 @@ export class EmbeddingBag implements Layer {
         const operand = operandOf(bags, weights)
         return native.bagWork(table.lookup(type), weight, operand.ids, operand.offsets, operand.weights, operand.bags)
       },
-      now: () => this.forward(ids, areOptions(second) ? undefined : second, rest),
+      now: () => this.forward(ids, areOptions(second) ? undefined : (second as Ids | undefined), rest),
       name: NAME,
       way: (save) => this.#way(given, weights, { save, pooled: false }),
     })

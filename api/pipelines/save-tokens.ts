@@ -43,7 +43,8 @@ import {
   type Source,
   type TextsSource,
 } from '../text/source.js'
-import type { SpecialOptions, Tokenizer } from '../text/tokenizer.js'
+import type { SpecialOptions } from '../text/encode-options.js'
+import type { Tokenizer } from '../text/tokenizer.js'
 
 /** A source that can be encoded into a folder. Ids are stored as they are; each list of them is a document. */
 export type TokensInput = FilesSource | TextsSource | PiecesSource | IdsSource

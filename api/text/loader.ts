@@ -19,7 +19,8 @@ import {
   type Items,
   type Kind,
 } from './source.js'
-import type { SpecialOptions, Tokenizer } from './tokenizer.js'
+import type { SpecialOptions } from './encode-options.js'
+import type { Tokenizer } from './tokenizer.js'
 import { checkBoolean, checkOptions, checkSize, checkWord, eachOf, isArray, show, isObject } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 

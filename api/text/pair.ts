@@ -94,8 +94,8 @@ function together(frame: Frame, texts: readonly [LocatedIds, LocatedIds]): Encod
   }
   let at = 0
   for (const [i, id] of frame.ids.entries()) {
-    const sequence = i === frame.first ? 0 : i === frame.second ? 1 : -1
-    if (sequence < 0) {
+    const sequence = i === frame.first ? 0 : i === frame.second ? 1 : null
+    if (sequence === null) {
       all.ids[at] = id
       all.typeIds[at++] = frame.types[i]
       continue

@@ -22,6 +22,22 @@ export type VectorQuery =
   | TokenOrVector
   | { positive?: readonly (TokenOrVector | WeightedToken)[]; negative?: readonly (TokenOrVector | WeightedToken)[] }
 
+export interface NeighbourOptions {
+  /** The largest number of neighbours; default 10. */
+  topN?: number
+  /** Where neighbours are looked for: among the first so many tokens, or among these tokens. Default everywhere. */
+  restrictTo?: number | readonly string[]
+}
+
+/** A token, and the cosine of the angle between its vector and the query. */
+export interface Neighbour {
+  /** A word, or a tokenizer's token as its vocabulary writes it (`Ġwhale`). */
+  token: string
+  /** The token's row in the table. */
+  id: number
+  similarity: number
+}
+
 /** One term of a query. @internal */
 export interface Term {
   readonly it: TokenOrVector

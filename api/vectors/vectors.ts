@@ -25,11 +25,12 @@ import {
   type TokenOrVector,
   type VectorLike,
   type VectorQuery,
+  type Neighbour,
+  type NeighbourOptions,
 } from './query.js'
 import { meanOf, type MeanVectorOptions } from './mean.js'
 import { QuantizedTable } from '../layers/quantize.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
-import { shown } from '../base/shape.js'
 import { checkTable } from '../layers/table.js'
 import { Tensor } from '../tensor/tensor.js'
 import { Tokenizer } from '../text/tokenizer.js'
@@ -54,22 +55,6 @@ export interface VectorsOptions {
    * of the table answers are wrong. Default false: every answer is computed from the table as it is.
    */
   fixed?: boolean
-}
-
-export interface NeighbourOptions {
-  /** The largest number of neighbours; default 10. */
-  topN?: number
-  /** Where neighbours are looked for: among the first so many tokens, or among these tokens. Default everywhere. */
-  restrictTo?: number | readonly string[]
-}
-
-/** A token, and the cosine of the angle between its vector and the query. */
-export interface Neighbour {
-  /** A word, or a tokenizer's token as its vocabulary writes it (`Ġwhale`). */
-  token: string
-  /** The token's row in the table. */
-  id: number
-  similarity: number
 }
 
 /** A query as the native side takes it, and the rows that are no answers to it. */

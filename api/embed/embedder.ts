@@ -13,7 +13,8 @@ import { notAwaitedAtExit } from '../native/leaving.js'
 import { call, check, native } from '../native/native.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { heldTexts } from '../text/encode-async.js'
-import type { Abortable, Tokenizer } from '../text/tokenizer.js'
+import type { Abortable } from '../text/encode-options.js'
+import type { Tokenizer } from '../text/tokenizer.js'
 import {
   checkBoolean,
   checkOptions,

@@ -216,6 +216,10 @@ class FastTextNames implements Names {
     return id < this.size ? call(native.fastTextTexts(this.#file, id, 1))[0] : undefined
   }
 
+  textOf(id: number): string | undefined {
+    return this.nameOf(id)
+  }
+
   #find(text: string): number | undefined {
     return call(native.fastTextWord(this.#file, text)).row ?? undefined
   }

@@ -34,7 +34,7 @@ export function withMore(
 ): Changed {
   const dim = weight.shape[1]
   if (!isArray(more)) throw new UsageError(`${where}: expected an array of words, not ${show(more)}`)
-  const given = new WordNames(more, where)
+  const given = WordNames.checked(more, where)
   const rows = rowsOf(vectors, given.size, dim, where)
   const fresh = given.words.filter((word) => !ids.has(word))
   const table = zeroTable('float32', [words.length + fresh.length, dim])

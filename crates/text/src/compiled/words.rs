@@ -90,7 +90,39 @@ fn run(eight: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compiled::Tokens;
+    use crate::compiled::models::WordPiece;
     use proptest::prelude::*;
+    use serde_json::json;
+
+    /// Some words, and all letters on their own and within words.
+    fn model() -> WordPiece {
+        let mut tokens: Vec<String> =
+            ["[UNK]", "the", "word", "abab", "##abab", "##ing", "a1", ",", "."].map(String::from).into();
+        let letters = ["a", "b", "c", "d", "o", "r", "w", "\u{e9}", "\u{4e2d}", "1", "9"];
+        tokens.extend(letters.iter().flat_map(|letter| [(*letter).to_owned(), format!("##{letter}")]));
+        let (mut bytes, mut places) = (Vec::new(), Vec::new());
+        for (token, id) in tokens.iter().zip(0..) {
+            let start = bytes.len() as u32;
+            bytes.extend_from_slice(token.as_bytes());
+            places.push((start, bytes.len() as u32, id));
+        }
+        let settings =
+            json!({ "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 20 });
+        WordPiece::compile(settings.as_object().unwrap(), Tokens::new(bytes, &places).unwrap()).unwrap()
+    }
+
+    /// The ids by the usual way: all pieces first, and a memory that knows none of them.
+    fn one_by_one(model: &WordPiece, text: &str) -> Vec<u32> {
+        let (mut pieces, mut ids, mut at) = (Vec::new(), Vec::new(), 0);
+        while at < text.len() {
+            at = next_word(text, at, &mut pieces);
+        }
+        for (start, end) in pieces {
+            model.encode(&text[start as usize..end as usize], &mut Memo::new(), &mut ids).unwrap();
+        }
+        ids
+    }
 
     #[test]
     fn letters_and_digits_are_known() {
@@ -101,6 +133,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn ids_are_those_of_the_usual_way(
+            texts in prop::collection::vec("([abcdorw19]{1,24}|the|word|,|\\[|\u{e9}|\u{4e2d}| |  |\n|\u{a0}|\u{2014}|\0){0,24}", 1..6),
+        ) {
+            let (model, mut memo, mut pieces) = (model(), Memo::new(), Vec::new());
+            // The second time all words are remembered.
+            for text in texts.iter().chain(&texts) {
+                let mut ids = vec![7];
+                encode_words(&model, text, &mut memo, &mut pieces, &mut ids).unwrap();
+                prop_assert_eq!(&ids[1..], one_by_one(&model, text), "{:?}", text);
+            }
+        }
+
         #[test]
         fn letters_are_those_of_the_front(text in "[a-zA-Z0-9]{0,20}[ ,.\u{e9}]?[a-z]{0,9}") {
             let bytes = text.as_bytes();

@@ -69,23 +69,18 @@ def said(path, known, supervised):
         "labels": model.get_labels() if supervised else None,
         "vectors": [[word, [float(x) for x in model.get_word_vector(word)]] for word in asked],
         "sentences": [[text, [float(x) for x in model.get_sentence_vector(text)]] for text in texts],
-        "subwords": [[word, [int(x) for x in model.get_subwords(word)[1]]] for word in asked],
     }
     if supervised:
         # The package's own predict fails with NumPy 2, after the model has answered.
         result["classes"] = [
             [text, [[label, p] for p, label in inner.predict(text + "\n", -1, 0.0, "strict")]] for text in texts
         ]
-        result["lines"] = [[text, [int(x) for x in line_rows(inner, text)]] for text in []]
     else:
-        result.pop("labels")
-        result["labels"] = None
         query = known[0]
         result["neighbours"] = [
             [query, [[word, s] for s, word in inner.getNN(query, 10, "strict")]],
             ["неизвестно", [[word, s] for s, word in inner.getNN("неизвестно", 10, "strict")]],
         ]
-    result.pop("lines", None)
     return result
 
 

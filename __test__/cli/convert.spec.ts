@@ -1,7 +1,7 @@
 // tokenbed convert, run as users do.
 
 import test from 'ava'
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import {
@@ -103,7 +103,14 @@ test('models give their token table, with their tokens as words', async (t) => {
 test("blocks of GGUF become floats, and PyTorch's files are read", async (t) => {
   const path = golden('gguf/kinds.gguf')
   const { tensors } = loadGGUF(path)
-  const names = [...tensors.keys()].filter((name) => 'kind' in tensors.get(name)!)
+  const isBlocks = (name: string) => {
+    try {
+      return 'kind' in tensors.get(name)!
+    } catch {
+      return false
+    }
+  }
+  const names = [...tensors.keys()].filter(isBlocks)
   t.true(names.length > 4)
   for (const name of names.slice(0, 4)) {
     const array = loadNpy(await converted(t, path, 'x.npy', '--tensor', name))
@@ -156,6 +163,5 @@ test('wrong uses and bad files are told in a line', async (t) => {
   const torn = fresh('x.gguf')
   writeFileSync(torn, readFileSync(golden('other-files/model.gguf')).subarray(0, 20))
   await fails(t, ['convert', torn, fresh('y.npy')], 1, [torn])
-  copyFileSync(golden('other-files/table.safetensors'), fresh('z.safetensors'))
   t.false(existsSync(join(base, 'y.npy')))
 })

@@ -52,7 +52,7 @@ test('a folder that does not load says why, and lists what it has', async (t) =>
 test('files of llama.cpp, PyTorch, NumPy, word2vec and GloVe', async (t) => {
   const words = fresh('x.vec')
   saveWord2Vec(words, ['whale', 'zero'], tensor([[1, 2], [0, 0]]))
-  t.regex(await output(t, ['inspect', words]), /vectors {2}float32 {2}\[2, 2\][^]*zero {9}1 row: zero/)
+  t.regex(await output(t, ['inspect', words]), /vectors {2}float32 {2}\[2, 2\][^]*zero +1 row: zero/)
   const glove = await json(t, golden('vectors/glove.txt'))
   t.deepEqual(glove.tensors[0].shape, [39, 8])
   t.true((await json(t, golden('pretrained/torch/types.pt'), '--no-health')).tensors.length > 1)

@@ -30,7 +30,7 @@ export function described(model: Pretrained): Description {
     ['layer()', layer.text],
     ...(notRun.length === 0
       ? [['not run', 'nothing: layer() is the whole'] as [string, string]]
-      : notRun.map((what) => ['not run', visibleText(what)] as [string, string])),
+      : notRun.map((what) => ['not run', lineFor(what)] as [string, string])),
   ]
   const json = {
     family,
@@ -51,10 +51,13 @@ export function described(model: Pretrained): Description {
 /** Describes why a model does not open. */
 export function undescribed(error: TokenbedError): Description {
   return {
-    lines: [['does not load', visibleText(error.message)]],
+    lines: [['does not load', lineFor(error.message)]],
     json: { error: { code: error.code, message: error.message } },
   }
 }
+
+/** A sentence on one line, whatever a file put into it. */
+const lineFor = (text: string) => text.replace(/\p{Cc}+/gu, ' ')
 
 const typeOf = (table: Table) => ({ dtype: kindName(table), shape: table.shape })
 const sizesOf = (table: Table) => `${kindName(table)} [${table.shape.join(', ')}]`
@@ -65,11 +68,11 @@ function tokenizerOf(model: Pretrained): { text: string; json: object | null } {
     ;({ tokenizer } = model)
   } catch (error) {
     if (!(error instanceof TokenbedError)) throw error
-    return { text: `cannot be read: ${visibleText(error.message)}`, json: { error: error.message } }
+    return { text: `cannot be read: ${lineFor(error.message)}`, json: { error: error.message } }
   }
   if (tokenizer === null) return { text: 'none in the files', json: null }
   const { name, vocabSize, engine, engineReason } = tokenizer
-  const by = engineReason === null ? engine : `${engine}, because of ${visibleText(engineReason)}`
+  const by = engineReason === null ? engine : `${engine}, because of ${lineFor(engineReason)}`
   return {
     text: `${shown(vocabSize)} tokens, engine: ${by}`,
     json: { name, vocabSize, engine, engineReason },

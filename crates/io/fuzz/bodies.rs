@@ -398,7 +398,8 @@ fn words(data: &[u8], dim: usize, binary: bool) {
         data.chunks(4).map(|four| four.iter().fold(0, |bits: u32, &byte| bits << 8 | u32::from(byte))).cycle();
     let table: Vec<f32> = (0..words.len() * dim).map(|_| f32::from_bits(bits.next().unwrap_or(0))).collect();
     let path = file(b"", ".vec");
-    word2vec::save(&path, &words, &table, dim, word2vec::Written { binary, escape: true, header: true }).expect("words are written");
+    word2vec::save(&path, &words, &table, dim, word2vec::Written { binary, escape: true, header: true })
+        .expect("words are written");
     let options = word2vec::Options {
         binary: Some(binary),
         limit: None,

@@ -105,7 +105,9 @@ fn narrowed(bytes: &[u8], first: usize) -> Vec<u8> {
 /// Advice for unpacking a compressed file.
 fn unpacked(wanted: Wanted, ending: &str, command: &str) -> String {
     match wanted {
-        Wanted::Text | Wanted::Words | Wanted::Lines if [".gz", ".zst"].contains(&ending) => format!("let its name end in {ending}"),
+        Wanted::Text | Wanted::Words | Wanted::Lines if [".gz", ".zst"].contains(&ending) => {
+            format!("let its name end in {ending}")
+        }
         _ => format!("unpack it first ({command})"),
     }
 }

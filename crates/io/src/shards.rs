@@ -293,14 +293,30 @@ mod tests {
 
     #[test]
     fn what_is_no_index_is_refused() {
-        for text in ["{}", r#"{"weight_map": 5}"#, r#"{"weight_map": null}"#, r#"{"weight_map": ["a"]}"#, r#"{"weight_map": "a"}"#] {
+        for text in [
+            "{}",
+            r#"{"weight_map": 5}"#,
+            r#"{"weight_map": null}"#,
+            r#"{"weight_map": ["a"]}"#,
+            r#"{"weight_map": "a"}"#,
+        ] {
             assert_eq!(wrong(text), (0, NO_MAP.to_owned()), "{text}");
         }
         for file in ["5", "null", "[]", "{}", "\"\"", "\"../a\"", "\"a/b\"", "\"C:a\"", "\"a\\u0000\"", "\"a\\\\b\""] {
             let (offset, message) = wrong(&format!(r#"{{"weight_map": {{"x": {file}}}}}"#));
-            assert!(offset == 0 && message.contains("tensor \"x\" is in what is no name of a file"), "{file}: {message}");
+            assert!(
+                offset == 0 && message.contains("tensor \"x\" is in what is no name of a file"),
+                "{file}: {message}"
+            );
         }
-        for text in ["", "[", "5", r#"{"weight_map": {"x": "a""#, r#"{"weight_map": {"x": "a"}} x"#, "{\"weight_map\": {\"\u{1}\": 1}}"] {
+        for text in [
+            "",
+            "[",
+            "5",
+            r#"{"weight_map": {"x": "a""#,
+            r#"{"weight_map": {"x": "a"}} x"#,
+            "{\"weight_map\": {\"\u{1}\": 1}}",
+        ] {
             let (offset, message) = wrong(text);
             assert!(offset <= text.len() as u64 && message.starts_with("no JSON: "), "{text}: {message}");
         }

@@ -14,7 +14,6 @@ mod table;
 mod text;
 mod words;
 
-
 use crate::atomic;
 use crate::names::NameList;
 use crate::recognise::{LOOK, Wanted};

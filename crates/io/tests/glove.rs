@@ -53,12 +53,15 @@ fn row(word: &str, numbers: &[f32]) -> (String, Vec<f32>) {
 fn the_last_fields_are_the_numbers_and_all_before_them_the_word() {
     let text = "the 1 2\n. . . 3 4\nat name@domain.com 5 6\r\n95 7 8\n\u{a0} 11 -1e-2\n\u{2028}\t12 nan";
     let found = good(text.as_bytes());
-    assert_eq!(found[..4], [
-        row("the", &[1.0, 2.0]),
-        row(". . .", &[3.0, 4.0]),
-        row("at name@domain.com", &[5.0, 6.0]),
-        row("95", &[7.0, 8.0])
-    ]);
+    assert_eq!(
+        found[..4],
+        [
+            row("the", &[1.0, 2.0]),
+            row(". . .", &[3.0, 4.0]),
+            row("at name@domain.com", &[5.0, 6.0]),
+            row("95", &[7.0, 8.0])
+        ]
+    );
     assert_eq!(found[4], row("\u{a0}", &[11.0, -0.01]));
     assert!(found[5].0 == "\u{2028}" && found[5].1[1].is_nan());
 }

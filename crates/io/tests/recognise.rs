@@ -33,8 +33,7 @@ fn said(path: &Path, wanted: Wanted) -> (u64, String) {
     }
 }
 
-const READERS: [Wanted; 5] =
-    [Wanted::Safetensors, Wanted::Npy, Wanted::Words, Wanted::Lines, Wanted::Text];
+const READERS: [Wanted; 5] = [Wanted::Safetensors, Wanted::Npy, Wanted::Words, Wanted::Lines, Wanted::Text];
 
 /// The files of testdata/golden/other-files, and what each is called in messages.
 const KINDS: [(&str, &str); 14] = [

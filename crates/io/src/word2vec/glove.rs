@@ -75,7 +75,8 @@ fn length(lines: &mut Lines) -> std::result::Result<usize, Wrong> {
     });
     match usual {
         Some(dim) if counts.header.is_some_and(|promised| promised == dim && counts.lines.len() > 1) => {
-            let message = format!("it begins with the counts of word2vec ({dim} numbers a word): loadWord2Vec reads it");
+            let message =
+                format!("it begins with the counts of word2vec ({dim} numbers a word): loadWord2Vec reads it");
             Err(Wrong::At(0, message))
         }
         Some(dim) if (1..=MOST_DIM).contains(&dim) => Ok(dim),

@@ -74,7 +74,9 @@ impl Table {
 
     /// All rows. There may be room for more behind them.
     pub(super) fn finish(mut self) -> Result<Storage> {
-        if self.whole && let Some(all) = self.pieces.pop() {
+        if self.whole
+            && let Some(all) = self.pieces.pop()
+        {
             return Ok(all);
         }
         let width = self.width();

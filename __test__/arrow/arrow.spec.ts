@@ -24,7 +24,10 @@ for (const { name, load, save } of KINDS) {
     const table: VectorTable = { names: words, vectors: Float32Array.from({ length: 15 }, (_, i) => i / 7 - 1), dim: 3 }
     await save(path, table)
     t.deepEqual(await load(path), table)
-    const vectors = new Vectors(randn([40, 8]), Array.from({ length: 40 }, (_, i) => `w${i}`))
+    const vectors = new Vectors(
+      randn([40, 8]),
+      Array.from({ length: 40 }, (_, i) => `w${i}`),
+    )
     await save(path, vectors, { vectors: 'embedding', names: 'token' })
     const found = await load(path, { vectors: 'embedding', names: 'token' })
     t.deepEqual(found, { names: vectors.words as string[], vectors: vectors.weight.data as Float32Array, dim: 8 })
@@ -57,7 +60,13 @@ for (const { name, load, save } of KINDS) {
     const path = fresh(`x.${name}`)
     await t.throwsAsync(load(path), { code: 'FILE' })
     const good = readFileSync(golden(`words.${name}`))
-    for (const bytes of [Buffer.alloc(0), Buffer.from('PAR1PAR1'), good.subarray(0, 50), good.subarray(0, -9), randomBytes(200)]) {
+    for (const bytes of [
+      Buffer.alloc(0),
+      Buffer.from('PAR1PAR1'),
+      good.subarray(0, 50),
+      good.subarray(0, -9),
+      randomBytes(200),
+    ]) {
       writeFileSync(path, bytes)
       await t.throwsAsync(load(path), { code: 'FORMAT', message: new RegExp(`^${path.replaceAll('.', '\\.')}`) })
     }
@@ -68,9 +77,15 @@ for (const { name, load, save } of KINDS) {
       await load(path).catch((error) => t.true(['FORMAT', 'USAGE'].includes(error.code), `${at}: ${error.stack}`))
     }
     const vectors = Float32Array.of(1, 2, 3, 4)
-    await t.throwsAsync(save(path, { names: ['a'], vectors, dim: 2 }), { code: 'SHAPE', message: /1 names but 2 vectors/ })
+    await t.throwsAsync(save(path, { names: ['a'], vectors, dim: 2 }), {
+      code: 'SHAPE',
+      message: /1 names but 2 vectors/,
+    })
     await t.throwsAsync(save(path, { names: null, vectors, dim: 3 }), { code: 'SHAPE' })
-    await t.throwsAsync(save(path, { names: [1, 2] as never, vectors, dim: 2 }), { code: 'USAGE', message: /names must be/ })
+    await t.throwsAsync(save(path, { names: [1, 2] as never, vectors, dim: 2 }), {
+      code: 'USAGE',
+      message: /names must be/,
+    })
     await t.throwsAsync(save(path, tensor([[1]]) as never), { code: 'USAGE', message: /expected Vectors/ })
     await t.throwsAsync(save(path, { names: ['a', 'b'], vectors, dim: 2 }, { vectors: 'word' }), { code: 'USAGE' })
     await t.throwsAsync(save(join(base, 'none/x'), { names: null, vectors, dim: 2 }), { code: 'FILE' })
@@ -96,11 +111,18 @@ test('a package that is not installed is an error that says what to install', (t
     saveParquet('x', { names: null, vectors: new Float32Array(2), dim: 2 }).catch((error) => console.log(error.code, error.message))`
   if (process.platform !== 'linux' || process.arch !== 'x64') return t.pass()
   cpSync(binary, join(folder, 'tokenbed.linux-x64-gnu.node'))
-  const said = execFileSync(process.execPath, ['-e', script.replace("'tokenbed/dist/arrow.js'", JSON.stringify(join(folder, 'dist/arrow.js')))], {
-    cwd: join(base, 'app'),
-    encoding: 'utf8',
-  })
+  const said = execFileSync(
+    process.execPath,
+    ['-e', script.replace("'tokenbed/dist/arrow.js'", JSON.stringify(join(folder, 'dist/arrow.js')))],
+    {
+      cwd: join(base, 'app'),
+      encoding: 'utf8',
+    },
+  )
   t.regex(said, /USAGE loadArrow: it needs the package apache-arrow, which is not installed: npm install apache-arrow/)
-  t.regex(said, /USAGE saveParquet: it needs the package hyparquet-writer, which is not installed: npm install hyparquet-writer/)
+  t.regex(
+    said,
+    /USAGE saveParquet: it needs the package hyparquet-writer, which is not installed: npm install hyparquet-writer/,
+  )
   t.is(new UsageError('x').code, 'USAGE')
 })

@@ -68,7 +68,12 @@ test('words with spaces need --escape in word2vec files', async (t) => {
 
 test('tensors go from file to file, all or those that are named', async (t) => {
   const path = fresh('x.safetensors')
-  const tensors = { a: randn([70, 30]), b: randn([5]).to('bfloat16'), ids: tensor([1, 2, 3], { dtype: 'int64' }), one: tensor(5) }
+  const tensors = {
+    a: randn([70, 30]),
+    b: randn([5]).to('bfloat16'),
+    ids: tensor([1, 2, 3], { dtype: 'int64' }),
+    one: tensor(5),
+  }
   saveSafetensors(path, tensors, { metadata: { made: 'here', 'tokenbed.digest': 'x' } })
   const same = loadSafetensors(await converted(t, path, 'y.safetensors'))
   t.deepEqual(same.metadata, { made: 'here' })
@@ -77,7 +82,13 @@ test('tensors go from file to file, all or those that are named', async (t) => {
     t.deepEqual([found.data, [...found.shape], found.dtype], [data, [...shape], dtype], name)
   }
   const npz = loadNpz(await converted(t, path, 'y.npz', '--tensor', 'a', '--tensor', 'ids', '--dtype', 'float64'))
-  t.deepEqual([...npz].map(([name, { dtype }]) => [name, dtype]), [['a', 'float64'], ['ids', 'int64']])
+  t.deepEqual(
+    [...npz].map(([name, { dtype }]) => [name, dtype]),
+    [
+      ['a', 'float64'],
+      ['ids', 'int64'],
+    ],
+  )
   t.deepEqual(npz.get('a')!.to('float32').data, tensors.a.data)
   const two = await converted(t, path, 'y.safetensors', '--tensor', 'b', '--tensor', 'a', '--dtype', 'float32')
   t.deepEqual(loadSafetensors(two).get('b')!.data, tensors.b.to('float32').data)
@@ -95,7 +106,11 @@ test('models give their token table, with their tokens as words', async (t) => {
   t.deepEqual([...loadSafetensors(await converted(t, folder, 'x.safetensors')).keys()].length, 1)
   const model = fresh('model')
   const weight = randn([3, 2])
-  saveModel(model, { objective: 'x', tensors: { 'token.weight': weight, other: zeros([4]) }, vocabulary: ['a', 'b', 'c'] })
+  saveModel(model, {
+    objective: 'x',
+    tensors: { 'token.weight': weight, other: zeros([4]) },
+    vocabulary: ['a', 'b', 'c'],
+  })
   const words = loadWord2Vec(await converted(t, model, 'x.txt'))
   t.deepEqual([words.words, words.weight.data], [['a', 'b', 'c'], weight.data])
 })
@@ -132,7 +147,13 @@ test('a large table is converted in blocks', async (t) => {
     const found = name.endsWith('npz') ? loadNpz(out) : loadSafetensors(out)
     t.deepEqual(found.get('weight')!.data, half.data)
   }
-  const words = await converted(t, await converted(t, path, 'y.npy', '--tensor', 'weight', '--dtype', 'float16'), 'z.npy', '--dtype', 'float32')
+  const words = await converted(
+    t,
+    await converted(t, path, 'y.npy', '--tensor', 'weight', '--dtype', 'float16'),
+    'z.npy',
+    '--dtype',
+    'float32',
+  )
   t.deepEqual(loadNpy(words).data, half.to('float32').data)
 })
 

@@ -18,7 +18,14 @@ test('a folder of Hugging Face: its family, tables, tokenizer and layer, and the
   const folder = golden('pretrained/gpt2')
   const model = loadPretrained(folder)
   const text = await output(t, ['inspect', folder])
-  for (const part of ['family        gpt2', 'wte.weight float32', 'position ', 'layer()       TokenPositionEmbedding: token vectors, plus positions', 'not run       nothing', 'norms '])
+  for (const part of [
+    'family        gpt2',
+    'wte.weight float32',
+    'position ',
+    'layer()       TokenPositionEmbedding: token vectors, plus positions',
+    'not run       nothing',
+    'norms ',
+  ])
     t.true(text.includes(part), `${text}\n${part}`)
   const { pretrained, tables, tensors } = await json(t, folder)
   t.like(pretrained, { family: 'gpt2', tied: model.tied, scale: 1, notRun: [], segment: null })
@@ -51,7 +58,14 @@ test('a folder that does not load says why, and lists what it has', async (t) =>
 
 test('files of llama.cpp, PyTorch, NumPy, word2vec and GloVe', async (t) => {
   const words = fresh('x.vec')
-  saveWord2Vec(words, ['whale', 'zero'], tensor([[1, 2], [0, 0]]))
+  saveWord2Vec(
+    words,
+    ['whale', 'zero'],
+    tensor([
+      [1, 2],
+      [0, 0],
+    ]),
+  )
   t.regex(await output(t, ['inspect', words]), /vectors {2}float32 {2}\[2, 2\][^]*zero +1 row: zero/)
   const glove = await json(t, golden('vectors/glove.txt'))
   t.deepEqual(glove.tensors[0].shape, [39, 8])

@@ -263,7 +263,11 @@ tokenbed.saveWord2Vec('x', vectors, { binary: true } satisfies SaveWord2VecOptio
 tokenbed.saveWord2Vec('x', ['a'], x)
 tokenbed.saveWord2Vec('x', ['a b'], x, { escape: true })
 tokenbed.saveWord2Vec('x', vectors, { header: false })
-tokenbed.loadGlove('x', { limit: 5, invalidUtf8: 'throw', maxRatio: 20 } satisfies LoadGloveOptions) satisfies tokenbed.Vectors
+tokenbed.loadGlove('x', {
+  limit: 5,
+  invalidUtf8: 'throw',
+  maxRatio: 20,
+} satisfies LoadGloveOptions) satisfies tokenbed.Vectors
 tokenbed.saveProjector('x', vectors)
 tokenbed.loadWord2Vec('x', {
   limit: 5,

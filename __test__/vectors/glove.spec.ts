@@ -4,7 +4,16 @@ import test from 'ava'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { getNumThreads, loadGlove, loadWord2Vec, randn, saveWord2Vec, setNumThreads, tensor, Vectors } from '../../index.js'
+import {
+  getNumThreads,
+  loadGlove,
+  loadWord2Vec,
+  randn,
+  saveWord2Vec,
+  setNumThreads,
+  tensor,
+  Vectors,
+} from '../../index.js'
 import { refuses } from '../support/errors.js'
 import { readGolden, root } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -49,7 +58,12 @@ test('words may contain spaces and stand in a file with a byte order mark', (t) 
 
 test('any number of threads reads the same', (t) => {
   const path = fresh('x.txt')
-  saveWord2Vec(path, Array.from({ length: 30_000 }, (_, i) => `w${i}`), randn([30_000, 20]), { header: false })
+  saveWord2Vec(
+    path,
+    Array.from({ length: 30_000 }, (_, i) => `w${i}`),
+    randn([30_000, 20]),
+    { header: false },
+  )
   const threads = getNumThreads()
   try {
     setNumThreads(1)

@@ -68,7 +68,10 @@ function putChunk(chunk: Data, rows: Rows, { DataType: is }: Arrow): void {
     const [start, end] = offsets === null ? [row * size, (row + 1) * size] : [offsets[row], offsets[row + 1]]
     if (!(start >= 0 && start <= end && end <= values.length))
       throw new FormatError(`${rows.path}: a vector lies outside of the numbers that are there`, rows.path, 0)
-    if (child.nullCount > 0 && Array.from({ length: end - start }, (_, i) => start + i).some((at) => !child.getValid(at)))
+    if (
+      child.nullCount > 0 &&
+      Array.from({ length: end - start }, (_, i) => start + i).some((at) => !child.getValid(at))
+    )
       throw new FormatError(`${rows.path}: a vector has a missing number (null)`, rows.path, 0)
     rows.put(chunk.getValid(row) ? values.subarray(start, end) : null)
   }
@@ -82,11 +85,7 @@ function putChunk(chunk: Data, rows: Rows, { DataType: is }: Arrow): void {
  * @throws UsageError if the package is not installed, and for names that are neither texts nor integers; ShapeError if
  * there are not as many names as vectors; FileError if the file cannot be written.
  */
-export async function saveArrow(
-  path: string,
-  table: Vectors | VectorTable,
-  options?: SaveTableOptions,
-): Promise<void> {
+export async function saveArrow(path: string, table: Vectors | VectorTable, options?: SaveTableOptions): Promise<void> {
   const where = 'saveArrow'
   const full = resolve(checkPath(path, where))
   const given = columnsOf(table, checkOptions(options, ['vectors', 'names'], where), where)

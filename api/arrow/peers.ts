@@ -15,7 +15,10 @@ type Peers = typeof PEERS
  *
  * @throws UsageError, which says what to install, if it is not there.
  */
-export async function peer<Name extends keyof Peers>(name: Name, where: string): Promise<Awaited<ReturnType<Peers[Name]>>> {
+export async function peer<Name extends keyof Peers>(
+  name: Name,
+  where: string,
+): Promise<Awaited<ReturnType<Peers[Name]>>> {
   try {
     return (await PEERS[name]()) as Awaited<ReturnType<Peers[Name]>>
   } catch (cause) {

@@ -145,7 +145,11 @@ export class Rows {
     if (this.#dim === undefined)
       throw new FormatError(`${this.path}: it has no rows, so nothing says how long a vector is`, this.path, 0)
     if (this.#rows < this.count)
-      throw new FormatError(`${this.path}: ${this.#rows} rows, where it says that there are ${this.count}`, this.path, 0)
+      throw new FormatError(
+        `${this.path}: ${this.#rows} rows, where it says that there are ${this.count}`,
+        this.path,
+        0,
+      )
     return { vectors: this.#all, dim: this.#dim }
   }
 }
@@ -154,14 +158,22 @@ export class Rows {
 export function namesOf(values: readonly unknown[], path: string, column: string): NonNullable<VectorTable['names']> {
   const wrong = values.findIndex((value) => !['string', 'number', 'bigint'].includes(typeof value))
   if (wrong >= 0)
-    throw new FormatError(`${path}: row ${wrong} of column ${show(column)} has no name: ${show(values[wrong])}`, path, 0)
+    throw new FormatError(
+      `${path}: row ${wrong} of column ${show(column)} has no name: ${show(values[wrong])}`,
+      path,
+      0,
+    )
   if (values.every((value) => typeof value === 'string')) return values as string[]
   if (values.every((value) => typeof value === 'number' && Number.isInteger(value) && (value | 0) === value))
     return Int32Array.from(values as number[])
   return BigInt64Array.from(values as (number | bigint)[], (value) => {
     const wide = BigInt(value)
     if (BigInt.asIntN(64, wide) !== wide)
-      throw new FormatError(`${path}: column ${show(column)} has ${wide}, which 64 bits with a sign do not hold`, path, 0)
+      throw new FormatError(
+        `${path}: column ${show(column)} has ${wide}, which 64 bits with a sign do not hold`,
+        path,
+        0,
+      )
     return wide
   })
 }

@@ -32,11 +32,7 @@ export interface LoadGloveOptions {
 export function loadGlove(path: string, options?: LoadGloveOptions): Vectors {
   const where = 'loadGlove'
   const full = resolve(checkPath(path, where))
-  const {
-    limit,
-    invalidUtf8 = 'throw',
-    maxRatio,
-  } = checkOptions(options, ['limit', 'invalidUtf8', 'maxRatio'], where)
+  const { limit, invalidUtf8 = 'throw', maxRatio } = checkOptions(options, ['limit', 'invalidUtf8', 'maxRatio'], where)
   if (limit !== undefined) checkSize(limit, `${where}: limit`)
   if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
   const replaces = checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`) === 'replace'

@@ -187,7 +187,9 @@ async function glove(report: Report, path: string): Promise<void> {
   for (let first = 0; first < WORDS; first += 1000) {
     const lines = Array.from({ length: 1000 }, (_, i) => {
       const row = first + i
-      const numbers = Array.from({ length: NUMBERS }, (_, j) => (random[(row * 131 + j * 7) % random.length] * 2 - 1).toFixed(6))
+      const numbers = Array.from({ length: NUMBERS }, (_, j) =>
+        (random[(row * 131 + j * 7) % random.length] * 2 - 1).toFixed(6),
+      )
       return `word${row} ${numbers.join(' ')}\n`
     })
     writeSync(file, lines.join(''))

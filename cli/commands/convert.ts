@@ -113,8 +113,7 @@ async function convert(input: string, out: string, options: Options): Promise<vo
   if (!isOfWords && options.tokenizer !== undefined)
     throw new WrongUse(`--tokenizer: for the names of rows, which ${out} has not`)
   checkPlace('OUT', out, isFolder(input) ? [] : [{ what: 'input', path: input }])
-  if (!force && existsSync(out))
-    throw new WrongUse(`OUT ${out}: a file is there; --force replaces it, or name another`)
+  if (!force && existsSync(out)) throw new WrongUse(`OUT ${out}: a file is there; --force replaces it, or name another`)
   const start = performance.now()
   const opened = openTables(input)
   const names = chosen(opened, input, options.tensor, format)
@@ -177,7 +176,9 @@ function rowNames(
     )
   const count = rows instanceof Tokenizer ? rows.vocabSize : rows.length
   if (count > shape[0])
-    throw new WorkFailed(`${input}: ${visibleText(name)} has ${shape[0]} rows for ${count} names: every one needs a row`)
+    throw new WorkFailed(
+      `${input}: ${visibleText(name)} has ${shape[0]} rows for ${count} names: every one needs a row`,
+    )
   return rows
 }
 

@@ -98,7 +98,8 @@ function openFolder(path: string, verify: boolean): Subject {
   const indexes = names.filter((name) => name.endsWith(INDEX))
   if (indexes.length === 1) return { ...openShards(join(path, indexes[0]), verify), ...about }
   if (about.description !== undefined) {
-    if (verify) throw new WrongUse(`--verify: ${path}: its files have no digest that their bytes could be compared with`)
+    if (verify)
+      throw new WrongUse(`--verify: ${path}: its files have no digest that their bytes could be compared with`)
     const { pretrained, description, table } = about
     return { ...subjectOf(path, pretrained?.tensors ?? new Map()), description, table }
   }
@@ -152,7 +153,8 @@ function subjectOf(path: string, tensors: ReadonlyMap<string, Table>): Subject {
 
 /** Tensors, and those that cannot be loaded by what their error says. */
 function listedTables(tensors: ReadonlyMap<string, Table>): Listed[] {
-  const skipped = 'skipped' in tensors ? [...(tensors.skipped as ReadonlyMap<string, Listed & { stored: string }>).values()] : []
+  const skipped =
+    'skipped' in tensors ? [...(tensors.skipped as ReadonlyMap<string, Listed & { stored: string }>).values()] : []
   return [
     ...Array.from(tensors.keys(), (name) => {
       try {

@@ -141,8 +141,7 @@ function openFolder(folder: string): Opened {
     const rows = () => model.words ?? model.tokenizer
     return { kind: `a model of tokenbed`, tensors: model.tensors, table, rows, metadata: {}, pretrained: null }
   }
-  if (existsSync(join(folder, 'config.json')))
-    return ofPretrained('a model of Hugging Face', loadPretrained(folder))
+  if (existsSync(join(folder, 'config.json'))) return ofPretrained('a model of Hugging Face', loadPretrained(folder))
   const inside = join(folder, 'model.safetensors')
   if (existsSync(inside)) return openTables(inside)
   const some = readdirSync(folder).sort().slice(0, 8).join(', ')

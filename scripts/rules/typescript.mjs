@@ -110,7 +110,11 @@ export const typescriptRules = [
   {
     name: 'index.ts reaches nothing of api/arrow/, whose packages most users have not',
     offenders: offendersAmong(
-      ({ path, source }) => source !== null && roomOf('api', source) === 'arrow' && roomOf('api', path) !== 'arrow' && path.startsWith('api/'),
+      ({ path, source }) =>
+        source !== null &&
+        roomOf('api', source) === 'arrow' &&
+        roomOf('api', path) !== 'arrow' &&
+        path.startsWith('api/'),
     ),
   },
   {

@@ -32,7 +32,7 @@ import { meanOf, type MeanVectorOptions } from './mean.js'
 import { QuantizedTable } from '../layers/quantize.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
 import { checkTable } from '../layers/table.js'
-import { Tensor } from '../tensor/tensor.js'
+import { type Tensor } from '../tensor/tensor.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import {
   checkBoolean,

@@ -1,15 +1,13 @@
 // Cross-entropy with weights of classes, smoothed labels and probabilities, out of ops of the tape.
 
 import { isFloat } from '../base/dtype.js'
-import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
-import { sameShape, shown, sizeOf } from '../base/shape.js'
+import { DTypeError, ShapeError, TokenIndexError, UsageError } from '../base/errors.js'
+import { sameShape, shown, sizeOf, unravel } from '../base/shape.js'
 import { show } from '../base/validate.js'
 import { scope } from '../memory/scope.js'
 import { readIds, type Ids } from '../tensor/ids.js'
 import { tensor, where as choose } from '../tensor/create.js'
 import { Tensor } from '../tensor/tensor.js'
-import { TokenIndexError } from '../base/errors.js'
-import { unravel } from '../base/shape.js'
 
 const WHERE = 'crossEntropy'
 

@@ -48,8 +48,8 @@ export function crossEntropy(logits: Tensor, targets: Ids, options?: CrossEntrop
   const dim = shape.length === 1 ? 0 : 1
   const spread = checkNumber(labelSmoothing, `${where}: labelSmoothing`)
   if (spread < 0 || spread > 1) throw new UsageError(`${where}: labelSmoothing must be from 0 to 1, not ${spread}`)
-  if (targets instanceof Tensor && isFloat(targets.dtype))
-    return expectedEntropy(logits, dim, targets, { weight, reduction, spread })
+  const isExpected = targets instanceof Tensor && isFloat(targets.dtype) && targets.shape.length === shape.length
+  if (isExpected) return expectedEntropy(logits, dim, targets, { weight, reduction, spread })
   if (weight !== undefined || spread > 0)
     return weightedEntropy(logits, dim, targets, { weight, reduction, spread, ignoreIndex })
   const ids = readIds(targets, undefined, where)

@@ -71,13 +71,13 @@ test('what says nothing, or two things, is refused', (t) => {
     [null, /env must be an object/],
   ]
   for (const [env, message, setting, count] of refused) {
-    const error = t.throws(
+    const error = t.throws<UsageError>(
       () => shardFromEnvironment(env as never, count === undefined ? undefined : { count: count as number }),
       {
         instanceOf: UsageError,
         message,
       },
-    ) as UsageError
+    )
     t.is(error.setting, setting, `${message}`)
   }
 })

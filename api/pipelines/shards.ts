@@ -27,7 +27,7 @@ import {
 } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { throwIfAborted } from '../base/abortable.js'
-import { FileError, FormatError, UsageError } from '../base/errors.js'
+import { FileError, FormatError, TokenbedError, UsageError } from '../base/errors.js'
 import type { Json } from '../base/json.js'
 import { sha256 } from '../base/late.js'
 import { isMissing, readWhole } from '../base/read-file.js'
@@ -564,7 +564,7 @@ function readManifest(path: string): ShardsManifest {
   try {
     json = JSON.parse(readWhole(path).toString()) as typeof json
   } catch (cause) {
-    throw cause instanceof FileError ? cause : wrong(`it is not JSON: ${(cause as Error).message}`)
+    throw cause instanceof TokenbedError ? cause : wrong(`it is not JSON: ${(cause as Error).message}`)
   }
   if (!isObject(json) || json.format !== 'tokenbed.shards') throw wrong('it is not the manifest of a folder of shards')
   if (json.version !== VERSION) throw wrong(`version ${show(json.version)} of manifests is not known here`)

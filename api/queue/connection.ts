@@ -1,6 +1,6 @@
 // The server of a queue: Redis, Valkey or Postgres, checked before it is used.
 
-import type { ConnectionOptions, Queue, QueueOptions } from 'bullmq'
+import type { Queue, QueueOptions } from 'bullmq'
 import { UsageError } from '../base/errors.js'
 import { isObject, show } from '../base/validate.js'
 import { QueueError } from './errors.js'
@@ -34,7 +34,7 @@ export async function reach({ connection, queue = DEFAULT_NAME }: Partial<QueueP
   await refuseEviction(url, options, where)
   return {
     name: queue,
-    options: { connection: { ...options, ...(url !== undefined && { url }) } as ConnectionOptions },
+    options: { connection: { ...options, ...(url !== undefined && { url }) } },
     factory: undefined,
   }
 }

@@ -147,5 +147,5 @@ export async function status(folder: string | QueuePlan, options: QueuePlace): P
 }
 
 function folderOf(folder: string | QueuePlan, where: string): string {
-  return isObject(folder) ? checkText((folder as QueuePlan).folder, `${where}: folder`) : folder
+  return isObject(folder) ? checkText(folder.folder, `${where}: folder`) : folder
 }

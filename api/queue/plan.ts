@@ -119,7 +119,7 @@ export function readPlan(folder: string, where: string): ReadPlan {
     files: (files as { name: string }[]).map(({ name }) => name),
     parts: workers,
     options: {
-      ...(records as object),
+      ...records,
       model,
       dim,
       ...(normalize !== null && { normalize }),

@@ -152,7 +152,7 @@ function check(given: Partial<WorkOptions>, where: string): Checked {
 
 function openerOf({ embedder, model, open }: Partial<WorkOptions>, where: string): () => Promise<OpenedModel> {
   const opened = ({ embedder, model }: Partial<OpenedModel>, which: string): OpenedModel => {
-    if (!isObject(embedder) || typeof (embedder as AsyncEmbedder).embedAsync !== 'function')
+    if (!isObject(embedder) || typeof embedder.embedAsync !== 'function')
       throw new UsageError(`${which}: embedder must be a TextEmbedder, not ${show(embedder)}`)
     return { embedder, model: checkText(model, `${which}: model`) }
   }

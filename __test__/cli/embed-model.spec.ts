@@ -81,7 +81,7 @@ test('shards are made, completed and shared among workers', async (t) => {
   for (const shard of ['1/2', '0/2']) await output(t, [...args, '-o', 'two', '--shard', shard], { cwd })
   t.is((await verifyShards(join(cwd, 'two'))).rows, 8)
   await fails(t, [...args, '-o', 'x', '--shard', '2/2'], 2, ['--shard 2/2', 'i/n'], { cwd })
-  await fails(t, [...args, '-o', 'x', '--shard', 'auto'], 2, ['no scheduler'], { cwd })
+  await fails(t, [...args, '-o', 'x', '--shard', 'auto'], 2, ['no array of a scheduler'], { cwd })
   await fails(t, [...args, '-o', 'x.npy'], 2, ['it is a folder'], { cwd })
   await fails(t, ['embed', 'a.txt', '--model', model, '-o', 'x.npy', '--resume'], 2, ['--shard-rows'], { cwd })
   await fails(t, ['embed', 'a.txt', '-o', 'x.npy', '--shard-rows', '3'], 2, ['--model'], { cwd })

@@ -7,7 +7,15 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { FileError, FormatError, UsageError, embedShards, tensor, verifyShards, type AsyncEmbedder } from '../../index.js'
+import {
+  FileError,
+  FormatError,
+  UsageError,
+  embedShards,
+  tensor,
+  verifyShards,
+  type AsyncEmbedder,
+} from '../../index.js'
 import { addJobs, plan, QueueError, status, work, type WorkEvent, type WorkOptions } from '../../queue.js'
 import { root } from '../support/golden.js'
 import { RedisServer, startPostgres, withPostgres, withRedis } from '../support/servers.js'

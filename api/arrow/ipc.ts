@@ -23,8 +23,8 @@ type Arrow = typeof import('apache-arrow')
 
 /**
  * Reads vectors from a file of Arrow IPC (`.arrow`, Feather 2), or a stream of it in a file: a column of lists of
- * float32 or float64, all of one length (FixedSizeList or List), with a column of texts or integers that names the rows.
- * It needs the package `apache-arrow`, whose objects never leave this function.
+ * float32 or float64, all of one length (FixedSizeList or List), with a column of texts or integers that names the
+ * rows. It needs the package `apache-arrow`, whose objects never leave this function.
  *
  * @throws UsageError if the package is not installed, and for columns that are not there, are several, or are of other
  * types; FileError if the file cannot be read; FormatError if it is no such file, or its vectors differ in length.

@@ -14,7 +14,9 @@ interface Like {
  * it out.
  */
 type Field =
-  /** True or false. If it is true, the option that `needs` names must not be 0, and the one that `forbids` names must. */
+  /**
+   * True or false. If it is true, the option that `needs` names must not be 0, and the one that `forbids` names must.
+   */
   | { readonly kind: 'flag'; readonly needs?: string; readonly forbids?: string; readonly usual: boolean }
   /** A whole number. */
   | { readonly kind: 'size'; readonly least: number; readonly most: number; readonly usual?: number | Like }

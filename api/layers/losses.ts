@@ -161,10 +161,10 @@ export interface InfoNCEOptions extends LossOptions {
 }
 
 /**
- * The contrastive loss of pairs: each query must find its own key among all keys of the batch, by cosine similarity. The
- * cross-entropy of `normalize(queries) * normalize(keys)^T / temperature` with the diagonal as the right answers. It
- * trains embeddings of texts from pairs that belong together. Van den Oord, Li, Vinyals 2018 (InfoNCE); Radford et al.
- * 2021 (`symmetric`).
+ * The contrastive loss of pairs: each query must find its own key among all keys of the batch, by cosine similarity.
+ * The cross-entropy of `normalize(queries) * normalize(keys)^T / temperature` with the diagonal as the right answers.
+ * It trains embeddings of texts from pairs that belong together. Van den Oord, Li, Vinyals 2018 (InfoNCE); Radford et
+ * al. 2021 (`symmetric`).
  *
  * @param queries (n, dim)
  * @param keys (n, dim): row i belongs to query i.

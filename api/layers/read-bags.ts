@@ -1,6 +1,7 @@
 // Bags in every form that users have them in: rows, ids with offsets, lists of different lengths, batches of a
 // tokenizer.
 
+import { types } from 'node:util'
 import { ShapeError, UsageError } from '../base/errors.js'
 import type { IntArray } from '../base/dtype.js'
 import { lengthOf } from '../base/realm.js'
@@ -101,11 +102,11 @@ function readLists(lists: IdLists, where: string): ReadBags {
   const ends = zeroed(Uint32Array, rows.length + 1)
   let count = 0
   rows.forEach((row, i) => (ends[i + 1] = count += lengthOf(row)))
-  const isWide = rows.some((row) => row.BYTES_PER_ELEMENT === 8 || row instanceof Uint32Array)
+  const isWide = rows.some((row) => row.BYTES_PER_ELEMENT === 8 || types.isUint32Array(row))
   const array = isWide ? zeroed(BigInt64Array, count) : zeroed(Int32Array, count)
   rows.forEach((row, i) => {
     const at = ends[i]
-    if (array instanceof Int32Array) array.set(row as Int32Array, at)
+    if (types.isInt32Array(array)) array.set(row as Int32Array, at)
     else for (let j = 0; j < row.length; j++) array[at + j] = BigInt(row[j])
   })
   const offsets = { array: ends, shape: [ends.length] }

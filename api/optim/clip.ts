@@ -40,8 +40,8 @@ export interface ClipNormOptions {
  * Scales gradients so that the norm of all of them together is at most `maxNorm`: each is multiplied, in place, by
  * `maxNorm / (norm + 1e-6)` if that is below 1. `torch.nn.utils.clip_grad_norm_`.
  *
- * Powers are summed in float64; for the 2-norm row by row. The result has the same bits with any number of threads, and whether a
- * table's gradient is dense or in rows.
+ * Powers are summed in float64; for the 2-norm row by row. The result has the same bits with any number of threads, and
+ * whether a table's gradient is dense or in rows.
  *
  * @returns the norm before scaling; 0 if there are no gradients. NaN and infinities are not an error, as in PyTorch:
  * check the norm before you step.

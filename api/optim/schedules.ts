@@ -477,7 +477,9 @@ export class ReduceLROnPlateau {
     return mode === 'min' ? metric < this.#best * (1 - threshold) : metric > this.#best * (1 + threshold)
   }
 
-  /** Reads the metric of one more step or epoch. @throws UsageError if it is not a number; NaN is no better than others. */
+  /**
+   * Reads the metric of one more step or epoch. @throws UsageError if it is not a number; NaN is no better than others.
+   */
   step(metric: number): void {
     if (typeof metric !== 'number')
       throw new UsageError(`ReduceLROnPlateau.step takes the metric, a number, not ${show(metric)}`)

@@ -107,6 +107,12 @@ export function embedStream(
   return { [Symbol.asyncIterator]: () => batchesOf(open(), plan) }
 }
 
+/** A web TransformStream of texts or records to batches of vectors. */
+export interface EmbedTransform extends TransformStream<string | TextRecord, VectorBatch> {
+  /** The same as a Duplex of `node:stream`, in object mode; use one of the two forms. */
+  node(): Duplex
+}
+
 /**
  * The same as a web TransformStream: texts or records are written, and batches are read. `node()` gives it as a
  * Transform of `node:stream`.
@@ -114,36 +120,29 @@ export function embedStream(
  * @throws UsageError for options that cannot be used. What is written after a failure is refused with its error.
  */
 export function embedTransform(options: EmbedStreamOptions & StreamedVectors): EmbedTransform {
-  return new EmbedTransform(planOf(options, 'embedTransform'))
+  const plan = planOf(options, 'embedTransform')
+  const batches = new Batches(plan)
+  let count = 0
+  const stream = new (webStreams().TransformStream)({
+    async transform(item: unknown, controller) {
+      throwIfAborted(plan.signal, plan.where)
+      batches.add(entryOf(item, count++, plan.where))
+      while (batches.isFull) controller.enqueue(await batches.take())
+      batches.check()
+    },
+    async flush(controller) {
+      batches.end()
+      while (batches.isPending) controller.enqueue(await batches.take())
+      batches.check()
+    },
+  })
+  const node = () => nodeStreams().Duplex.fromWeb(stream as never, { objectMode: true })
+  return Object.assign(stream, { node }) as EmbedTransform
 }
 
-/** A TransformStream of texts to batches of vectors, which `embedTransform` makes. */
-export class EmbedTransform extends TransformStream<string | TextRecord, VectorBatch> {
-  /** @internal */
-  constructor(plan: Plan) {
-    const batches = new Batches(plan)
-    let count = 0
-    super({
-      async transform(item, controller) {
-        throwIfAborted(plan.signal, plan.where)
-        batches.add(entryOf(item, count++, plan.where))
-        while (batches.isFull) controller.enqueue(await batches.take())
-        batches.check()
-      },
-      async flush(controller) {
-        batches.end()
-        while (batches.isPending) controller.enqueue(await batches.take())
-        batches.check()
-      },
-    })
-  }
-
-  /** The same as a Duplex of `node:stream`, in object mode; use one of the two forms. */
-  node(): Duplex {
-    const { Duplex: Node } = require('node:stream') as typeof import('node:stream')
-    return Node.fromWeb(this as never, { objectMode: true })
-  }
-}
+// Streams are loaded when they are used; a realm of a test runner may lack the global class.
+const webStreams = () => require('node:stream/web') as typeof import('node:stream/web')
+const nodeStreams = () => require('node:stream') as typeof import('node:stream')
 
 function planOf(options: EmbedStreamOptions & StreamedVectors, where: string): Plan {
   const {

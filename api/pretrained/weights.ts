@@ -24,7 +24,9 @@ const FILES = [
 
 type Kind = (typeof FILES)[number]['kind']
 
-/** Which tensor is in which file, by an index that the native side holds: it may have hundreds of thousands of names. */
+/**
+ * Which tensor is in which file, by an index that the native side holds: it may have hundreds of thousands of names.
+ */
 class Index {
   /** Number of tensors. */
   readonly size: number

@@ -59,8 +59,8 @@ export function randint(...args: unknown[]): Tensor {
 }
 
 /**
- * Draws from normal distributions: of one mean and standard deviation in a tensor of a shape, `normal(0, 0.02, [4, 2])`,
- * or of those that tensors give, which are broadcast. `torch.normal`.
+ * Draws from normal distributions: of one mean and standard deviation in a tensor of a shape,
+ * `normal(0, 0.02, [4, 2])`, or of those that tensors give, which are broadcast. `torch.normal`.
  *
  * @throws UsageError for a negative standard deviation.
  */
@@ -129,8 +129,8 @@ export function bernoulli(chances: Tensor, options?: { generator?: Generator }):
 }
 
 /**
- * Draws `numSamples` categories by their weights, which need not add up to 1: int32 indices, (numSamples) for weights of
- * one dimension and (rows, numSamples) for rows of them. Without `replacement` no category is drawn twice.
+ * Draws `numSamples` categories by their weights, which need not add up to 1: int32 indices, (numSamples) for weights
+ * of one dimension and (rows, numSamples) for rows of them. Without `replacement` no category is drawn twice.
  * `torch.multinomial`.
  *
  * @throws UsageError for weights that are negative or not finite, for rows without a positive one, and for more samples

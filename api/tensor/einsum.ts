@@ -91,9 +91,9 @@ function product(a: Named, b: Named, kept: ReadonlySet<string>): Named {
 }
 
 /**
- * The sum of products that an equation names, as Einstein wrote them, for one operand or two: `'bij,bjk->bik'` multiplies
- * batches of matrices, `'ij->j'` sums rows, `'ii->i'` is a diagonal, `'...i,i->...'` a product with a vector. Without
- * `->` the result has the names that occur once, in alphabetical order. `torch.einsum`.
+ * The sum of products that an equation names, as Einstein wrote them, for one operand or two: `'bij,bjk->bik'`
+ * multiplies batches of matrices, `'ij->j'` sums rows, `'ii->i'` is a diagonal, `'...i,i->...'` a product with a
+ * vector. Without `->` the result has the names that occur once, in alphabetical order. `torch.einsum`.
  *
  * Products are matrix products, whose precision they have.
  *

@@ -1,5 +1,5 @@
-// The ops of tensors that make new tensors: functions of elements, comparisons, reductions, choices, and new shapes. They
-// stand in a class below Tensor, which says what a tensor is.
+// The ops of tensors that make new tensors: functions of elements, comparisons, reductions, choices, and new shapes.
+// They stand in a class below Tensor, which says what a tensor is.
 
 import * as choices from '../autograd/choices.js'
 import * as derivatives from '../autograd/derivatives.js'
@@ -174,7 +174,10 @@ export abstract class Operations<Self> extends Elements {
     return this.#made(made, name, [this.#self, by], (save) => choices.extreme(op, this.#self, by, save))
   }
 
-  /** The larger of two elements, with broadcasting; NaN if either is NaN. Equal ones share the gradient. `torch.maximum`. */
+  /**
+   * The larger of two elements, with broadcasting; NaN if either is NaN. Equal ones share the gradient.
+   * `torch.maximum`.
+   */
   maximum(x: Self | number): Self {
     return this.#extreme('maximum', x, 'MaximumBackward')
   }
@@ -273,7 +276,9 @@ export abstract class Operations<Self> extends Elements {
     return this.#reduce('sum', 'SumBackward', dim, options)
   }
 
-  /** The mean along one dimension or several, or of all elements, computed in float64 and rounded once. `torch.mean`. */
+  /**
+   * The mean along one dimension or several, or of all elements, computed in float64 and rounded once. `torch.mean`.
+   */
   mean(dim?: number | readonly number[], options?: ReduceOptions): Self {
     return this.#reduce('mean', 'MeanBackward', dim, options)
   }
@@ -374,7 +379,9 @@ export abstract class Operations<Self> extends Elements {
     return this.#top(descending ? 'largest' : 'smallest', this.shape[at] ?? 1, at, 'sort', 'SortBackward')
   }
 
-  /** `torch.where`: this tensor's elements where the condition (bool) is true, else those of `other`, with broadcasting. */
+  /**
+   * `torch.where`: this tensor's elements where the condition (bool) is true, else those of `other`, with broadcasting.
+   */
   where(condition: Self, other: Self | number): Self {
     const by = this.#operand(other, 'where')
     if (!(condition instanceof Operations))
@@ -418,7 +425,8 @@ export abstract class Operations<Self> extends Elements {
 
   /**
    * The rows at some indices, `x[index]` in PyTorch: of the shape of `index`, then the shape of a row. Repeated indices
-   * give repeated rows; their gradients are added. A bool tensor of this tensor's first dimension chooses its true rows.
+   * give repeated rows; their gradients are added. A bool tensor of this tensor's first dimension chooses its true
+   * rows.
    *
    * @throws TokenIndexError for an index out of range; negative ones count from the end.
    */
@@ -546,7 +554,10 @@ export abstract class Operations<Self> extends Elements {
     )
   }
 
-  /** The dimensions in another order, in new memory; dimension `i` of the result is dimension `dims[i]`. `torch.permute`. */
+  /**
+   * The dimensions in another order, in new memory; dimension `i` of the result is dimension `dims[i]`.
+   * `torch.permute`.
+   */
   permute(...dims: number[]): Self {
     const where = 'permute'
     const order = dims.map((dim) => checkDim(dim, this.shape.length, where))

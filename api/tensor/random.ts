@@ -149,8 +149,8 @@ export interface DrawOptions {
 }
 
 /**
- * A tensor of a shape, `rand([4, 2])` or `rand(4, 2)`, drawn from the uniform distribution on [0, 1); float32 by default.
- * `torch.rand`.
+ * A tensor of a shape, `rand([4, 2])` or `rand(4, 2)`, drawn from the uniform distribution on [0, 1); float32 by
+ * default. `torch.rand`.
  */
 export function rand(...args: ShapeArguments<DrawOptions>): Tensor {
   const { shape, options } = shapeOf(args, 'rand')
@@ -160,8 +160,8 @@ export function rand(...args: ShapeArguments<DrawOptions>): Tensor {
 }
 
 /**
- * A tensor of a shape, `randn([4, 2])` or `randn(4, 2)`, drawn from the standard normal distribution; float32 by default.
- * `torch.randn`.
+ * A tensor of a shape, `randn([4, 2])` or `randn(4, 2)`, drawn from the standard normal distribution; float32 by
+ * default. `torch.randn`.
  */
 export function randn(...args: ShapeArguments<DrawOptions>): Tensor {
   const { shape, options } = shapeOf(args, 'randn')

@@ -113,7 +113,11 @@ export class Vectors {
    */
   constructor(weight: Tensor | QuantizedTable, vocabulary: readonly string[] | Tokenizer, options?: VectorsOptions)
   /** @internal */
-  constructor(weight: Tensor | QuantizedTable, vocabulary: readonly string[] | Tokenizer | Names, options?: VectorsOptions)
+  constructor(
+    weight: Tensor | QuantizedTable,
+    vocabulary: readonly string[] | Tokenizer | Names,
+    options?: VectorsOptions,
+  )
   /** @internal */
   constructor(weight: MadeRows, names: Names)
   constructor(
@@ -252,11 +256,13 @@ export class Vectors {
   }
 
   #ids(list: readonly TokenOrVector[], where: string): number[] {
-    return list
-      .filter((it) => typeof it === 'string')
-      // Words that are made of sub-words have no row.
-      .filter((token) => this.#made === null || this.#names.has(token))
-      .map((token) => this.#idOf(token, where))
+    return (
+      list
+        .filter((it) => typeof it === 'string')
+        // Words that are made of sub-words have no row.
+        .filter((token) => this.#made === null || this.#names.has(token))
+        .map((token) => this.#idOf(token, where))
+    )
   }
 
   /**
@@ -357,8 +363,7 @@ export class Vectors {
   /** The `top` nearest of the first rows, for each query. */
   #nearestRows(asked: readonly Asked[], rows: number, top: number): { ids: number[]; similarities: number[] }[] {
     const made = this.#rowsToMake
-    if (made !== null)
-      return asked.map(({ direction, ids }) => made.nearest(direction, top, Uint32Array.from(ids)))
+    if (made !== null) return asked.map(({ direction, ids }) => made.nearest(direction, top, Uint32Array.from(ids)))
     const answers: { ids: number[]; similarities: number[] }[] = []
     for (let from = 0; from < asked.length; from += TOGETHER) {
       const some = asked.slice(from, from + TOGETHER)

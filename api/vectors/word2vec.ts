@@ -49,9 +49,9 @@ export interface LoadWord2VecOptions {
 
 /**
  * Writes words and their vectors in a format of word2vec, which gensim's `KeyedVectors.load_word2vec_format` reads. As
- * text, a number has the fewest digits that are read as the same float32, by NumPy too. The file appears whole or not at all. Tokens
- * of a tokenizer are written as in its vocabulary: `Ġwhale`; white space in them becomes `\x0a`, and an id without a
- * token becomes `<id\x205>`. Every row is written, under a unique name.
+ * text, a number has the fewest digits that are read as the same float32, by NumPy too. The file appears whole or not
+ * at all. Tokens of a tokenizer are written as in its vocabulary: `Ġwhale`; white space in them becomes `\x0a`, and an
+ * id without a token becomes `<id\x205>`. Every row is written, under a unique name.
  *
  * @throws UsageError for a word that is empty, comes twice, has more than 65,536 bytes, or has white space (which ends
  * a word in these formats) without `escape`; also for vectors of more than 1,048,576 numbers, which readers refuse.

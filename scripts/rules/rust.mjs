@@ -8,8 +8,8 @@ import { kernelRules } from './kernels.mjs'
 
 /**
  * The files that may use `unsafe`. Tests of files look at the bytes of a storage. Zeroed memory that may be refused
- * comes from the allocator itself, which is also asked to give back what was freed, and some tests have allocators of their own that fail or count. The program that
- * makes faults reads and writes another process.
+ * comes from the allocator itself, which is also asked to give back what was freed, and some tests have allocators of
+ * their own that fail or count. The program that makes faults reads and writes another process.
  */
 const UNSAFE_ALLOWED =
   /^(crates\/kernels\/|crates\/memory\/src\/(trim|zeroed)|crates\/core\/src\/storage|crates\/threads\/src\/pool|crates\/io\/tests\/common\/|crates\/testkit\/src\/memory|scripts\/faults\/|src\/node\/(borrow|buffers|external|failing_allocator))/

@@ -1,6 +1,6 @@
 //! Vectors of texts that other threads make, while JavaScript continues.
 
-use crate::embed::embedder::{EmbedPlan, BareEmbedder, of_one};
+use crate::embed::embedder::{BareEmbedder, EmbedPlan, of_one};
 use crate::layers::async_forward::elements;
 use crate::node::buffers::Handle;
 use crate::node::external::External;

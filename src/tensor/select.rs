@@ -108,7 +108,8 @@ pub fn top_elements(
 }
 
 /// Draws one category for each sample, from the running totals of weights: `totals` (rows, categories) in float64,
-/// `samples` (rows, count) uniform in [0, 1), `out` (rows, count) the first category whose total is at least the sample.
+/// `samples` (rows, count) uniform in [0, 1), `out` (rows, count) the first category whose total is at least the
+/// sample.
 #[napi(catch_unwind)]
 pub fn sample_elements(totals: Operand, categories: f64, samples: Operand, out: Operand) -> Option<bool> {
     guard(|| {

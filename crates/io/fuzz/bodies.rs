@@ -241,8 +241,8 @@ pub fn word2vec(data: &[u8]) {
     assert!(loaded.words.len() * width <= content.len().saturating_mul(2), "memory follows the file");
 }
 
-/// Loading gives an error whose place is in the text, or as many vectors as words, all of which differ, at any number of
-/// threads. The first byte decides how the rest is read.
+/// Loading gives an error whose place is in the text, or as many vectors as words, all of which differ, at any number
+/// of threads. The first byte decides how the rest is read.
 pub fn glove(data: &[u8]) {
     let (how, content) = data.split_first().map_or((0, data), |(&first, rest)| (first, rest));
     let limit = (how & 4 != 0).then_some(usize::from(how >> 4));

@@ -1,10 +1,10 @@
 //! The float types that ops run in, and the functions that ops need of them.
 //!
-//! Functions without an exact definition (exp, log, pow, tanh, the normal distribution) are computed in f64 and rounded once. For
-//! f32 this uses the polynomials below. They are branch-free, with multiplications and additions fused as written, so
-//! that compilers make vectors of them and every instruction set gives the same bits. Their own error is below 2^-40,
-//! so an f32 result is correct up to the last rounding (`ROUNDED_ONCE_ULPS`), and is the nearest in all but one of
-//! about ten thousand cases. For f64 they come from the `libm` crate, which is the same on every platform.
+//! Functions without an exact definition (exp, log, pow, tanh, the normal distribution) are computed in f64 and rounded
+//! once. For f32 this uses the polynomials below. They are branch-free, with multiplications and additions fused as
+//! written, so that compilers make vectors of them and every instruction set gives the same bits. Their own error is
+//! below 2^-40, so an f32 result is correct up to the last rounding (`ROUNDED_ONCE_ULPS`), and is the nearest in all
+//! but one of about ten thousand cases. For f64 they come from the `libm` crate, which is the same on every platform.
 
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -208,8 +208,8 @@ fn exp(x: f64) -> f64 {
     y * f64::from_bits((moved.to_bits() << 52).wrapping_add(0x3ff0_0000_0000_0000))
 }
 
-/// `atanh(s) / s` as a series in s^2, the highest power first. It is used for s^2 <= 0.0295, where the omitted terms are
-/// below 2^-58.
+/// `atanh(s) / s` as a series in s^2, the highest power first. It is used for s^2 <= 0.0295, where the omitted terms
+/// are below 2^-58.
 const ATANH_SERIES: [f64; 11] = [
     1.0 / 21.0,
     1.0 / 19.0,

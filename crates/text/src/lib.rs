@@ -11,8 +11,8 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![forbid(unsafe_code)]
 
-mod arrange;
 mod around;
+mod arrange;
 mod batch;
 mod bpe;
 mod certain;

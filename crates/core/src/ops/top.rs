@@ -37,8 +37,9 @@ impl Extreme {
     }
 }
 
-/// Finds the `k` first of a dimension, in order: of `x` (outer, n, inner), `values` and `indices` are (outer, k, inner).
-/// Of equal elements the one with the lowest index comes first. `torch.topk`, `torch.sort`, `torch.max` and `torch.min`.
+/// Finds the `k` first of a dimension, in order: of `x` (outer, n, inner), `values` and `indices` are (outer, k,
+/// inner). Of equal elements the one with the lowest index comes first. `torch.topk`, `torch.sort`, `torch.max` and
+/// `torch.min`.
 ///
 /// # Errors
 /// [`Error::Shape`] for sizes that do not fit, for `k` above n, and if n does not fit in an int32.

@@ -67,8 +67,8 @@ fn before(bytes: &[u8], header: &Header, output_start: usize, output: Matrix) ->
 /// whether there are norms of their own are not known, so that there are two places for each width.
 fn starts(end: usize, (rows, dim): (usize, usize), may_be_quantized: bool) -> impl Iterator<Item = (usize, bool)> {
     let dense = dense_bytes(rows, dim).map(|bytes| (bytes, false));
-    let widths = if may_be_quantized { 1..=dim } else { 1..=0 };
-    let quantized = widths.flat_map(move |width| {
+    let widest = if may_be_quantized { dim } else { 0 };
+    let quantized = (1..=widest).flat_map(move |width| {
         [true, false].into_iter().filter_map(move |norms| Some((quantized_bytes(rows, dim, width, norms)?, true)))
     });
     dense.into_iter().chain(quantized).filter_map(move |(bytes, quantized)| Some((end.checked_sub(bytes)?, quantized)))

@@ -7,8 +7,8 @@ use std::path::Path;
 use tokenbed_core::Result;
 use tokenbed_memory::Text;
 
-/// Writes `vectors.tsv` and `metadata.tsv` into a folder, each whole or not at all ([`atomic::write`]). There is no line
-/// with the name of the only column, because the projector would take it for a vector's.
+/// Writes `vectors.tsv` and `metadata.tsv` into a folder, each whole or not at all ([`atomic::write`]). There is no
+/// line with the name of the only column, because the projector would take it for a vector's.
 ///
 /// # Errors
 /// [`Error::File`](tokenbed_core::Error::File) if a file cannot be written;

@@ -19,8 +19,8 @@ crate::options! {
         pub eps: f64 [NOT_NEGATIVE] = 1e-8,
         /// How much weights decay.
         pub weight_decay: f64 [NOT_NEGATIVE] = 0.0,
-        /// Whether the largest second moment so far takes the place of the present one (Reddi, Kale, Kumar 2018). All rows
-        /// of a table are then stepped at every step.
+        /// Whether the largest second moment so far takes the place of the present one (Reddi, Kale, Kumar 2018). All
+        /// rows of a table are then stepped at every step.
         pub amsgrad: bool [FLAG] = false,
         /// Whether steps climb instead of descend: the gradient is negated first.
         pub maximize: bool [FLAG] = false,
@@ -56,8 +56,8 @@ crate::options! {
     /// tens of steps.
     pub struct AdamW {
         .. numbers: AdamWNumbers,
-        /// Whether the largest second moment so far takes the place of the present one (Reddi, Kale, Kumar 2018). All rows
-        /// of a table are then stepped at every step.
+        /// Whether the largest second moment so far takes the place of the present one (Reddi, Kale, Kumar 2018). All
+        /// rows of a table are then stepped at every step.
         pub amsgrad: bool [FLAG] = false,
         /// Whether steps climb instead of descend: the gradient is negated first.
         pub maximize: bool [FLAG] = false,
@@ -74,8 +74,8 @@ struct Shared {
 }
 
 impl Shared {
-    /// Step `step`: weights are multiplied by `decay`, and `l2` times the weights is added to the gradient. It is computed
-    /// in f64, as PyTorch computes it in Python.
+    /// Step `step`: weights are multiplied by `decay`, and `l2` times the weights is added to the gradient. It is
+    /// computed in f64, as PyTorch computes it in Python.
     fn update<F: Real>(&self, step: u64, (decay, l2): (f64, f64)) -> Update<F> {
         let [beta1, beta2] = self.betas;
         let adam = adam::Adam {

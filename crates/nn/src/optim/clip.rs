@@ -30,8 +30,8 @@ pub fn sum_squares<F: Real>(kernels: Kernels, values: &[F], dim: usize) -> Resul
     Ok(sums.iter().sum())
 }
 
-/// The sum of the powers `p` of all magnitudes, in f64; the largest magnitude if `p` is infinite, and NaN if one is NaN.
-/// Parts of one size are summed in order, so the bits are the same on any number of threads.
+/// The sum of the powers `p` of all magnitudes, in f64; the largest magnitude if `p` is infinite, and NaN if one is
+/// NaN. Parts of one size are summed in order, so the bits are the same on any number of threads.
 pub fn sum_powers<F: Real>(values: &[F], p: f64) -> f64 {
     let power = |sum: f64, x: &F| {
         let x = x.wide().abs();

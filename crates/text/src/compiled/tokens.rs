@@ -153,7 +153,7 @@ impl Table {
     /// Where the search for a hash begins.
     #[inline]
     fn home(&self, hash: u64) -> usize {
-        ((hash >> 32) * self.slots.len() as u64 >> 32) as usize
+        (((hash >> 32) * self.slots.len() as u64) >> 32) as usize
     }
 
     /// The part of a hash that is kept, in its place.

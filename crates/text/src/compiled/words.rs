@@ -82,7 +82,7 @@ fn run(eight: u64) -> usize {
         (bytes + ONES * u64::from(128 - first)) & !(bytes + ONES * u64::from(127 - last))
     };
     // One bit is all that is between a capital and its small letter.
-    let letters = within(low | ONES * 32, b'a', b'z');
+    let letters = within(low | (ONES * 32), b'a', b'z');
     let others = !(letters | within(low, b'0', b'9')) & HIGH | eight & HIGH;
     others.trailing_zeros() as usize / 8
 }

@@ -55,8 +55,8 @@ pub struct Unary<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// `out = grad * function'`. The derivative is computed from `saved`, which is the operand for gelu, the logarithms, the
-/// absolute value and log-sigmoid, and the result for the others.
+/// `out = grad * function'`. The derivative is computed from `saved`, which is the operand for gelu, the logarithms,
+/// the absolute value and log-sigmoid, and the result for the others.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct UnaryBack<'a, T> {
@@ -483,8 +483,8 @@ pub(crate) const BINARY: Probe = Probe { name: "binary", line: "passes", sizes: 
 pub(crate) const DROPOUT: Probe = Probe { name: "dropout", line: "passes", sizes: &DIMS, run: probe_dropout };
 
 fn probe_unary(kernels: Kernels, len: usize, results: &mut Results) {
-    // Values from -8 to 8, beyond which the functions are flat. Square roots and logarithms get magnitudes only, because
-    // processors differ in the sign of a NaN.
+    // Values from -8 to 8, beyond which the functions are flat. Square roots and logarithms get magnitudes only,
+    // because processors differ in the sign of a NaN.
     let signed: Vec<f32> = numbers(len, 79).into_iter().map(|x| x * 8.0).collect();
     let magnitudes: Vec<f32> = signed.iter().map(|x| x.abs()).collect();
     for function in Function::ALL {

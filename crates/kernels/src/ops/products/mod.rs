@@ -12,11 +12,5 @@ pub mod scores;
 use crate::probe::Probe;
 
 /// The ops of this room, for the tests and the self-test.
-pub(crate) const OPS: &[Probe] = &[
-    row_dots::PROBE,
-    row_mix::PROBE,
-    exp_rows::PROBE,
-    scores::PROBE,
-    panel_scores::PROBE,
-    hamming::PROBE,
-];
+pub(crate) const OPS: &[Probe] =
+    &[row_dots::PROBE, row_mix::PROBE, exp_rows::PROBE, scores::PROBE, panel_scores::PROBE, hamming::PROBE];

@@ -114,7 +114,7 @@ impl Ranks {
     /// Where the search for a slot begins.
     #[inline]
     fn home(&self, slot: u64) -> usize {
-        (u128::from(slot) * u128::from(self.homes) >> 64) as usize
+        ((u128::from(slot) * u128::from(self.homes)) >> 64) as usize
     }
 
     /// Bytes of memory.

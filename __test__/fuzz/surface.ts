@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as tokenbed from '../../index.js'
 import { GENERATOR, LAYER, LEARNING, type Slot } from './surface-learning.js'
+import { CLASSES_OF_VECTORS, FUNCTIONS_OF_VECTORS } from './surface-vectors.js'
 
 export type { Slot } from './surface-learning.js'
 
@@ -39,9 +40,6 @@ const INPUT = {
   sparse: 'boolean',
 }
 const WINDOWS = { batchSize: 'small', maxLength: 'small', stride: 'small', dropLast: 'boolean' }
-const EMBED = { dim: 'dim', normalize: 'boolean', dtype: 'word:float32,float16,int8,binary', out: 'tensor' }
-const SEMANTICS = 'word:model2vec,model2vec@0.9,sentence-transformers,wordllama,mean'
-const EVALUATION = { restrictTo: 'small', caseInsensitive: 'boolean', dummy4unknown: 'boolean' }
 const SPECIAL = { allowedSpecial: 'special', disallowedSpecial: 'special' }
 const ENCODE = { ...SPECIAL, addSpecialTokens: 'boolean' }
 const BATCH = {
@@ -91,11 +89,6 @@ const DRAW = { ...GENERATOR, dtype: 'word:float32,float64', requiresGrad: 'boole
 const LOSS = { reduction: 'word:mean,sum,none' }
 const T5 = { bidirectional: 'boolean', numBuckets: 'even', maxDistance: 'hundred' }
 const NEIGHBOURS = { topN: 'small' }
-const TOP_K = { k: 'small', metric: 'word:cosine,dot,euclidean,hamming', among: 'ids' }
-const DEDUPE = { threshold: 'probability', metric: 'word:cosine,hamming' }
-const CLUSTER = { k: 'one', seed: 'small', iterations: 'one', restarts: 'one' }
-const SPLIT = { maxTokens: 'hundred', tokenizer: 'tokenizer', overlap: 'small', by: 'word:token,sentence,meaning' }
-const SEARCH = { ...NEIGHBOURS, restrictTo: 'small' }
 const TRAINER = {
   objective: 'objective',
   tokenizer: 'tokenizer',
@@ -115,6 +108,7 @@ type Members = Record<string, readonly Slot[]>
  * setter.
  */
 const CLASSES: Record<string, Members> = {
+  ...CLASSES_OF_VECTORS,
   Tensor: {
     new: ['any', 'any', 'any', 'any'],
     'static fromShared': ['shared'],
@@ -305,46 +299,6 @@ const CLASSES: Record<string, Members> = {
   },
   DataLoader: { new: ['any', 'any'], '[Symbol.iterator]': [], ids: [], state: [], load: ['loaderState'] },
   TokenFolder: { new: ['any', 'any', 'any'], document: ['small'], read: ['small', 'small'] },
-  FastText: {
-    new: ['any', 'any'],
-    words: [],
-    labels: [],
-    vector: ['text'],
-    sentenceVector: ['text'],
-    classify: ['text', { topN: 'small' }],
-    vectors: [],
-  },
-  Vectors: {
-    new: ['table', 'words', { fixed: 'boolean' }],
-    weight: [],
-    words: [],
-    tokenizer: [],
-    tokens: [],
-    has: ['word'],
-    id: ['word'],
-    token: ['id'],
-    vector: ['word'],
-    mostSimilar: ['query', SEARCH],
-    mostSimilarBatch: [['query'], SEARCH],
-    mostSimilarCosmul: ['query', SEARCH],
-    distances: ['word', ['word']],
-    distance: ['word', 'word'],
-    nSimilarity: [['word'], ['word']],
-    closerThan: ['word', 'word'],
-    meanVector: [
-      ['word'],
-      { weights: 'numbers', preNormalize: 'boolean', postNormalize: 'boolean', ignoreMissing: 'boolean' },
-    ],
-    evaluateWordPairs: ['file', { ...EVALUATION, delimiter: 'text' }],
-    evaluateAnalogies: ['file', EVALUATION],
-    add: ['words', 'table', { replace: 'boolean' }],
-    remove: [['word']],
-    analogy: ['word', 'word', 'word', SEARCH],
-    similarities: ['query'],
-    similarity: ['word', 'word'],
-    doesntMatch: [['word']],
-    rank: ['word', 'word'],
-  },
   Trainer: {
     new: ['corpus', TRAINER],
     'static resume': ['checkpoint', 'corpus', { tokenizer: 'tokenizer', signal: 'signal' }],
@@ -352,22 +306,13 @@ const CLASSES: Record<string, Members> = {
     progress: [],
     save: ['path'],
     result: [],
-  },
-  TextEmbedder: {
-    new: [{ tokenizer: 'tokenizer', table: 'table', weights: 'tensor', mapping: 'ids', normalize: 'boolean' }],
-    'static load': ['folder', { semantics: SEMANTICS, tokenizer: 'path' }],
-    'static fromVectors': [
-      'vectors',
-      { weights: 'word:sif,zipf', counts: 'numbers', a: 'number', removeComponent: 'boolean', dim: 'dim' },
-    ],
-    embed: ['text', EMBED],
-    embedAsync: ['text', { ...EMBED, signal: 'signal' }],
-    embedSoon: ['text'],
-    save: ['path'],
-    table: [],
+    '[Symbol.asyncIterator]': [],
   },
   Model: {
-    new: ['any', 'any', 'any', 'any', 'any'],
+    new: ['any', 'any', 'any', 'any', 'any', 'any'],
+    save: ['path'],
+    dispose: [],
+    '[Symbol.dispose]': [],
     objective: [],
     words: [],
     tokenizer: [],
@@ -388,6 +333,7 @@ const CLASSES: Record<string, Members> = {
 
 /** The slots of functions. */
 const FUNCTIONS: Members = {
+  ...FUNCTIONS_OF_VECTORS,
   manualSeed: ['seed'],
   rand: ['shape', DRAW],
   randn: ['shape', DRAW],
@@ -448,7 +394,6 @@ const FUNCTIONS: Members = {
   inspectTokens: ['tokens', { verify: 'boolean' }],
   openTokens: ['tokens', { verify: 'boolean' }],
   saveTokens: ['path', 'source', SAVE_TOKENS],
-  loadFastText: ['fasttext'],
   loadGGUF: ['gguf'],
   loadNpy: ['npy'],
   saveNpy: ['path', 'tensor'],
@@ -460,24 +405,6 @@ const FUNCTIONS: Members = {
     { tables: { a: 'table' }, words: 'words', counts: 'numbers', optimizer: 'optimizer' },
     { keep: 'ids', remove: 'ids', minCount: 'number', add: 'additions', ...GENERATOR },
   ],
-  tableHealth: ['table', { counts: 'numbers', initial: 'table' }],
-  principalComponents: ['table', { count: 'small' }],
-  topK: ['tensor', 'table', TOP_K],
-  topKAsync: ['tensor', 'table', { ...TOP_K, signal: 'signal' }],
-  dedupe: ['table', DEDUPE],
-  dedupeAsync: ['table', { ...DEDUPE, signal: 'signal' }],
-  cluster: ['table', CLUSTER],
-  clusterAsync: ['table', { ...CLUSTER, signal: 'signal' }],
-  splitText: ['text', SPLIT],
-  splitTextAsync: ['text', { ...SPLIT, signal: 'signal' }],
-  principalComponentsAsync: ['table', { count: 'small', signal: 'signal' }],
-  loadWord2Vec: [
-    'word2vec',
-    { binary: 'boolean', limit: 'small', invalidUtf8: 'word:throw,replace', escape: 'boolean' },
-  ],
-  saveWord2Vec: ['path', 'vectors', { binary: 'boolean', escape: 'boolean', header: 'boolean' }],
-  loadGlove: ['glove', { limit: 'small', invalidUtf8: 'word:throw,replace' }],
-  saveProjector: ['path', 'vectors'],
   loadModel: ['folder'],
   saveModel: [
     'path',

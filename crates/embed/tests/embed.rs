@@ -1,6 +1,8 @@
 //! The vectors of texts: the same bits on every instruction set, in any batch and on any number of threads; the rules
 //! of each library; parts that do not fit.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::path::Path;
 use tokenbed_core::Error;
 use tokenbed_embed::{Element, EmbedError, Embedder, Form, Parts, Rows, Semantics};

@@ -12,6 +12,7 @@
 //! and float64 decides otherwise.
 
 use super::GoOn;
+use super::is_not_below;
 use super::near::{Panels, Scored, block_rows, cosine, inverses_of, not_finite, unit};
 use super::rows::{Form, Kind, Room, SearchRows, Which};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -145,7 +146,7 @@ impl<'a> Block<'a> {
                     continue;
                 }
                 for (j, &score) in vectors.clone().zip(scores) {
-                    if !(score * inverse < least) && !skips(i, j) && self.reaches(score * inverse, j, other) {
+                    if is_not_below(score * inverse, least) && !skips(i, j) && self.reaches(score * inverse, j, other) {
                         similar(i, j);
                     }
                 }

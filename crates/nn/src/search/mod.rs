@@ -13,3 +13,9 @@ pub mod top_k;
 
 /// Whether work may go on; it is asked from all threads, between blocks of rows.
 pub type GoOn<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// Whether a score is not below a bound. NaN is below nothing.
+#[inline]
+fn is_not_below(score: f32, bound: f32) -> bool {
+    score.partial_cmp(&bound) != Some(std::cmp::Ordering::Less)
+}

@@ -3,6 +3,7 @@
 
 use super::GoOn;
 use super::best::{Best, row_of, score_of};
+use super::is_not_below;
 use super::near::{Panels, Scored, bad_row, block_rows, cosine, inverses_of, invert, row_values, unit};
 use super::rows::{Form, Kind, SearchRows, Which};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -384,7 +385,7 @@ fn score_panels(
                 continue;
             }
             for (j, score) in scores[..vectors.len()].iter_mut().enumerate() {
-                if !(*score < least[j]) {
+                if is_not_below(*score, least[j]) {
                     let query = vectors.start + j;
                     if metric == Metric::Cosine && score.is_nan() {
                         *score = wide_cosine(search, &batch.floats[query * dim..(query + 1) * dim], which.row(at));

@@ -1,0 +1,123 @@
+// The arguments of vectors, text embedders, searches and streams of vectors; see surface.ts.
+
+import type { Slot } from './surface-learning.js'
+
+const NEIGHBOURS = { topN: 'small' }
+const EMBED = { dim: 'dim', normalize: 'boolean', dtype: 'word:float32,float16,int8,binary', out: 'tensor' }
+const SEMANTICS = 'word:model2vec,model2vec@0.9,sentence-transformers,wordllama,mean'
+const EVALUATION = { restrictTo: 'small', caseInsensitive: 'boolean', dummy4unknown: 'boolean' }
+const TOP_K = { k: 'small', metric: 'word:cosine,dot,euclidean,hamming', among: 'ids' }
+const DEDUPE = { threshold: 'probability', metric: 'word:cosine,hamming' }
+const CLUSTER = { k: 'one', seed: 'small', iterations: 'one', restarts: 'one' }
+const SPLIT = { maxTokens: 'hundred', tokenizer: 'tokenizer', overlap: 'small', by: 'word:token,sentence,meaning' }
+const SEARCH = { ...NEIGHBOURS, restrictTo: 'small' }
+const RECORDS = {
+  format: 'word:text,jsonl,csv',
+  field: 'text',
+  id: 'text',
+  invalidUtf8: 'word:throw,replace',
+  maxRatio: 'hundred',
+  maxRecordBytes: 'hundred',
+  signal: 'signal',
+}
+const STREAM = {
+  embedder: 'any',
+  batchTokens: 'hundred',
+  maxBytes: 'hundred',
+  onError: 'word:throw,skip,collect',
+  signal: 'signal',
+  dim: 'dim',
+  normalize: 'boolean',
+  dtype: 'word:float32,float16,int8,binary',
+}
+
+/** The slots of their members. */
+export const CLASSES_OF_VECTORS: Record<string, Record<string, readonly Slot[]>> = {
+  FastText: {
+    new: ['any', 'any'],
+    words: [],
+    labels: [],
+    vector: ['text'],
+    sentenceVector: ['text'],
+    classify: ['text', { topN: 'small' }],
+    vectors: [],
+  },
+  Vectors: {
+    new: ['table', 'words', { fixed: 'boolean' }],
+    weight: [],
+    words: [],
+    tokenizer: [],
+    tokens: [],
+    has: ['word'],
+    id: ['word'],
+    token: ['id'],
+    vector: ['word'],
+    mostSimilar: ['query', SEARCH],
+    mostSimilarBatch: [['query'], SEARCH],
+    mostSimilarCosmul: ['query', SEARCH],
+    distances: ['word', ['word']],
+    distance: ['word', 'word'],
+    nSimilarity: [['word'], ['word']],
+    closerThan: ['word', 'word'],
+    meanVector: [
+      ['word'],
+      { weights: 'numbers', preNormalize: 'boolean', postNormalize: 'boolean', ignoreMissing: 'boolean' },
+    ],
+    evaluateWordPairs: ['file', { ...EVALUATION, delimiter: 'text' }],
+    evaluateAnalogies: ['file', EVALUATION],
+    add: ['words', 'table', { replace: 'boolean' }],
+    remove: [['word']],
+    analogy: ['word', 'word', 'word', SEARCH],
+    similarities: ['query'],
+    similarity: ['word', 'word'],
+    doesntMatch: [['word']],
+    rank: ['word', 'word'],
+  },
+  TextEmbedder: {
+    new: [{ tokenizer: 'tokenizer', table: 'table', weights: 'tensor', mapping: 'ids', normalize: 'boolean' }],
+    'static load': ['folder', { semantics: SEMANTICS, tokenizer: 'path' }],
+    'static fromVectors': [
+      'vectors',
+      { weights: 'word:sif,zipf', counts: 'numbers', a: 'number', removeComponent: 'boolean', dim: 'dim' },
+    ],
+    embed: ['text', EMBED],
+    embedAsync: ['text', { ...EMBED, signal: 'signal' }],
+    embedSoon: ['text'],
+    save: ['path'],
+    table: [],
+  },
+}
+
+/** The slots of functions. */
+export const FUNCTIONS_OF_VECTORS: Record<string, readonly Slot[]> = {
+  topK: ['tensor', 'table', TOP_K],
+  topKAsync: ['tensor', 'table', { ...TOP_K, signal: 'signal' }],
+  dedupe: ['table', DEDUPE],
+  dedupeAsync: ['table', { ...DEDUPE, signal: 'signal' }],
+  cluster: ['table', CLUSTER],
+  clusterAsync: ['table', { ...CLUSTER, signal: 'signal' }],
+  splitText: ['text', SPLIT],
+  splitTextAsync: ['text', { ...SPLIT, signal: 'signal' }],
+  loadWord2Vec: [
+    'word2vec',
+    { binary: 'boolean', limit: 'small', invalidUtf8: 'word:throw,replace', escape: 'boolean' },
+  ],
+  saveWord2Vec: ['path', 'vectors', { binary: 'boolean', escape: 'boolean', header: 'boolean' }],
+  loadGlove: ['glove', { limit: 'small', invalidUtf8: 'word:throw,replace' }],
+  loadFastText: ['fasttext'],
+  saveProjector: ['path', 'vectors'],
+  tableHealth: ['table', { counts: 'numbers', initial: 'table' }],
+  principalComponents: ['table', { count: 'small' }],
+  principalComponentsAsync: ['table', { count: 'small', signal: 'signal' }],
+  records: ['path', RECORDS],
+  embedStream: ['source', STREAM],
+  embedTransform: [STREAM],
+  embedShards: [
+    'path',
+    ['path'],
+    { embedder: 'any', model: 'text', shardRows: 'small', shard: 'any', resume: 'boolean' },
+  ],
+  verifyShards: ['path'],
+  modelDigest: ['path'],
+  shardFromEnvironment: ['any', { count: 'small' }],
+}

@@ -454,7 +454,6 @@ const CASES: Case[] = [
   [['analogy', 'model', 'man', 'king', 'women'], 2, '"women"', '"woman"'],
   [['inspect', 'missing'], 1, 'missing: no such file or directory'],
   [['inspect', 'empty'], 1, 'empty', 'model.safetensors'],
-  [['inspect', 'vectors.bin'], 1, 'vectors.bin'],
   [['inspect', 'model', '--table', 'x'], 2, '--table x', 'token.weight'],
   [['inspect', 'file.safetensors', '--table', 'ids'], 2, 'int32 [2, 2]'],
   [['inspect', 'model', '--initial', 'before.safetensors'], 2, '--initial', '2 are examined', '--table'],

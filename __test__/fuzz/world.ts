@@ -288,6 +288,7 @@ const MAKERS = new Map<string, (world: World) => object>([
   ],
   ['TokenFolder', (world) => tb.openTokens(world.file('tokens'))],
   ['FastText', () => tb.loadFastText(join(root, 'testdata/golden/fasttext/sup-ova.bin'))],
+  ['TextEmbedder', () => tb.TextEmbedder.load(join(root, 'testdata/golden/embed/m2v-f32'))],
   ['Vectors', (world) => new tb.Vectors(world.matrix(), WORDS)],
   [
     'Trainer',

@@ -154,7 +154,6 @@ test('sizes must be integers that fit in memory, and are checked before allocati
   for (const shape of [[-1], [1.5], [NaN], ['2'], [2n], new Array(2), [Infinity]]) {
     refuses(t, () => zeros(shape as number[]), 'USAGE', 'size 0')
   }
-  refuses(t, () => zeros(4 as never), 'USAGE', 'a shape must be an array')
   const before = process.memoryUsage().rss
   refuses(t, () => zeros([1e12, 1e6]), 'USAGE', '[1000000000000, 1000000]', 'GiB')
   refuses(t, () => full([1e12, 1e6], 1), 'USAGE', 'GiB')

@@ -52,6 +52,8 @@ export abstract class LRScheduler {
 
   /** @internal */
   protected constructor(optimizer: Optimizer<any>, name: string) {
+    if (new.target === LRScheduler)
+      throw new UsageError('LRScheduler is what schedules have in common: make one of them, such as StepLR')
     if (!(optimizer instanceof Optimizer))
       throw new UsageError(`${name}: expected an optimizer, not ${show(optimizer)}`)
     this.#optimizer = optimizer

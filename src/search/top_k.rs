@@ -41,6 +41,10 @@ fn queries_of(metric: Metric, bytes: &[u8]) -> Result<Queries<'_>, Failure> {
     if metric == Metric::Hamming {
         return Ok(Queries::Bits(bytes));
     }
+    // An empty buffer may begin at any address.
+    if bytes.is_empty() {
+        return Ok(Queries::Floats(&[]));
+    }
     let floats = bytemuck::try_cast_slice(bytes);
     Ok(Queries::Floats(floats.map_err(|_| Error::Shape("the queries are not aligned".into()))?))
 }

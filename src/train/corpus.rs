@@ -22,13 +22,13 @@ use tokenbed_train::words::{WordCounter, WordReading};
 /// What was gathered so far.
 pub(crate) enum Gathered {
     /// Words separated by spaces, or given as words.
-    Words(WordCounter),
+    Words(Box<WordCounter>),
     /// Ids, and the ends of the texts among them.
     Ids(Vec<u32>, Vec<usize>),
     /// The ids of a folder; they stay in the folder where possible.
     Folder(Tokens),
     /// Texts with their classes, as words separated by spaces.
-    Examples(Labelled<ExampleWords>),
+    Examples(Box<Labelled<ExampleWords>>),
     /// Texts with their classes, which a tokenizer encodes at the end.
     Texts(Tokenizer, Labelled<ExampleTexts>),
 }
@@ -80,7 +80,7 @@ fn new(gathered: Gathered) -> External<Builder> {
 /// Begins a corpus of words, in lower case or as matches of a pattern if that is asked for.
 #[napi(catch_unwind)]
 pub fn corpus_of_words(lowercase: bool, pattern: Option<String>) -> Option<External<Builder>> {
-    guard(|| Ok(new(Gathered::Words(WordCounter::new(WordReading::new(lowercase, pattern.as_deref())?)))))
+    guard(|| Ok(new(Gathered::Words(Box::new(WordCounter::new(WordReading::new(lowercase, pattern.as_deref())?))))))
 }
 
 /// Begins a corpus of ids.
@@ -112,7 +112,7 @@ pub fn corpus_of_examples(tokenizer: Option<&External<Tokenizer>>, in_lines: boo
             Some(tokenizer) => {
                 Gathered::Texts(Tokenizer::clone(tokenizer), Labelled { in_lines, ..Labelled::default() })
             }
-            None => Gathered::Examples(Labelled { in_lines, ..Labelled::default() }),
+            None => Gathered::Examples(Box::new(Labelled { in_lines, ..Labelled::default() })),
         }))
     })
 }

@@ -338,7 +338,7 @@ mod tests {
     use super::*;
 
     /// The largest relative error over many points from `low` to `high`.
-    fn worst(low: f64, high: f64, ours: fn(f64) -> f64, wanted: fn(f64) -> f64) -> f64 {
+    fn worst(low: f64, high: f64, ours: impl Fn(f64) -> f64, wanted: impl Fn(f64) -> f64) -> f64 {
         const POINTS: u32 = 100_000;
         let at = |i: u32| low + (high - low) * f64::from(i) / f64::from(POINTS);
         (0..=POINTS).map(at).map(|x| ((ours(x) - wanted(x)) / wanted(x)).abs()).fold(0.0, f64::max)

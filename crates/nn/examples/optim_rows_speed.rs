@@ -40,18 +40,40 @@ fn main() {
         let kernels = dispatch::active();
         let grad = Pending::new(kernels, order, grad, dim, None).unwrap();
         let optimizers = [
-            ("SGD", 2, Optimizer::Sgd(Sgd { lr: 1e-3, momentum: 0.0, nesterov: false, weight_decay: 0.0 })),
+            (
+                "SGD",
+                2,
+                Optimizer::Sgd(Sgd {
+                    lr: 1e-3,
+                    momentum: 0.0,
+                    dampening: 0.0,
+                    nesterov: false,
+                    weight_decay: 0.0,
+                    maximize: false,
+                }),
+            ),
             ("row-wise Adagrad", 2, Optimizer::RowWiseAdagrad(RowWiseAdagrad { lr: 1e-3, eps: 1e-8 })),
             (
                 "Adagrad",
                 4,
-                Optimizer::Adagrad(Adagrad { lr: 1e-3, eps: 1e-8, weight_decay: 0.0, initial_accumulator_value: 0.0 }),
+                Optimizer::Adagrad(Adagrad {
+                    lr: 1e-3,
+                    lr_decay: 0.0,
+                    eps: 1e-8,
+                    weight_decay: 0.0,
+                    initial_accumulator_value: 0.0,
+                    maximize: false,
+                }),
             ),
-            ("SparseAdam", 6, Optimizer::SparseAdam(SparseAdam { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8 })),
+            (
+                "SparseAdam",
+                6,
+                Optimizer::SparseAdam(SparseAdam { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, maximize: false }),
+            ),
         ];
         println!("{} ids x {dim}, {}, {} different", count, if zipf { "zipf" } else { "uniform" }, grad.ids().len());
         for (name, moves, optimizer) in optimizers {
-            let (a, b) = optimizer.update::<f32>(1).state(dim);
+            let [a, b, _] = optimizer.update::<f32>(1).state(dim);
             let elements = (count + moves * unique) * dim / 2;
             let (mut copy, source) = (vec![1.0f32; elements], vec![2.0f32; elements]);
             let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -61,7 +83,7 @@ fn main() {
                 theirs.push(start.elapsed().as_secs_f64() * 1e3);
                 let start = Instant::now();
                 let (first, second) = (&mut first[..ROWS * a], &mut second[..ROWS * b]);
-                let parameter = Parameter { param: &mut *param, first, second };
+                let parameter = Parameter { param: &mut *param, first, second, third: &mut [] };
                 rows::step(kernels, (&optimizer, step), parameter, &grad, ROWS).unwrap();
                 ours.push(start.elapsed().as_secs_f64() * 1e3);
             }

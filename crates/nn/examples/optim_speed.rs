@@ -10,7 +10,7 @@ use tokenbed_kernels::dispatch;
 use tokenbed_kernels::isa::Isa;
 use tokenbed_kernels::ops::learn::optim::Update;
 use tokenbed_kernels::ops::learn::optim::replay::Replay;
-use tokenbed_nn::optim::{AdamW, Optimizer, Parameter, dense};
+use tokenbed_nn::optim::{AdamW, AdamWNumbers, Optimizer, Parameter, dense};
 use tokenbed_testkit::random::Random;
 use tokenbed_threads::set_num_threads;
 
@@ -35,14 +35,18 @@ fn main() {
     let mut random = Random::new(1);
     let (mut param, grad) = (random.units(ROWS * DIM), random.units(ROWS * DIM));
     let (mut first, mut second) = (vec![0.0; ROWS * DIM], vec![0.0; ROWS * DIM]);
-    let optimizer = Optimizer::AdamW(AdamW { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 });
+    let optimizer = Optimizer::AdamW(AdamW {
+        numbers: AdamWNumbers { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 },
+        amsgrad: false,
+        maximize: false,
+    });
     // A step does four reads and three writes per element.
     let (mut copy, source) = (vec![1.0f32; ROWS * DIM * 7 / 2], vec![2.0f32; ROWS * DIM * 7 / 2]);
     for kernels in dispatch::available().filter(|kernels| kernels.isa() != Isa::Scalar) {
         let mut step = 0;
         let dense = measured(ROWS * DIM, || {
             step += 1;
-            let parameter = Parameter { param: &mut param, first: &mut first, second: &mut second };
+            let parameter = Parameter { param: &mut param, first: &mut first, second: &mut second, third: &mut [] };
             dense::step(kernels, (&optimizer, step), parameter, &grad, ROWS).expect("sizes fit");
         });
         let memcpy = measured(ROWS * DIM, || black_box(&mut copy).copy_from_slice(&source));

@@ -1,5 +1,7 @@
 //! Searches, groups and clusters have the same bits on every instruction set, and are those of plain loops.
 
+#![allow(clippy::unwrap_used, clippy::type_complexity, reason = "helpers of tests")]
+
 use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::rows::format::RowFormat;
 use tokenbed_nn::quantize::quantize;

@@ -11,7 +11,7 @@ use tokenbed_memory::{Gather, List, Map, Text, filled, owned, with_room};
 pub struct WordReading {
     lowercase: bool,
     /// What in a run of characters without white space is a word.
-    pattern: Option<Regex>,
+    pattern: Option<Box<Regex>>,
 }
 
 /// A pattern may take this many steps in a word.
@@ -25,7 +25,7 @@ impl WordReading {
     /// [`Error::Usage`] for a pattern that is none.
     pub fn new(lowercase: bool, pattern: Option<&str>) -> Result<Self> {
         let pattern = pattern
-            .map(|pattern| RegexBuilder::new(pattern).backtrack_limit(STEPS).build())
+            .map(|pattern| RegexBuilder::new(pattern).backtrack_limit(STEPS).build().map(Box::new))
             .transpose()
             .map_err(|error| Error::Usage(format!("tokenPattern is not a regular expression: {error}")))?;
         Ok(Self { lowercase, pattern })
@@ -50,7 +50,7 @@ impl WordReading {
         };
         for found in pattern.find_iter(run) {
             let found = found.map_err(|error| {
-                let start: String = owned(&run[..run.floor_char_boundary(40)]);
+                let start = &run[..run.char_indices().nth(40).map_or(run.len(), |(at, _)| at)];
                 Error::Usage(format!("tokenPattern cannot be matched with {start:?}: {error}"))
             })?;
             if !found.as_str().is_empty() {

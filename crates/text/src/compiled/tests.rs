@@ -66,7 +66,6 @@ fn tables_of_files_in_use_are_small() {
     {
         if let Ok(json) = std::fs::read(folder.join(format!("{name}.json"))) {
             let factor = factor(&json);
-            println!("{name}: {factor:.2}");
             assert!(factor < most, "{name}: {factor}");
         }
     }

@@ -57,6 +57,7 @@ const MAKERS: Record<string, () => object> = {
       [1, 2],
       [3, 4],
     ]),
+  TextEmbedder: () => tokenbed.TextEmbedder.load(join(root, 'testdata/golden/embed/m2v-f32')),
   SparseGrad: () => sparseGrad(),
   Generator: () => new Generator(1),
   Embedding: () => new Embedding(4, 3),

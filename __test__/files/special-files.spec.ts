@@ -64,6 +64,7 @@ function readAll(
 const WHOLE = [
   'Tokenizer.fromFile',
   'Tokenizer.fromGGUF',
+  'loadFastText',
   'loadGGUF',
   'loadWord2Vec',
   'loadGlove',

@@ -1,6 +1,7 @@
 // Tokenizers that lie in other files than a tokenizer.json: vocab.txt of BERT, vocab.json and merges.txt of GPT-2, and
 // ranks of tiktoken. Each becomes the tokenizer.json that gives the same ids.
 
+import { isUtf8 } from 'node:buffer'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { nameOfBytes } from './byte-names.js'
@@ -182,6 +183,9 @@ function bytesOf(
 
 /** A vocabulary of WordPiece, one token a line, as BERT's. */
 function words(path: string, options: FromFileOptions, where: string): Buffer {
+  const bytes = readWhole(path)
+  // A file that is no text is refused by the reader of tokenizer.json, which says what it is.
+  if (!isUtf8(bytes) || bytes.includes(0)) return bytes
   const config = beside(path, 'tokenizer_config.json')
   const ids = new Map<string, number>()
   // As in the library, white space at the end of a line is no part of a token, and the last of equal lines counts.

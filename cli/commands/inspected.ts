@@ -53,6 +53,8 @@ export interface Subject {
 }
 
 const INDEX = '.safetensors.index.json'
+/** Whether a path is a file that can be read again; readers say what is wrong with others. */
+const isRegular = (path: string) => statSync(path).isFile()
 
 export function openSubject(path: string, verify: boolean): Subject {
   if (!existsSync(path)) throw new WorkFailed(`${path}: no such file or directory`)
@@ -60,7 +62,7 @@ export function openSubject(path: string, verify: boolean): Subject {
   if (path.endsWith(INDEX)) return openShards(path, verify)
   const kind = kindOf(path)
   if (kind === 'safetensors') return openFile(path, verify)
-  if (verify)
+  if (verify && isRegular(path))
     throw new WrongUse(
       `--verify: ${path}: ${extname(path) || 'such'} files have no digest that their bytes could be compared with`,
     )

@@ -38,7 +38,14 @@ const LINES: usize = 100;
 /// with the byte, if a line is not a word and as many numbers as the others have.
 pub fn load(path: &Path, options: Options) -> Result<Loaded> {
     let mut lines = Lines::open(path, options.ratio)?;
-    read(&mut lines, options).map_err(|wrong| lines.explain(wrong))
+    read(&mut lines, options).map_err(|wrong| {
+        // What is wrong from the first byte on may be another kind of file.
+        let wrong = match wrong {
+            Wrong::At(0, message) => lines.refused(&message, Wanted::Lines),
+            other => other,
+        };
+        lines.explain(wrong)
+    })
 }
 
 fn read(lines: &mut Lines, Options { limit, invalid, threads, .. }: Options) -> std::result::Result<Loaded, Wrong> {

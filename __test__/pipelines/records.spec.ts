@@ -87,7 +87,7 @@ test('a bad record names its file, line and byte, after the records before it', 
   )
   t.deepEqual(seen, ['a'])
   t.is(error.message, `${path}: the record at line 2: its field "text" is a number, and not a string`)
-  t.is((error as FormatError).offset, 14)
+  t.is(error.offset, 14)
   const other = await t.throwsAsync(all(records(file('b.csv', 'a,b\n1,2\n'))), { instanceOf: FormatError })
   t.regex(other.message, /first row does not name a field "text"; it names: "a", "b"/)
   await t.throwsAsync(all(records(file('c.txt', Buffer.from([0x61, 0xff])))), { instanceOf: FormatError })

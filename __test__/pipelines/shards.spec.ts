@@ -184,7 +184,7 @@ test('what does not belong to the plan is refused', async (t) => {
   const shard = join(folder, 'shard-00002.safetensors')
   truncateSync(shard, 50)
   const changed = await t.throwsAsync(verifyShards(folder), { instanceOf: FormatError, message: /it was changed/ })
-  t.is((changed as FormatError).path, shard)
+  t.is(changed.path, shard)
   rmSync(shard)
   await t.throwsAsync(verifyShards(folder), { message: /is missing, which the manifest names/ })
   for (const [bad, message] of [

@@ -106,7 +106,7 @@ for (const [name, file] of Object.entries(golden.files)) {
       const batch = tokenizer.encodeBatch(texts, options)
       t.deepEqual(
         rowsOf(batch).map((row, i) => [batch.samples[i], row]),
-        rows as [number, number[]][],
+        rows,
         `${name}: ${truncationSide} ${maxLength} ${stride}`,
       )
       t.deepEqual(await tokenizer.encodeBatchAsync(texts, options), batch)

@@ -12,7 +12,7 @@ import {
   saveWord2Vec,
   setNumThreads,
   tensor,
-  Vectors,
+  type Vectors,
 } from '../../index.js'
 import { refuses } from '../support/errors.js'
 import { readGolden, root } from '../support/golden.js'

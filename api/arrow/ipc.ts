@@ -60,7 +60,7 @@ function kindOf(type: DataType, { DataType: is, Precision }: Arrow): Found['kind
 
 /** Appends the vectors of one chunk of a column. */
 function putChunk(chunk: Data, rows: Rows, { DataType: is }: Arrow): void {
-  const [child] = chunk.children as Data[]
+  const [child] = chunk.children
   const values = child.values as Float32Array | Float64Array
   const offsets = is.isList(chunk.type) ? (chunk.valueOffsets as Int32Array) : null
   const size = is.isFixedSizeList(chunk.type) ? chunk.type.listSize : 0

@@ -163,7 +163,7 @@ export function namesOf(values: readonly unknown[], path: string, column: string
       path,
       0,
     )
-  if (values.every((value) => typeof value === 'string')) return values as string[]
+  if (values.every((value) => typeof value === 'string')) return values
   if (values.every((value) => typeof value === 'number' && Number.isInteger(value) && (value | 0) === value))
     return Int32Array.from(values as number[])
   return BigInt64Array.from(values as (number | bigint)[], (value) => {

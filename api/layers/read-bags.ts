@@ -54,7 +54,7 @@ export function readBags(ids: Ids | Bags, offsets: Ids | undefined, withEnd: boo
         `${where}: bags must be ids, { values, offsets }, { ids, offsets } or { ids, mask }, not ${show(ids)}`,
       )
     without('a batch with a mask has its own bags')
-    return readMasked(ids as MaskedIds, where)
+    return readMasked(ids, where)
   }
   if (isLists(ids)) {
     without('a list of bags has its own lengths')

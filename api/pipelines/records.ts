@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { types } from 'node:util'
 import { abortable, throwIfAborted, untilAborted } from '../base/abortable.js'
-import { FormatError, TokenbedError, UsageError } from '../base/errors.js'
+import { FormatError, type TokenbedError, UsageError } from '../base/errors.js'
 import {
   checkFunction,
   checkOptions,

@@ -64,7 +64,7 @@ const isHigh = (unit: number) => unit >= 0xd800 && unit < 0xdc00
 const isLow = (unit: number) => unit >= 0xdc00 && unit < 0xe000
 
 /** Whether a text may be cut at a place: not within a pair of surrogates, nor between CR and LF. */
-export function mayCut(text: string, place: number): boolean {
+function mayCut(text: string, place: number): boolean {
   if (place <= 0 || place >= text.length) return true
   const [before, after] = [text.charCodeAt(place - 1), text.charCodeAt(place)]
   return !(isHigh(before) && isLow(after)) && !(before === 13 && after === 10)

@@ -139,7 +139,7 @@ function checked(text: unknown, options: Partial<SplitTextOptions>, where: strin
 function tokenizerOf(tokenizer: unknown, embedder: object | undefined, where: string): Tokenizer {
   if (tokenizer instanceof Tokenizer) return tokenizer
   if (tokenizer !== undefined) throw new UsageError(`${where}: tokenizer must be a Tokenizer, not ${show(tokenizer)}`)
-  const own = (embedder as { tokenizer?: unknown } | undefined)?.tokenizer
+  const own = embedder?.tokenizer
   return own instanceof Tokenizer ? own : Tokenizer.load('cl100k_base')
 }
 

@@ -54,5 +54,5 @@ export function listsOf({ values, offsets }: Ragged, where: string): IntArray[] 
         `${where}: offsets[${i}] is ${end}: they must begin with 0, must not decrease, and must end with the number of ids, ${array.length}`,
       )
   })
-  return bounds.slice(1).map((end, i) => array.subarray(bounds[i], end) as IntArray)
+  return bounds.slice(1).map((end, i) => array.subarray(bounds[i], end))
 }

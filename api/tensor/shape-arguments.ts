@@ -20,7 +20,7 @@ export function shapeOf<O>(args: ShapeArguments<O>, where: string): { shape: num
   const last = given.at(-1)
   const shape = typeof last === 'number' ? [...given] : given.slice(0, -1)
   if (shape.every((n) => typeof n === 'number'))
-    return { shape: shape as number[], options: typeof last === 'number' ? undefined : (last as O | undefined) }
+    return { shape: shape, options: typeof last === 'number' ? undefined : (last as O | undefined) }
   throw new UsageError(
     `${where}: arguments must be the sizes of the shape and then options, not (${given.map(show).join(', ')})`,
   )

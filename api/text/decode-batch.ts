@@ -12,8 +12,8 @@ export type DecodedBatch = Bags | Tensor | readonly (readonly number[])[]
 /** Decodes each list. @internal */
 export function decodeRows(batch: DecodedBatch, where: string, decode: (ids: IntArray) => string): string[] {
   if (isArray(batch) && batch.length === 0) return []
-  const { ids, offsets, bags, length } = readBags(batch as Bags, undefined, true, where).read
+  const { ids, offsets, bags, length } = readBags(batch, undefined, true, where).read
   if (offsets !== null) return listsOf({ values: ids.array, offsets: offsets.array }, where).map(decode)
-  const rowAt = (row: number) => ids.array.subarray(row * length, (row + 1) * length) as IntArray
+  const rowAt = (row: number) => ids.array.subarray(row * length, (row + 1) * length)
   return Array.from({ length: bags }, (_, row) => decode(rowAt(row)))
 }

@@ -71,10 +71,11 @@ export function addConvert(program: Command): void {
     .argument('<in>', 'a file, or the folder of a model')
     .argument('<out>', 'the file to write')
     .addOption(new Option('--dtype <type>', 'the type of floating-point numbers in OUT').choices(DTYPES))
-    .option('--tensor <name>', 'a tensor of IN to take; may be repeated', (name: string, list: string[] = []) => [
-      ...list,
-      name,
-    ])
+    .option(
+      '--tensor <name>',
+      'a tensor of IN to take; may be repeated',
+      (name: string, list: string[] | undefined) => [...(list ?? []), name],
+    )
     .option(
       '--tokenizer <name|file>',
       'the names of rows that IN does not name: gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json',

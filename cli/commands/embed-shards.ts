@@ -78,7 +78,7 @@ export async function embedInShards(
 }
 
 /** Which worker this is. */
-export function shardOf(said: string): Shard {
+function shardOf(said: string): Shard {
   if (said === 'auto') return asWrongUse(() => shardFromEnvironment())
   const [, index, count] = /^(\d{1,7})\/(\d{1,7})$/.exec(said) ?? []
   if (count !== undefined && Number(index) < Number(count)) return { index: Number(index), count: Number(count) }

@@ -95,7 +95,7 @@ export function openTables(path: string): Opened {
 }
 
 /** The vectors of a text or binary file of word2vec, or a text of GloVe, and which of them it is. */
-export function openWords(path: string): [kind: string, vectors: Vectors] {
+function openWords(path: string): [kind: string, vectors: Vectors] {
   try {
     return ['a file of word2vec', loadWord2Vec(path)]
   } catch (error) {

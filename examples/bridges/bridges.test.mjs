@@ -17,14 +17,14 @@ const embedder = TextEmbedder.load(process.env.TOKENBED_MODEL ?? '../../testdata
 const texts = ['the whale in the sea', 'a captain and his ship', 'the white whale', 'one two three', 'a ship at sea']
 const query = 'the whale in the sea'
 
-test('LanceDB', async () => {
+void test('LanceDB', async () => {
   const table = await makeTable(mkdtempSync(join(tmpdir(), 'lance-')), embedder, texts)
   const found = await search(table, embedder, query)
   assert.equal(found[0].text, query)
   assert.ok(Math.abs(found[0].similarity - 1) < 1e-5)
 })
 
-test('LangChain.js', async () => {
+void test('LangChain.js', async () => {
   const embeddings = new TokenbedEmbeddings({ embedder })
   const vectors = await embeddings.embedDocuments(texts)
   assert.deepEqual([vectors.length, vectors[0].length], [texts.length, embedder.dim])
@@ -44,7 +44,7 @@ test('LangChain.js', async () => {
   assert.equal((await retriever.invoke(query))[0].pageContent, query)
 })
 
-test('LlamaIndex.TS', async () => {
+void test('LlamaIndex.TS', async () => {
   const model = new TokenbedEmbedding({ embedder })
   const vectors = await model.getTextEmbeddingsBatch(texts)
   assert.equal(vectors.length, texts.length)
@@ -53,7 +53,7 @@ test('LlamaIndex.TS', async () => {
 })
 
 const hasServer = process.env.DATABASE_URL !== undefined
-test('pgvector', { skip: hasServer ? false : 'DATABASE_URL is not set' }, async () => {
+void test('pgvector', { skip: hasServer ? false : 'DATABASE_URL is not set' }, async () => {
   const client = new pg.Client({ connectionString: process.env.DATABASE_URL })
   await client.connect()
   try {

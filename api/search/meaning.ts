@@ -8,6 +8,8 @@ import type { Sentences } from './sentences.js'
 
 /** Whatever makes a vector of each text: a TextEmbedder, or an object of your own. */
 export interface EmbedsTexts {
+  /** Its tokenizer, which then counts the tokens of chunks. */
+  readonly tokenizer?: unknown
   /** (texts, dim), of any float type. */
   embed(texts: readonly string[]): Tensor
   /** The same off the event loop, for `splitTextAsync`; optional. */

@@ -136,7 +136,7 @@ function checked(text: unknown, options: Partial<SplitTextOptions>, where: strin
   return { text: plain, maxTokens, tokenizer: tokenizerOf(options.tokenizer, embedder, where), overlap, by, embedder }
 }
 
-function tokenizerOf(tokenizer: unknown, embedder: object | undefined, where: string): Tokenizer {
+function tokenizerOf(tokenizer: unknown, embedder: EmbedsTexts | undefined, where: string): Tokenizer {
   if (tokenizer instanceof Tokenizer) return tokenizer
   if (tokenizer !== undefined) throw new UsageError(`${where}: tokenizer must be a Tokenizer, not ${show(tokenizer)}`)
   const own = embedder?.tokenizer

@@ -38,7 +38,9 @@ export function indicesOf(index: unknown, where: string): Indices {
   const isList = ArrayBuffer.isView(index)
   if (!isList && !isArray(index))
     throw new UsageError(`${where}: indices must be a tensor or an array of integers, not ${show(index)}`)
-  const { leaves, shape } = isList ? { leaves: index, shape: [(index as IntArray).length] } : flatten(index, where)
+  const { leaves, shape } = isList
+    ? { leaves: index as unknown as ArrayLike<unknown>, shape: [(index as IntArray).length] }
+    : flatten(index, where)
   const array = elementsOf(leaves, 'int64', where)
   const of = Elements.uninitialized('int64', shape)
   ;(of.borrow() as BigInt64Array).set(array as BigInt64Array)

@@ -221,7 +221,14 @@ test('each group has its own options, which may change', (t) => {
     optimizer.groups.map(({ lr }) => lr),
     [0.1, 1],
   )
-  t.deepEqual(optimizer.groups[1].options, { lr: 1, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0 })
+  t.deepEqual(optimizer.groups[1].options, {
+    lr: 1,
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    weightDecay: 0,
+    amsgrad: false,
+    maximize: false,
+  })
   optimizer.lr = 0.5
   t.deepEqual(
     optimizer.groups.map(({ lr }) => lr),
@@ -435,6 +442,6 @@ test('an optimizer prints its name and options', (t) => {
   const optimizer = new SGD([learned(new Generator(1))], { lr: 0.1 })
   t.is(
     require('node:util').inspect(optimizer),
-    'SGD({ params: 1, lr: 0.1, momentum: 0, nesterov: false, weightDecay: 0 })',
+    'SGD({ params: 1, lr: 0.1, momentum: 0, nesterov: false, weightDecay: 0, dampening: 0, maximize: false })',
   )
 })

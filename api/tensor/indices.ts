@@ -39,7 +39,8 @@ export function indicesOf(index: unknown, where: string): Indices {
   if (!isList && !isArray(index))
     throw new UsageError(`${where}: indices must be a tensor or an array of integers, not ${show(index)}`)
   const { leaves, shape } = isList
-    ? { leaves: index as unknown as ArrayLike<unknown>, shape: [(index as IntArray).length] }
+    ? // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- the compiler asks for it
+      { leaves: index as unknown as unknown[], shape: [(index as IntArray).length] }
     : flatten(index, where)
   const array = elementsOf(leaves, 'int64', where)
   const of = Elements.uninitialized('int64', shape)

@@ -56,7 +56,7 @@ function inFolder(folder: string): string {
   const why =
     ranks.length > 1
       ? `it has several .tiktoken files (${ranks.join(', ')}): give the path of one`
-      : 'it has no tokenizer.json, vocab.json with merges.txt, vocab.txt or .tiktoken file'
+      : 'it is a folder that has no tokenizer.json, vocab.json with merges.txt, vocab.txt or .tiktoken file'
   throw new FileError(`cannot read a tokenizer from ${folder}: ${why}`, folder, undefined)
 }
 

@@ -228,8 +228,8 @@ export interface LionOptions {
 
 /**
  * Lion: steps of one size, in the direction of the sign of a moment. Chen et al. 2023, "Symbolic Discovery of
- * Optimization Algorithms". It keeps one state where Adam keeps two; its rate is a third to a tenth of AdamW's, and
- * its weight decay larger by as much.
+ * Optimization Algorithms". It keeps one state where Adam keeps two; its rate is a third to a tenth of AdamW's,
+ * and its weight decay larger by as much.
  *
  * Every row of a table moves at every step, because the sign of a moment that fades stays.
  */

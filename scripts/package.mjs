@@ -63,9 +63,12 @@ export function built() {
 
 /** What a TypeScript user writes, compiled against the packed types only, which are checked, too. */
 const CONSUMER = `import { createDataLoader, Embedding, scope, Tensor, TokenIndexError, type Ids } from 'tokenbed'
+import { loadArrow } from 'tokenbed/arrow'
+import { work } from 'tokenbed/queue'
 const ids: Ids = [[1, 2], [3, 4]]
 const vectors: Tensor = scope(() => new Embedding(6, 3, { paddingIdx: -1 }).forward(ids))
 for (const { inputs } of createDataLoader([1, 2, 3], { maxLength: 1 })) inputs.shape[0].toFixed()
+export { loadArrow, work }
 export const size: number = vectors.size + new Array<TokenIndexError>().length
 // @ts-expect-error: an option that does not exist
 new Embedding(6, 3, { padingIdx: 0 })

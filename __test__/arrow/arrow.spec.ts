@@ -96,6 +96,29 @@ function randomBytes(count: number): Buffer {
   return Buffer.from(Array.from({ length: count }, (_, i) => (i * 7919) % 251))
 }
 
+test('arrow: metadata that lie are typed errors, and nothing goes round in circles', async (t) => {
+  const { tableFromIPC, tableToIPC } = await import('apache-arrow')
+  const file = readFileSync(golden('words.arrow'))
+  const path = fresh('lying.arrow')
+  let state = 1
+  const below = (bound: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor((state / 2 ** 32) * bound)
+  }
+  for (const good of [file, Buffer.from(tableToIPC(tableFromIPC(file), 'stream'))]) {
+    for (let round = 0; round < 300; round++) {
+      const bytes = Buffer.from(good)
+      for (let i = 0; i <= below(3); i++) {
+        const at = below(bytes.length - 4)
+        if (below(2)) bytes[at] = below(256)
+        else bytes.writeInt32LE([-1, -8, 0, 1, 2 ** 31 - 1, -(2 ** 31)][below(6)], at & ~3)
+      }
+      writeFileSync(path, bytes)
+      await loadArrow(path).catch(({ code, stack }) => t.true(['FORMAT', 'USAGE'].includes(code), `${round}: ${stack}`))
+    }
+  }
+})
+
 test('a package that is not installed is an error that says what to install', (t) => {
   const folder = join(base, 'app/node_modules/tokenbed')
   mkdirSync(folder, { recursive: true })

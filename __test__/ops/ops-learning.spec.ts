@@ -36,7 +36,7 @@ test('crossEntropy rejects arguments that do not fit', (t) => {
   refuses(t, () => crossEntropy(x, [0, 1.5]), 'USAGE', '1.5')
   refuses(t, () => crossEntropy(x, [0, 1], { ignoreIndex: 0.5 }), 'USAGE', 'ignoreIndex')
   refuses(t, () => crossEntropy(x, [0, 1], { reduction: 'max' as never }), 'USAGE', 'reduction', 'max')
-  refuses(t, () => crossEntropy(x, [0, 1], { weight: x }), 'USAGE', '"weight"')
+  refuses(t, () => crossEntropy(x, [0, 1], { weight: x }), 'SHAPE', 'weight', '[3]', '[2, 3]')
 })
 
 test('crossEntropy: a target out of range is an error with its place', (t) => {

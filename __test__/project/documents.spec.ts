@@ -95,6 +95,11 @@ function fixtures(): void {
     counts: words.map((_, i) => 10 + i),
   })
   cpSync(join(root, 'testdata/golden/embed/m2v-f32'), join(folder, 'potion-base-8M'), { recursive: true })
+  cpSync(join(folder, 'potion-base-8M'), join(folder, 'model'), { recursive: true })
+  const lines = ['a white whale', 'the sea', 'a boat', 'the sea']
+  write('lines.txt', lines.map((line) => `${line}\n`).join(''))
+  tokenbed.saveNpy(join(folder, 'vectors.npy'), tokenbed.TextEmbedder.load(join(folder, 'model')).embed(lines))
+  write('reviews.jsonl', '{"body":"good","text":"good"}\n{"body":"bad","text":"bad"}\n')
   tokenbed.saveWord2Vec(join(folder, 'google.bin'), new tokenbed.Vectors(layer.weight, words), { binary: true })
   write('GoogleNews-vectors-negative300.bin.gz', gzipSync(readFileSync(join(folder, 'google.bin'))))
   const bert = tokenbed.TokenPositionEmbedding.preset('bert', {
@@ -126,7 +131,7 @@ function fixtures(): void {
     cpSync(join(root, 'testdata/golden/fasttext', from), join(folder, to))
   cpSync(join(pretrained, 'torch/hostile.pt'), join(folder, 'hostile.pt'))
   cpSync(join(pretrained, 'npz/ours.npz'), join(folder, 'arrays.npz'))
-  cpSync(join(root, 'testdata/golden/vectors/glove.txt'), join(folder, 'glove.6B.100d.txt'))
+  write('glove.6B.100d.txt', 'the 0.1 0.2\nof 0.2 -0.1\nwhale -1 0.5\n')
   cpSync(join(root, 'testdata/golden/arrow/words.parquet'), join(folder, 'words.parquet'))
 }
 

@@ -18,6 +18,16 @@ function filesOf(folder: string, ending: RegExp): string[] {
 
 const read = (path: string) => readFileSync(path, 'utf8')
 
+/** Packages with pages in Markdown; goldens were made of these. */
+const DOCUMENTED = [
+  ...['cli-progress', 'd3-path', 'd3-scale', 'd3-shape', 'd3-time', 'estree', 'hast', 'node', 'unist'].map(
+    (name) => `@types/${name}`,
+  ),
+  'es-toolkit',
+  'lru-cache',
+  'highlight.js',
+]
+
 /** Texts of many kinds, by source. */
 export function readCorpus(): Map<string, string[]> {
   const typescript = read(join(modules, 'typescript/lib/typescript.js'))
@@ -40,12 +50,7 @@ export function readCorpus(): Map<string, string[]> {
     ['declarations in TypeScript', filesOf('typescript/lib', /^lib\.(es|dom\.d|webworker\.d).*\.d\.ts$/).map(read)],
     ['a program in JavaScript', [typescript.slice(0, 1_000_000), typescript.slice(-200_000)]],
     ['emoji and their names', filesOf('gemoji', /\.(js|md)$/).map(read)],
-    [
-      'documentation in Markdown',
-      filesOf('@types', /\.md$/)
-        .concat(filesOf('es-toolkit', /\.md$/), filesOf('lru-cache', /\.md$/), filesOf('highlight.js', /\.md$/))
-        .map(read),
-    ],
+    ['documentation in Markdown', DOCUMENTED.flatMap((name) => filesOf(name, /\.md$/)).map(read)],
   ])
 }
 

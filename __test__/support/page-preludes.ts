@@ -11,6 +11,10 @@ const TABLE = 'const layer = new Embedding(50, 8)'
 const INPUT = 'const layer = new TokenPositionEmbedding({ vocabSize: 50, contextLength: 16, dim: 8 })'
 const WORDS = "const words = ['whale', 'ship', 'boat', 'sea', 'sky', 'king', 'queen', 'man', 'woman']"
 
+const REVIEWS = `import { readFileSync, writeFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+writeFileSync('reviews.jsonl.gz', gzipSync(readFileSync('reviews.jsonl')))`
+
 /** The surroundings of each page's TypeScript blocks, in their order on the page. */
 export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
   'README.md': [{}, {}, {}, {}, {}, {}],
@@ -141,6 +145,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     { after: 'if (String(x.shape) !== "1,3,16") throw new Error(String(x))' },
     { after: 'if (metadata.get("general.name") !== "small" || tensors.size !== 1) throw new Error(String(ids))' },
     {},
+    {},
     { after: "if (loadNpz('copy.npz').size !== arrays.size) throw new Error(String(arrays.size))" },
     { after: "if (loadWord2Vec('glove.bin').size !== vectors.size) throw new Error(String(vectors.size))" },
     { after: 'if (String(names) !== "a,b c,é" || dim !== 4) throw new Error(String(names))' },
@@ -150,6 +155,18 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     { after: 'if (vector.shape[0] !== 64) throw new Error(String(vector))' },
     { after: "if (TextEmbedder.load('text-embedder').dim !== embedder.dim) throw new Error(String(embedder.dim))" },
     { after: 'if (vectors.shape[1] !== vector.length) throw new Error(String(vectors))' },
+  ],
+  'docs/pipelines.md': [
+    { before: REVIEWS },
+    {},
+    {
+      before: "import { hasSubscribers } from 'node:diagnostics_channel'",
+      after: "if (!hasSubscribers('tokenbed:batch')) throw new Error('nobody listens')",
+    },
+    {
+      before: `${REVIEWS}\nimport { rmSync } from 'node:fs'\nrmSync('vectors', { recursive: true, force: true })`,
+      after: 'if (manifest.rows !== 2) throw new Error(String(manifest.rows))',
+    },
   ],
   'docs/command-line.md': [],
   'docs/errors.md': [],

@@ -7,6 +7,7 @@ import { readWhole } from '../base/read-file.js'
 import { check, native } from '../native/native.js'
 import { checkOptions, checkPath } from '../base/validate.js'
 import type { Vectors } from '../vectors/vectors.js'
+import { verifyMetadata } from './flatbuffers.js'
 import { peer, reading } from './peers.js'
 import {
   chosenColumns,
@@ -36,7 +37,10 @@ export async function loadArrow(path: string, options?: LoadTableOptions): Promi
   const arrow = await peer('apache-arrow', where)
   const bytes = readWhole(full)
   return reading(full, 'a file of Arrow', () => {
+    verifyMetadata(bytes)
     const table = arrow.tableFromIPC(bytes)
+    // A vector is not empty, so that there are fewer of them than numbers.
+    if (table.numRows > bytes.length / 4) throw new Error(`${bytes.length} bytes cannot have ${table.numRows} vectors`)
     const found = table.schema.fields.map(({ name, type }) => ({ name, kind: kindOf(type, arrow), type: String(type) }))
     const columns = chosenColumns(found, asked, full, where)
     const rows = new Rows(full, columns.vectors, table.numRows)

@@ -1,6 +1,7 @@
 // Iterating and waiting that an AbortSignal can end.
 
-import { AbortedError } from './errors.js'
+import { AbortedError, UsageError } from './errors.js'
+import { checkFunction, isObject, show } from './validate.js'
 
 /** A synchronous or asynchronous iterable. */
 export type Iterated = AsyncIterable<unknown> | Iterable<unknown>
@@ -12,7 +13,7 @@ export async function* abortable(
   what: string,
 ): AsyncGenerator<unknown> {
   throwIfAborted(signal, what)
-  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
+  const iterator = iteratorOf(source, what)
   let isWaiting = false
   try {
     for (;;) {
@@ -29,6 +30,16 @@ export async function* abortable(
     if (signal?.aborted) left?.catch(() => {})
     else await left
   }
+}
+
+function iteratorOf(source: Iterated, what: string): AsyncIterator<unknown> | Iterator<unknown> {
+  const name = Symbol.asyncIterator in source ? Symbol.asyncIterator : Symbol.iterator
+  const make: unknown = (source as unknown as Record<symbol, unknown>)[name]
+  checkFunction(make, `${what}: [${name.description}] of the source`)
+  const iterator: unknown = Reflect.apply(make as () => unknown, source, [])
+  if (!isObject(iterator)) throw new UsageError(`${what}: the iterator of the source is ${show(iterator)}`)
+  checkFunction((iterator as { next?: unknown }).next, `${what}: next of the source's iterator`)
+  return iterator as unknown as AsyncIterator<unknown>
 }
 
 export function throwIfAborted(signal: AbortSignal | undefined, what: string): void {

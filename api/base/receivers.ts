@@ -41,7 +41,8 @@ export function guardReceivers(kind: Class, isOwn: Test, except: readonly Proper
 }
 
 function guarded(method: Method, kind: Class, key: PropertyKey, isOwn: Test): Method {
-  const isAsync = types.isAsyncFunction(method)
+  // An async generator gives its iterator at once.
+  const isAsync = types.isAsyncFunction(method) && !types.isGeneratorFunction(method)
   const guard = function (this: unknown, ...args: unknown[]): unknown {
     if (typeof this === 'object' && this !== null && isOwn(this)) return Reflect.apply(method, this, args)
     const error = stranger(this, kind.name, key)

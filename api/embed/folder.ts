@@ -1,9 +1,10 @@
 // The folders that static embedding models come in: each kind is a function that says what a folder is made of, or that
 // it is of another kind.
 
-import { readdirSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { DTypeError, FileError, FormatError, ShapeError, TokenIndexError } from '../base/errors.js'
+import { isThere, namesIn } from '../base/look.js'
 import { checkOptions, checkPath, checkWord, show } from '../base/validate.js'
 import { TensorFile } from '../files/tensor-file.js'
 import { scopeless } from '../memory/scope.js'
@@ -11,7 +12,6 @@ import { loadModel } from '../models/folder.js'
 import {
   flagOf,
   isJsonObject,
-  isThere,
   numberOf,
   readJsonList,
   readJsonObject,
@@ -107,7 +107,7 @@ function whatItIs(folder: string): string {
     return 'its config.json is one of model2vec, but model.safetensors or tokenizer.json is missing'
   if (family !== undefined)
     return `it seems to be a model of the family ${family}, whose vectors come out of its blocks: loadPretrained opens its tables`
-  const names = readdirSync(folder)
+  const names = namesIn(folder)
   return names.length === 0
     ? 'the folder is empty'
     : `it has neither modules.json, nor a config.json with a model.safetensors and a tokenizer.json, nor weights; there are ${names.slice(0, 5).map(show).join(', ')}`
@@ -269,7 +269,7 @@ const WEIGHTS = /^(.+)_(\d+)\.safetensors$/
 function wordLlama(folder: string): Found | null {
   const weights = join(folder, 'weights')
   if (!isThere(weights)) return null
-  const all = readdirSync(weights)
+  const all = namesIn(weights)
     .map((file) => WEIGHTS.exec(file))
     .filter((found) => found !== null)
     .map(([file, name, dim]) => ({ file, name, dim: Number(dim) }))

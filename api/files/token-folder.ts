@@ -11,6 +11,7 @@ import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Contents } from '../base/contents.js'
 import { FileError, FormatError, UsageError } from '../base/errors.js'
+import { isThere } from '../base/look.js'
 import { isMissing, readWhole } from '../base/read-file.js'
 import { guardReceivers } from '../base/receivers.js'
 import {
@@ -103,7 +104,7 @@ export function manifestOf({
  * Whether a folder has a manifest, and if it is one of token ids or another. @throws FileError if it cannot be read.
  */
 export function manifestIn(folder: string): 'tokens' | 'other' | null {
-  if (!existsSync(join(folder, MANIFEST))) return null
+  if (!isThere(join(folder, MANIFEST))) return null
   const text = readManifest(folder)
   try {
     return (JSON.parse(text) as { format?: unknown } | null)?.format === FORMAT ? 'tokens' : 'other'

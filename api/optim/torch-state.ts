@@ -1,6 +1,7 @@
 // The state of an optimizer under PyTorch's names, flat, as safetensors files and `loadTorch` have tensors.
 
 import { UsageError } from '../base/errors.js'
+import { entriesOf } from '../base/realm.js'
 import { checkOptions, isArray, isObject, show } from '../base/validate.js'
 import { tensor } from '../tensor/create.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -59,10 +60,11 @@ export function fromTorch(
   where: string,
 ): OptimizerState {
   const { tensors, metadata } = checkOptions(given, ['tensors', 'metadata'], where)
-  if (!isObject(tensors)) throw new UsageError(`${where}: tensors must be an object or a Map, not ${show(tensors)}`)
-  const named = isMap(tensors) ? [...tensors] : Object.entries(tensors)
+  const named = isObject(tensors) ? entriesOf(tensors) : null
+  if (named === null) throw new UsageError(`${where}: tensors must be an object or a Map, not ${show(tensors)}`)
   const state: Record<string, ParameterState> = {}
-  for (const [key, value] of named) {
+  for (const [label, value] of named) {
+    const key = String(label)
     const [, number, name] = /^(?:.*\.)?state\.(\d+)\.(\w+)$/.exec(key) ?? []
     if (number === undefined)
       throw new UsageError(`${where}: "${key}" is no state of an optimizer: state.0.exp_avg is one`)
@@ -73,6 +75,3 @@ export function fromTorch(
   }
   return { state, groups: groupsOf(metadata?.param_groups, now.groups, where) }
 }
-
-const isMap = (value: object): value is ReadonlyMap<string, Tensor> =>
-  typeof (value as ReadonlyMap<string, Tensor>).entries === 'function'

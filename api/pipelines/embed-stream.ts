@@ -1,6 +1,5 @@
 // Streams of texts to streams of vectors: batches bounded by tokens and bytes, in order, off the event loop.
 
-import type { Duplex } from 'node:stream'
 import { abortable, throwIfAborted } from '../base/abortable.js'
 import { AbortedError, TokenbedError, UsageError } from '../base/errors.js'
 import { checkFunction, checkOptions, checkSize, checkWord, isArray, isObject, show } from '../base/validate.js'
@@ -107,10 +106,21 @@ export function embedStream(
   return { [Symbol.asyncIterator]: () => batchesOf(open(), plan) }
 }
 
+declare global {
+  namespace NodeJS {
+    /** That of @types/node, where it is installed: our types need no other package. */
+    interface ReadWriteStream {}
+  }
+}
+
 /** A web TransformStream of texts or records to batches of vectors. */
 export interface EmbedTransform extends TransformStream<string | TextRecord, VectorBatch> {
   /** The same as a Duplex of `node:stream`, in object mode; use one of the two forms. */
-  node(): Duplex
+  node(): NodeForm
+}
+// The batches are of any type, as those of all streams of Node.
+type NodeForm = Omit<NodeJS.ReadWriteStream, typeof Symbol.asyncIterator> & {
+  [Symbol.asyncIterator](): AsyncIterableIterator<any>
 }
 
 /**

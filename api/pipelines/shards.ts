@@ -13,15 +13,12 @@ import {
   closeSync,
   constants,
   createReadStream,
-  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
-  readdirSync,
   renameSync,
   rmSync,
-  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs'
@@ -30,6 +27,7 @@ import { throwIfAborted } from '../base/abortable.js'
 import { FileError, FormatError, TokenbedError, UsageError } from '../base/errors.js'
 import type { Json } from '../base/json.js'
 import { sha256 } from '../base/late.js'
+import { isThere, namesIn, sizeOf } from '../base/look.js'
 import { isMissing, readWhole } from '../base/read-file.js'
 import {
   checkBoolean,
@@ -202,7 +200,7 @@ export async function verifyShards(folder: string): Promise<ShardsManifest> {
   ]
   for (const { name, sha256: expected } of named) {
     const file = join(path, name)
-    if (!existsSync(file)) throw new FormatError(`${file} is missing, which the manifest names`, file, 0)
+    if (!isThere(file)) throw new FormatError(`${file} is missing, which the manifest names`, file, 0)
     const found = await digestOf(file)
     if (found !== expected)
       throw new FormatError(
@@ -303,7 +301,7 @@ function begin(plan: Plan, text: string, resume: boolean): void {
   const { index, count } = plan.shard
   const small = [PLAN, MANIFEST, partName(index, count)].map((name) => name.replaceAll('.', '\\.')).join('|')
   const left = new RegExp(`^\\.(${baseName(plan, 0).slice(0, -5)}\\d+\\..*part|(${small})\\..*part$)`)
-  for (const name of readdirSync(folder)) if (left.test(name)) unlinkSync(join(folder, name))
+  for (const name of namesIn(folder)) if (left.test(name)) unlinkSync(join(folder, name))
 }
 
 /** The parts of a plan that differ, by name. */
@@ -330,7 +328,7 @@ export const partName = (index: number, count: number) => `part-${index}-of-${co
 
 function ownFiles(plan: Plan): string[] {
   const own = new RegExp(`^${baseName(plan, 0).slice(0, -5)}\\d+\\.(safetensors|npy)$`)
-  return readdirSync(plan.folder).filter((name) => own.test(name))
+  return namesIn(plan.folder).filter((name) => own.test(name))
 }
 
 /** A record with its place. */
@@ -378,7 +376,7 @@ async function write(plan: Plan): Promise<ShardFile[]> {
       const name = baseName(plan, shards.length)
       const file = join(plan.folder, `${name}.${plan.output}`)
       refuseConflict(plan.folder, name)
-      if (existsSync(file)) for await (const _ of texts()) void _
+      if (isThere(file)) for await (const _ of texts()) void _
       else await writeShard(plan, name, texts(), here)
       count += here.length
       shards.push(await described(plan, name, here))
@@ -413,7 +411,7 @@ async function writeShard(plan: Plan, name: string, texts: AsyncIterable<string>
     if (ids.some((id) => id !== null)) publishSame(folder, `${name}.ids.json`, `${JSON.stringify(ids)}\n`)
     await publishFile(folder, temporary, name, output)
   } finally {
-    if (existsSync(join(folder, temporary))) unlinkSync(join(folder, temporary))
+    if (isThere(join(folder, temporary))) unlinkSync(join(folder, temporary))
   }
 }
 
@@ -428,7 +426,7 @@ async function described({ folder, output, ranges }: Plan, name: string, here: P
   return {
     name: file,
     rows: here.length,
-    bytes: statSync(join(folder, file)).size,
+    bytes: sizeOf(join(folder, file)),
     sha256: await digestOf(join(folder, file)),
     ids: ids === null ? null : { name: ids, sha256: await digestOf(join(folder, ids)) },
     sources,
@@ -455,7 +453,7 @@ const conflictName = (name: string) => `${name}.conflict.json`
  */
 function refuseConflict(folder: string, name: string): void {
   const path = join(folder, conflictName(name))
-  if (existsSync(path))
+  if (isThere(path))
     throw new FormatError(
       `${path} says that two workers made different bytes of one shard (${readWhole(path).toString().trim()}): find out which model or version was wrong, remove the shard and this file, and resume`,
       path,
@@ -490,7 +488,7 @@ function linked(from: string, to: string): boolean {
       throw new FileError(`cannot name ${to}: ${(cause as Error).message}`, to, cause)
   }
   // This file system has no hard links: a rename would replace, so the name is looked at first.
-  if (existsSync(to)) return false
+  if (isThere(to)) return false
   renameSync(from, to)
   return true
 }
@@ -502,7 +500,7 @@ function publish(folder: string, name: string, text: string): boolean {
       return publishOnce(folder, name, text)
     } catch (error) {
       // Another worker took the temporary file for one that a killed process left.
-      if (!isMissing((error as FileError).cause) || !existsSync(folder)) throw error
+      if (!isMissing((error as FileError).cause) || !isThere(folder)) throw error
     }
   }
 }
@@ -543,7 +541,7 @@ function published(folder: string, name: string, manifest: ShardsManifest): Shar
 /** The lists of all workers, or null while some are missing. */
 function partsIn(folder: string, count: number): ShardsManifest[] | null {
   const paths = Array.from({ length: count }, (_, index) => join(folder, partName(index, count)))
-  return paths.every((path) => existsSync(path)) ? paths.map(readManifest) : null
+  return paths.every((path) => isThere(path)) ? paths.map(readManifest) : null
 }
 
 function merged(parts: ShardsManifest[]): ShardsManifest {
@@ -558,8 +556,8 @@ const MOST_MANIFEST = 2 ** 28
 
 function readManifest(path: string): ShardsManifest {
   const wrong = (what: string) => new FormatError(`${path}: ${what}`, path, 0)
-  if (!existsSync(path)) throw wrong('it is missing: this is no folder of shards, or not all of them are made yet')
-  if (statSync(path).size > MOST_MANIFEST) throw wrong('it is too large for a manifest of shards')
+  if (!isThere(path)) throw wrong('it is missing: this is no folder of shards, or not all of them are made yet')
+  if (sizeOf(path) > MOST_MANIFEST) throw wrong('it is too large for a manifest of shards')
   let json: Partial<ShardsManifest> & { format?: unknown; version?: unknown }
   try {
     json = JSON.parse(readWhole(path).toString()) as typeof json

@@ -1,7 +1,6 @@
 // Reading the JSON files of a model folder, whose contents nobody promised.
 
-import { statSync } from 'node:fs'
-import { FileError, FormatError } from '../base/errors.js'
+import { FormatError } from '../base/errors.js'
 import { readWhole } from '../base/read-file.js'
 
 /** An object of JSON. */
@@ -36,15 +35,6 @@ function readJson(path: string): unknown {
     const { message } = error as Error
     const [, at] = /position (\d+)/.exec(message) ?? []
     throw new FormatError(`${path}: no JSON: ${message}`, path, at === undefined ? text.length : Number(at))
-  }
-}
-
-/** Whether something has this path. @throws FileError if the system does not say. */
-export function isThere(path: string): boolean {
-  try {
-    return statSync(path, { throwIfNoEntry: false }) !== undefined
-  } catch (cause) {
-    throw new FileError(`cannot look for ${path}: ${(cause as Error).message}`, path, cause)
   }
 }
 

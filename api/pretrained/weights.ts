@@ -1,10 +1,10 @@
 // The tensors of a model folder by their names, whichever files they are in. A file's header is read when something of
 // it is asked for, and a tensor is loaded when it is.
 
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { FileError, FormatError } from '../base/errors.js'
 import { namesOf } from '../base/joined-names.js'
+import { isThere, namesIn } from '../base/look.js'
 import type { StoredTensor } from '../files/loaded-tensors.js'
 import { call, native } from '../native/native.js'
 import { guardReceivers } from '../base/receivers.js'
@@ -12,7 +12,6 @@ import { TensorFile } from '../files/tensor-file.js'
 import { scopeless } from '../memory/scope.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { show } from '../base/validate.js'
-import { isThere } from './config.js'
 
 /** The files that weights may be in, in the order in which Transformers looks for them. */
 const FILES = [
@@ -170,13 +169,9 @@ export class Weights implements ReadonlyMap<string, Tensor> {
 /** The error for a folder without weights, which says what is there instead. */
 function noWeights(folder: string): FileError {
   const wanted = `no ${FILES.map(({ name }) => name).join(', no ')}`
-  let there: string[]
-  try {
-    there = readdirSync(folder)
-  } catch (cause) {
-    return new FileError(`cannot read ${folder}: ${(cause as Error).message}`, folder, cause)
-  }
-  const others = there.filter((name) => /\.(gguf|safetensors|bin|pt|pth|h5|msgpack|onnx|npz|ckpt)$/.test(name))
+  const others = namesIn(folder).filter((name) =>
+    /\.(gguf|safetensors|bin|pt|pth|h5|msgpack|onnx|npz|ckpt)$/.test(name),
+  )
   const gguf = others.filter((name) => name.endsWith('.gguf'))
   const advice =
     gguf.length > 0

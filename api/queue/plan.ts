@@ -1,9 +1,9 @@
 // What a queue's jobs are parts of: the plan in a folder of shards. The folder alone says what is done.
 
-import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { FileError, FormatError, UsageError } from '../base/errors.js'
 import { sha256 } from '../base/late.js'
+import { isThere, namesIn, sizeOf } from '../base/look.js'
 import { readWhole } from '../base/read-file.js'
 import { checkOptions, checkPath, checkSize, eachOf, isArray, isObject, show } from '../base/validate.js'
 import { MANIFEST, PLAN, partName, planShards, type EmbedShardsOptions } from '../pipelines/shards.js'
@@ -82,13 +82,13 @@ export async function plan(folder: string, files: readonly string[], options: Pl
 export function readPlan(folder: string, where: string): ReadPlan {
   const path = join(resolve(checkPath(folder, where)), PLAN)
   const wrong = (what: string) => new FormatError(`${path}: ${what}`, path, 0)
-  if (!existsSync(path))
+  if (!isThere(path))
     throw new FileError(
       `${where}: ${path} is missing: begin the folder with plan(), or tokenbed queue add`,
       path,
       undefined,
     )
-  if (statSync(path).size > MOST_PLAN) throw wrong('it is too large for a plan of shards')
+  if (sizeOf(path) > MOST_PLAN) throw wrong('it is too large for a plan of shards')
   const bytes = readWhole(path)
   let json: Record<string, any>
   try {
@@ -132,7 +132,7 @@ export function readPlan(folder: string, where: string): ReadPlan {
 
 /** The parts of a plan that are done, as its folder has them. */
 export function partsDone({ folder, parts }: QueuePlan): Set<number> {
-  const names = new Set(readdirSync(folder))
+  const names = new Set(namesIn(folder))
   const done = new Set<number>()
   // The last of several workers to be done writes the manifest; if it was killed before, one part is done again.
   if (names.has(MANIFEST)) for (let index = 0; index < parts; index++) done.add(index)

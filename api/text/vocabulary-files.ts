@@ -2,12 +2,12 @@
 // ranks of tiktoken. Each becomes the tokenizer.json that gives the same ids.
 
 import { isUtf8 } from 'node:buffer'
-import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { nameOfBytes } from './byte-names.js'
 import { NAMED_PATTERNS } from './gguf-patterns.js'
 import { FileError, FormatError, UsageError } from '../base/errors.js'
 import type { Json } from '../base/json.js'
+import { isFolder, isThere, namesIn } from '../base/look.js'
 import { readWhole } from '../base/read-file.js'
 import { checkBoolean, checkSize, checkText, isArray, isObject, show } from '../base/validate.js'
 import type { FromFileOptions } from './encode-options.js'
@@ -42,16 +42,12 @@ export function tokenizerFile(
   return { bytes: read(), path, read }
 }
 
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
-}
-
 /** The file of a folder that describes its tokenizer. */
 function inFolder(folder: string): string {
   const known = ['tokenizer.json', 'vocab.json', 'vocab.txt'].map((name) => join(folder, name))
-  const found = known.find((path) => existsSync(path) && (kindOf(path) !== 'merges' || existsSync(partner(path))))
+  const found = known.find((path) => isThere(path) && (kindOf(path) !== 'merges' || isThere(partner(path))))
   if (found !== undefined) return found
-  const ranks = readdirSync(folder).filter((name) => name.endsWith('.tiktoken'))
+  const ranks = namesIn(folder).filter((name) => name.endsWith('.tiktoken'))
   if (ranks.length === 1) return join(folder, ranks[0])
   const why =
     ranks.length > 1
@@ -79,7 +75,7 @@ function partner(path: string): string {
 /** A file of JSON beside another one, such as tokenizer_config.json; empty if there is none. */
 function beside(path: string, name: string): Record<string, unknown> {
   const other = join(dirname(path), name)
-  if (!existsSync(other)) return {}
+  if (!isThere(other)) return {}
   const parsed = parse(other)
   if (!isObject(parsed) || isArray(parsed)) throw new FormatError(`${other}: it must be an object`, other, 0)
   return parsed as Record<string, unknown>

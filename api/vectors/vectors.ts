@@ -14,8 +14,8 @@ import {
   type WordPairsOptions,
 } from './evaluate.js'
 import { MadeRows } from './made-rows.js'
+import { Rows, type Asked } from './rows.js'
 import { TokenizerNames, WordNames, type Names } from './names.js'
-import { call, check, native } from '../native/native.js'
 import {
   listOf,
   norm,
@@ -57,17 +57,6 @@ export interface VectorsOptions {
   fixed?: boolean
 }
 
-/** A query as the native side takes it, and the rows that are no answers to it. */
-interface Asked {
-  readonly direction: Float32Array
-  readonly ids: readonly number[]
-}
-
-/** Queries that are answered in one pass over the table. */
-const TOGETHER = 64
-/** Rows of a list that are compared at a time. */
-const LISTED = 4096
-
 const CONTENTS = new Contents<Vectors>('Vectors', {
   instead: 'use tokens() and weight, or write them with saveWord2Vec or saveModel',
 })
@@ -97,10 +86,7 @@ export class Vectors {
   readonly dim: number
   readonly #names: Names
   readonly #fixed: boolean
-  #norms: Float32Array | undefined
-  /** What makes the rows, where there is no table unless somebody asks for it. */
-  readonly #made: MadeRows | null
-  #weight: Tensor | null
+  readonly #rows: Rows
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
@@ -129,8 +115,7 @@ export class Vectors {
     const { fixed = false } = checkOptions(options, ['fixed'], where)
     this.#fixed = checkBoolean(fixed, `${where}: fixed`)
     if (weight instanceof MadeRows) {
-      this.#made = weight
-      this.#weight = null
+      this.#rows = new Rows(weight, this.#fixed)
       this.size = weight.size
       this.dim = weight.dim
       this.#names = vocabulary as Names
@@ -145,8 +130,8 @@ export class Vectors {
       throw new ShapeError(
         `${where}: there are ${names.size} ${names instanceof WordNames ? 'words' : 'tokens'} but ${rows} rows: each needs a row of its own`,
       )
-    this.#made = null
-    this.#weight = rows === names.size ? table.detach() : table.narrow(0, 0, names.size).detach()
+    const own = rows === names.size ? table.detach() : table.narrow(0, 0, names.size).detach()
+    this.#rows = new Rows(own, this.#fixed)
     this.size = names.size
     this.dim = dim
     this.#names = names
@@ -154,13 +139,7 @@ export class Vectors {
 
   /** The table, (rows, dim), float32. That of `FastText.vectors` is made when it is first read. */
   get weight(): Tensor {
-    this.#weight ??= this.#made!.table()
-    return this.#weight
-  }
-
-  /** What makes the rows, as long as there is no table of them. */
-  get #rowsToMake(): MadeRows | null {
-    return this.#weight === null ? this.#made : null
+    return this.#rows.weight
   }
 
   /** The words, in the order of their rows; null if the names are a tokenizer's tokens. */
@@ -202,11 +181,11 @@ export class Vectors {
 
   /** The vector of a token, or one that is made for a text that is none. */
   #textVector(text: string, where: string): Float32Array {
-    if (this.#made !== null && !this.#names.has(checkText(text, `${where}: a token`))) {
-      const made = this.#made.vectorOf(text)
+    if (this.#rows.made !== null && !this.#names.has(checkText(text, `${where}: a token`))) {
+      const made = this.#rows.made.vectorOf(text)
       if (made !== null) return made
     }
-    return this.#row(this.#idOf(text, where))
+    return this.#rows.row(this.#idOf(text, where))
   }
 
   #idOf(token: unknown, where: string): number {
@@ -215,19 +194,6 @@ export class Vectors {
 
   #tokenOf(id: number): string {
     return this.#names.nameOf(id) ?? `<id ${id}>`
-  }
-
-  #row(id: number): Float32Array {
-    const made = this.#rowsToMake
-    if (made !== null) return made.row(id)
-    const row = this.weight.narrow(0, id, 1)
-    try {
-      const values = Float32Array.from(row.borrow() as Float32Array)
-      row.checkWhole()
-      return values
-    } finally {
-      row.dispose()
-    }
   }
 
   #vectorOf(it: TokenOrVector, where: string): ArrayLike<number> {
@@ -260,7 +226,7 @@ export class Vectors {
       list
         .filter((it) => typeof it === 'string')
         // Words that are made of sub-words have no row.
-        .filter((token) => this.#made === null || this.#names.has(token))
+        .filter((token) => this.#rows.made === null || this.#names.has(token))
         .map((token) => this.#idOf(token, where))
     )
   }
@@ -310,7 +276,7 @@ export class Vectors {
         const vector = this.#vectorOf(it, where)
         // A given vector keeps its length, as in gensim.
         const length = typeof it === 'string' ? 1 : norm(vector)
-        const cosines = this.#similaritiesAmong(among, Float32Array.from(vector))
+        const cosines = this.#rows.similarities(among, Float32Array.from(vector))
         for (let i = 0; i < products.length; i++) products[i] *= (1 + length * cosines[i]) / 2
       }
       return products
@@ -342,7 +308,7 @@ export class Vectors {
       if (typeof restrictTo === 'number') {
         const rows = Math.min(checkSize(restrictTo, `${where}: restrictTo`), this.size)
         // Rows that are made one by one are listed, so that no table is made for them.
-        const isListed = this.#rowsToMake !== null && rows < this.size
+        const isListed = !this.#rows.isTable && rows < this.size
         return { topN, among: isListed ? Array.from({ length: rows }, (_, id) => id) : rows }
       }
       throw new UsageError(`${where}: restrictTo must be a number or an array of tokens, not ${show(restrictTo)}`)
@@ -354,52 +320,12 @@ export class Vectors {
   #nearest(asked: readonly Asked[], options: NeighbourOptions | undefined, where: string): Neighbour[][] {
     const { topN, among } = this.#range(options, where)
     if (typeof among !== 'number')
-      return asked.map(({ direction, ids }) => this.#best(this.#similaritiesAmong(among, direction), topN, among, ids))
-    return this.#nearestRows(asked, among, topN).map(({ ids, similarities }) =>
-      ids.map((id, i) => ({ token: this.#tokenOf(id), id, similarity: similarities[i] })),
-    )
-  }
-
-  /** The `top` nearest of the first rows, for each query. */
-  #nearestRows(asked: readonly Asked[], rows: number, top: number): { ids: number[]; similarities: number[] }[] {
-    const made = this.#rowsToMake
-    if (made !== null) return asked.map(({ direction, ids }) => made.nearest(direction, top, Uint32Array.from(ids)))
-    const answers: { ids: number[]; similarities: number[] }[] = []
-    for (let from = 0; from < asked.length; from += TOGETHER) {
-      const some = asked.slice(from, from + TOGETHER)
-      const queries = zeroed(Float32Array, some.length * this.dim)
-      some.forEach(({ direction }, i) => queries.set(direction, i * this.dim))
-      const starts = zeroed(Uint32Array, some.length + 1)
-      some.forEach(({ ids }, i) => (starts[i + 1] = starts[i] + ids.length))
-      const without = Uint32Array.from(some.flatMap(({ ids }) => ids))
-      const found = this.#searching(rows, (searched) =>
-        call(native.nearestRows(searched, queries, top, without, starts)),
+      return asked.map(({ direction, ids }) => this.#best(this.#rows.similarities(among, direction), topN, among, ids))
+    return this.#rows
+      .nearest(asked, among, topN)
+      .map(({ ids, similarities }) =>
+        ids.map((id, i) => ({ token: this.#tokenOf(id), id, similarity: similarities[i] })),
       )
-      let at = 0
-      for (const count of found.counts) {
-        answers.push({ ids: found.ids.slice(at, at + count), similarities: found.similarities.slice(at, at + count) })
-        at += count
-      }
-    }
-    return answers
-  }
-
-  /** Runs a search of the first rows. */
-  #searching<T>(rows: number, search: (searched: Parameters<typeof native.nearestRows>[0]) => T): T {
-    const norms = this.#fixed ? (this.#norms ??= this.#computeNorms()) : undefined
-    if (rows === this.size) return search({ weight: this.weight.operand(), rows, dim: this.dim, norms })
-    const front = this.weight.narrow(0, 0, rows)
-    try {
-      return search({ weight: front.operand(), rows, dim: this.dim, norms })
-    } finally {
-      front.dispose()
-    }
-  }
-
-  #computeNorms(): Float32Array {
-    const norms = zeroed(Float32Array, this.size)
-    check(native.rowNorms({ weight: this.weight.operand(), rows: this.size, dim: this.dim }, norms))
-    return norms
   }
 
   /** The best rows by their scores, which are those of `among`, without those in `without`. */
@@ -418,29 +344,10 @@ export class Vectors {
     }))
   }
 
-  /** The similarities of a direction to the first rows, or to these rows. */
-  #similaritiesAmong(among: number | readonly number[], direction: Float32Array): Float32Array {
-    const made = this.#rowsToMake
-    if (made !== null && among === this.size) return made.similarities(direction)
-    const out = zeroed(Float32Array, typeof among === 'number' ? among : among.length)
-    if (typeof among === 'number') {
-      this.#searching(among, (searched) => check(native.rowSimilarities(searched, direction, out)))
-      return out
-    }
-    for (let from = 0; from < among.length; from += LISTED) {
-      const some = among.slice(from, from + LISTED)
-      const rows = zeroed(Float32Array, some.length * this.dim)
-      some.forEach((id, i) => rows.set(this.#row(id), i * this.dim))
-      const part = out.subarray(from, from + some.length)
-      check(native.rowSimilarities({ weight: rows, rows: some.length, dim: this.dim }, direction, part))
-    }
-    return out
-  }
-
   /** The similarity of the query to every token, (tokens), by id. */
   similarities(query: VectorQuery): Float32Array {
     const { direction } = this.#asked(query, 'Vectors.similarities')
-    return this.#similaritiesAmong(this.size, direction)
+    return this.#rows.similarities(this.size, direction)
   }
 
   /**
@@ -451,7 +358,7 @@ export class Vectors {
     const where = 'Vectors.distances'
     const direction = Float32Array.from(this.#vectorOf(from, where))
     const among = others === undefined ? this.size : listOf(others, where).map((token) => this.#idOf(token, where))
-    return this.#similaritiesAmong(among, direction).map((similarity) => 1 - similarity)
+    return this.#rows.similarities(among, direction).map((similarity) => 1 - similarity)
   }
 
   /** The distance, 1 - cosine, between two tokens or vectors. `KeyedVectors.distance`. */
@@ -465,13 +372,7 @@ export class Vectors {
   }
 
   #cosine(a: TokenOrVector, b: TokenOrVector, where: string): number {
-    return this.#between(Float32Array.from(this.#vectorOf(a, where)), Float32Array.from(this.#vectorOf(b, where)))
-  }
-
-  #between(direction: Float32Array, row: Float32Array): number {
-    const out = zeroed(Float32Array, 1)
-    check(native.rowSimilarities({ weight: row, rows: 1, dim: this.dim }, direction, out))
-    return out[0]
+    return this.#rows.cosine(Float32Array.from(this.#vectorOf(a, where)), Float32Array.from(this.#vectorOf(b, where)))
   }
 
   /**
@@ -481,7 +382,7 @@ export class Vectors {
   nSimilarity(a: readonly string[], b: readonly string[]): number {
     const where = 'Vectors.nSimilarity'
     const [one, other] = [a, b].map((list) => this.#mean(list, { preNormalize: false }, where))
-    return this.#between(one, other)
+    return this.#rows.cosine(one, other)
   }
 
   /**
@@ -503,7 +404,7 @@ export class Vectors {
   closerThan(a: string, b: string): string[] {
     const where = 'Vectors.closerThan'
     const [from, to] = [this.#idOf(a, where), this.#idOf(b, where)]
-    const similarities = this.#similaritiesAmong(this.size, this.#row(from))
+    const similarities = this.#rows.similarities(this.size, this.#rows.row(from))
     const closer: string[] = []
     for (let id = 0; id < similarities.length; id++)
       if (id !== from && similarities[id] > similarities[to]) closer.push(this.#tokenOf(id))
@@ -535,13 +436,13 @@ export class Vectors {
 
   #evaluated(): Evaluated {
     const unit = (id: number) => {
-      const row = this.#row(id)
+      const row = this.#rows.row(id)
       return { row, scale: norm(row) || 1 }
     }
     return {
       size: this.size,
       textOf: (id) => this.#names.textOf(id),
-      similarity: (a, b) => this.#between(this.#row(a), this.#row(b)),
+      similarity: (a, b) => this.#rows.cosine(this.#rows.row(a), this.#rows.row(b)),
       completions: (analogies, rows, top) => {
         const asked = analogies.map(([a, b, c]) => {
           const sum = new Sum(this.dim)
@@ -555,7 +456,7 @@ export class Vectors {
           }
           return { direction: sum.over(1), ids: [a, b, c] }
         })
-        return this.#nearestRows(asked, rows, top).map(({ ids }) => ids)
+        return this.#rows.nearest(asked, rows, top).map(({ ids }) => ids)
       },
     }
   }
@@ -621,7 +522,7 @@ export class Vectors {
   rank(a: string, b: string): number {
     const where = 'Vectors.rank'
     const [from, to] = [this.#idOf(a, where), this.#idOf(b, where)]
-    const similarities = this.#similaritiesAmong(this.size, this.#row(from))
+    const similarities = this.#rows.similarities(this.size, this.#rows.row(from))
     let nearer = 0
     for (let id = 0; id < similarities.length; id++) if (id !== from && similarities[id] > similarities[to]) nearer++
     return nearer + 1

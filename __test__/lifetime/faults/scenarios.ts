@@ -2,11 +2,12 @@
 
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import {
   createDataLoader,
+  embedShards,
   full,
   inspectSafetensors,
   inspectTokens,
@@ -20,6 +21,8 @@ import {
   loadTorch,
   loadGlove,
   loadWord2Vec,
+  modelDigest,
+  records,
   saveModel,
   saveNpy,
   saveNpz,
@@ -27,8 +30,11 @@ import {
   saveTokens,
   saveWord2Vec,
   streamIds,
+  TextEmbedder,
+  TokenbedError,
   Tokenizer,
   TensorWriter,
+  verifyShards,
   Trainer,
   type QuantizedTable,
   type Tensor,
@@ -329,6 +335,16 @@ function checkpointAt(path: string): number {
   return widthOf(new Map([...tensors].filter(([, { shape }]) => shape.length === 2))) - 8
 }
 
+const EMBEDDER = join(root, 'testdata/golden/embed/m2v-small')
+/** Shards of one row of the records of x.jsonl. */
+const shards = (folder: string, out: string, resume: boolean) =>
+  embedShards(out, [join(folder, 'x.jsonl')], {
+    embedder: TextEmbedder.load(EMBEDDER),
+    model: '0'.repeat(64),
+    shardRows: 1,
+    resume,
+  })
+
 const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 const digestOf = (tensor: Tensor) => {
   const { buffer, byteOffset, byteLength } = tensor.data as Uint8Array
@@ -434,6 +450,60 @@ export const readers: readonly Reader[] = [
     name: 'Tokenizer.fromFile',
     prepare: (folder) => writeFileSync(join(folder, 'tokenizer.json'), readFileSync(TOKENIZER)),
     read: (folder) => [...Tokenizer.fromFile(join(folder, 'tokenizer.json')).encode('the whale')].join(),
+  },
+  {
+    name: 'Tokenizer.fromFile, a folder',
+    prepare: (folder) => {
+      writeFileSync(join(folder, 'vocab.json'), JSON.stringify({ t: 0, h: 1, e: 2, th: 3 }))
+      writeFileSync(join(folder, 'merges.txt'), '#version: 0.2\nt h\n')
+    },
+    read: (folder) => [...Tokenizer.fromFile(folder).encode('the')].join(),
+  },
+  {
+    name: 'TextEmbedder.load',
+    prepare: (folder) => cpSync(EMBEDDER, folder, { recursive: true }),
+    read: (folder) => digestOf(TextEmbedder.load(folder).embed('the whale')),
+  },
+  {
+    name: 'modelDigest',
+    prepare: (folder) => cpSync(EMBEDDER, folder, { recursive: true }),
+    read: (folder) => modelDigest(folder),
+  },
+  {
+    name: 'records',
+    prepare: (folder) => writeFileSync(join(folder, 'x.csv'), 'id,text\n1,"a\nb"\n2,c\n'),
+    read: async (folder) => {
+      const found: string[] = []
+      for await (const { id, text } of records(join(folder, 'x.csv'))) found.push(`${id} ${text}`)
+      return found.join()
+    },
+  },
+  {
+    // Whatever fails, it is an error of this package, and a run that resumes completes the same folder.
+    name: 'embedShards, resumed',
+    prepare: (folder) =>
+      writeFileSync(join(folder, 'x.jsonl'), '{"id":"a","text":"the whale"}\n{"id":"b","text":"sea"}\n'),
+    read: async (folder) => {
+      const out = join(folder, 'out')
+      rmSync(out, { recursive: true, force: true })
+      try {
+        await shards(folder, out, false)
+      } catch (error) {
+        if (!(error instanceof TokenbedError)) throw error
+        await shards(folder, out, existsSync(join(out, 'plan.json')))
+      }
+      return readdirSync(out)
+        .map((name) => `${name} ${digest(readFileSync(join(out, name)))}`)
+        .join()
+    },
+  },
+  {
+    name: 'verifyShards',
+    prepare: async (folder) => {
+      writeFileSync(join(folder, 'x.jsonl'), '{"id":"a","text":"the whale"}\n')
+      await shards(folder, join(folder, 'out'), false)
+    },
+    read: async (folder) => JSON.stringify(await verifyShards(join(folder, 'out'))),
   },
   {
     name: 'streamIds',

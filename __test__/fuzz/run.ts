@@ -253,12 +253,8 @@ function get(args: unknown[], path: Path): unknown {
 
 async function borrowed(call: Call, receiver: unknown, args: unknown[], world: World): Promise<void> {
   const member = call.name.split('#')[1]
-  const key =
-    member === '[Symbol.dispose]'
-      ? Symbol.dispose
-      : member === '[Symbol.iterator]'
-        ? Symbol.iterator
-        : member.replace(/=$/, '')
+  const symbol = /^\[Symbol\.(dispose|iterator|asyncIterator)\]$/.exec(member)?.[1] as 'iterator' | undefined
+  const key = symbol ? Symbol[symbol] : member.replace(/=$/, '')
   let prototype = (tb as unknown as Record<string, { prototype: object }>)[call.receiver!].prototype
   while (!Object.hasOwn(prototype, key)) prototype = Object.getPrototypeOf(prototype) as object
   const { value, get, set } = Object.getOwnPropertyDescriptor(prototype, key)!

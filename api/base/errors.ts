@@ -78,6 +78,10 @@ export class MemoryError extends UsageError {
   }
 }
 
+/** Whether an error says that a caller was wrong, and not that memory is lacking. @internal */
+export const isWrongUse = (error: unknown): error is UsageError =>
+  error instanceof UsageError && !(error instanceof MemoryError)
+
 /** A text without a row in the table (code `USAGE`). */
 export class UnknownTokenError extends UsageError {
   /** The text. */

@@ -107,10 +107,10 @@ function shares(counts: Float64Array, where: string): Float64Array {
 }
 
 function checkCounts(counts: unknown, size: number, where: string): Float64Array {
-  const length = isObject(counts) ? (counts as ArrayLike<number>).length : undefined
+  const length: unknown = isObject(counts) ? (counts as ArrayLike<number>).length : undefined
   if (length !== size)
     throw new ShapeError(
-      `${where}: counts must have one element for each of ${size} tokens, not ${length === undefined ? show(counts) : length}`,
+      `${where}: counts must have one element for each of ${size} tokens, not ${show(length === undefined ? counts : length)}`,
     )
   const checked = zeroed(Float64Array, size)
   for (let id = 0; id < size; id++) {

@@ -7,7 +7,7 @@
 
 import { join, resolve } from 'node:path'
 import { facts } from '../base/dtype.js'
-import { FileError, FormatError, ShapeError, UsageError } from '../base/errors.js'
+import { FileError, FormatError, isWrongUse, ShapeError, UsageError } from '../base/errors.js'
 import { loadMarked, namedTensors, saveSafetensors } from '../files/tensors.js'
 import { checkJson } from '../base/json.js'
 import { Model } from './model.js'
@@ -352,7 +352,7 @@ function encoding(name: string, path: string): Tokenizer {
   try {
     return Tokenizer.load(name as 'gpt2')
   } catch (cause) {
-    if (!(cause instanceof UsageError)) throw cause
+    if (!isWrongUse(cause)) throw cause
     throw new FormatError(`${path}: ${cause.message}`, path, 0)
   }
 }

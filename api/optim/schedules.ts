@@ -13,6 +13,7 @@ import {
   checkWord,
   eachOf,
   isArray,
+  isObject,
   show,
 } from '../base/validate.js'
 import type { ParameterGroup } from './group.js'
@@ -229,9 +230,9 @@ export class LambdaLR extends LRScheduler {
   constructor(optimizer: Optimizer<any>, factor: ((step: number) => number) | readonly ((step: number) => number)[]) {
     const where = 'LambdaLR'
     super(optimizer, where)
+    if (isArray(factor) && factor.length !== this.groups.length)
+      throw new UsageError(`${where}: ${factor.length} functions are given for ${this.groups.length} groups`)
     const given = isArray(factor) ? eachOf(factor, (one) => one) : this.groups.map(() => factor)
-    if (given.length !== this.groups.length)
-      throw new UsageError(`${where}: ${given.length} functions are given for ${this.groups.length} groups`)
     for (const one of given) checkFunction(one, where)
     this.#factors = given as ((step: number) => number)[]
     this.set()
@@ -541,7 +542,7 @@ export class ChainedScheduler {
     if (!isArray(schedules) || schedules.length === 0)
       throw new UsageError(`${where}: expected an array of schedules, not ${show(schedules)}`)
     this.#schedules = eachOf(schedules as LRScheduler[], (one) => {
-      if (one instanceof LRScheduler) return one
+      if (isObject(one) && one instanceof LRScheduler) return one
       throw new UsageError(`${where}: ${show(one)} is not a schedule such as StepLR`)
     })
   }

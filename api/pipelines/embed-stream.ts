@@ -1,7 +1,7 @@
 // Streams of texts to streams of vectors: batches bounded by tokens and bytes, in order, off the event loop.
 
 import { abortable, throwIfAborted } from '../base/abortable.js'
-import { AbortedError, TokenbedError, UsageError } from '../base/errors.js'
+import { AbortedError, isWrongUse, TokenbedError, UsageError } from '../base/errors.js'
 import { checkFunction, checkOptions, checkSize, checkWord, isArray, isObject, show } from '../base/validate.js'
 import { checkSignal } from '../layers/async.js'
 import { concat, zeros } from '../tensor/create.js'
@@ -393,7 +393,7 @@ class Batches {
       if (cause instanceof AbortedError || !(cause instanceof TokenbedError)) throw cause
       if (texts.length === 1) {
         const error =
-          cause instanceof UsageError
+          isWrongUse(cause)
             ? new UsageError(`${where}: record ${show(ids[0])}: ${cause.message}`, { cause })
             : cause
         if (onError === 'throw') throw error

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { types } from 'node:util'
 import { abortable, throwIfAborted, untilAborted } from '../base/abortable.js'
-import { FormatError, type TokenbedError, UsageError } from '../base/errors.js'
+import { FormatError, isWrongUse, type TokenbedError, UsageError } from '../base/errors.js'
 import {
   checkFunction,
   checkOptions,
@@ -266,7 +266,7 @@ async function* ofParts(
       const found = [call(native.recordTextNext(text, decoded))]
       return part === undefined ? [...found, call(native.recordTextNext(text))] : found
     } catch (cause) {
-      if (!(cause instanceof UsageError)) throw cause
+      if (!isWrongUse(cause)) throw cause
       throw new FormatError(`${name}: ${cause.message}`, name, offset)
     }
   }

@@ -1,7 +1,7 @@
 // A worker of a queue: it embeds the parts that jobs name, each into the folder of its plan.
 
 import type { Job, Queue, Worker, WorkerOptions } from 'bullmq'
-import { MemoryError, UsageError } from '../base/errors.js'
+import { isWrongUse, UsageError } from '../base/errors.js'
 import { checkFunction, checkOptions, checkSize, checkText, checkWord, isObject, show } from '../base/validate.js'
 import { checkSignal } from '../layers/async.js'
 import type { AsyncEmbedder } from '../pipelines/embed-stream.js'
@@ -247,7 +247,7 @@ class Run {
         throw new WaitingError()
       }
       // Another attempt would be the same: another model, another plan.
-      if (error instanceof UsageError && !(error instanceof MemoryError)) throw new UnrecoverableError(error.message)
+      if (isWrongUse(error)) throw new UnrecoverableError(error.message)
       throw error
     }
   }

@@ -42,7 +42,7 @@ import {
 import { cutOf, paired, PAIR_OPTIONS } from './pair.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
 import { readList, skipsSpecial, TokenDecoder } from './token-decoder.js'
-import { checkBoolean, checkOptions, checkPath, checkText, show, type FilePath } from '../base/validate.js'
+import { checkAttached, checkBoolean, checkOptions, checkPath, checkText, show, type FilePath } from '../base/validate.js'
 import { readVocabulary } from './vocabulary.js'
 import { tokenizerFile } from './vocabulary-files.js'
 import { atWords, checkTexts, isPretokenized, textList, type Texts } from './words.js'
@@ -478,6 +478,8 @@ export class Tokenizer {
    */
   id(token: string | Uint8Array): number {
     const where = 'Tokenizer.id'
+    if (types.isUint8Array(token)) checkAttached(token, `${where}: the token`)
+    // Bytes may be shared with another thread, which may change them.
     const bytes = types.isUint8Array(token)
       ? Uint8Array.from(token)
       : Buffer.from(checkText(token, `${where}: the token`))

@@ -1,6 +1,6 @@
 // The options of a trainer: checked, kept with a checkpoint, and passed to the native side.
 
-import { UsageError } from '../base/errors.js'
+import { isWrongUse, UsageError } from '../base/errors.js'
 import { checkAll, checkFields, type Fields, type Words } from '../base/fields.js'
 import {
   checkBoolean,
@@ -123,7 +123,7 @@ export function beyondBounds(kept: CheckedOptions): string | null {
     checkSize(kept.maxRatio, 'its config: maxRatio', 1)
     return null
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
+    if (!isWrongUse(error)) throw error
     return error.message
   }
 }

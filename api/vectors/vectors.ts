@@ -114,7 +114,7 @@ export class Vectors {
     const where = 'Vectors'
     const { fixed = false } = checkOptions(options, ['fixed'], where)
     this.#fixed = checkBoolean(fixed, `${where}: fixed`)
-    if (weight instanceof MadeRows) {
+    if (isObject(weight) && weight instanceof MadeRows) {
       this.#rows = new Rows(weight, this.#fixed)
       this.size = weight.size
       this.dim = weight.dim

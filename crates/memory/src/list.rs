@@ -39,6 +39,8 @@ pub trait List<T> {
     fn fill_to(&mut self, count: usize, value: T)
     where
         T: Clone;
+    /// Gives back room beyond `count` elements, if there is memory for the copy that this takes.
+    fn trim_to(&mut self, count: usize);
 }
 
 impl<T> List<T> for Vec<T> {
@@ -94,6 +96,15 @@ impl<T> List<T> for Vec<T> {
     {
         self.make_room(count.saturating_sub(self.len()));
         self.resize(count, value);
+    }
+
+    fn trim_to(&mut self, count: usize) {
+        let room = count.max(self.len());
+        let mut trimmed = Vec::new();
+        if self.capacity() > room && trimmed.try_reserve_exact(room).is_ok() {
+            trimmed.append(self);
+            *self = trimmed;
+        }
     }
 }
 

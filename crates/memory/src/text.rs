@@ -50,6 +50,8 @@ pub trait Text {
     fn put_str(&mut self, text: &str);
     /// Appends a character.
     fn put_char(&mut self, char: char);
+    /// Gives back room beyond `count` bytes, if there is memory for the copy that this takes.
+    fn trim_to(&mut self, count: usize);
 }
 
 impl Text for String {
@@ -70,6 +72,15 @@ impl Text for String {
     fn put_char(&mut self, char: char) {
         Text::make_room(self, char.len_utf8());
         self.push(char);
+    }
+
+    fn trim_to(&mut self, count: usize) {
+        let room = count.max(self.len());
+        let mut trimmed = String::new();
+        if self.capacity() > room && trimmed.try_reserve_exact(room).is_ok() {
+            trimmed.push_str(self);
+            *self = trimmed;
+        }
     }
 }
 

@@ -121,7 +121,7 @@ impl TextStream {
         self.before.utf16 += utf16_units(&self.held.as_bytes()[..end]);
         self.held.drain(..end);
         self.enough = self.held.len() * 2;
-        self.held.shrink_to(KEPT.max(self.enough));
+        self.held.trim_to(KEPT.max(self.enough));
         if self.held.len() > self.most {
             let (start, bytes, limit) = (self.before.bytes, self.held.len(), self.most);
             return Err(TextError::HeldBack { start, bytes, limit });

@@ -241,7 +241,7 @@ fn read_tensors(walk: &mut Walk<'_>, count: u64) -> Result<Vec<Tensor>> {
         }
         // The file begins with the size of a row, everything else here ends with it.
         shape.reverse();
-        shape.shrink_to_fit();
+        shape.trim_to(0);
         let kind = walk.u32("the type of a tensor")?;
         let start = walk.u64("the place of a tensor")?;
         let start = usize::try_from(start).map_err(|_| walk.wrong(at, beyond(&name)))?;

@@ -182,7 +182,7 @@ impl<'de> Visitor<'de> for Collect {
         while let Some(name) = map.next_key::<String>()? {
             if name != METADATA {
                 let mut info: TensorInfo = map.next_value()?;
-                info.shape.shrink_to_fit();
+                info.shape.trim_to(0);
                 tensors.put((name, info));
             } else if metadata.is_some() {
                 return Err(A::Error::custom(format!("two tensors have the name \"{name}\"")));

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use tokenbed_memory::List;
+use tokenbed_memory::{List, Text};
 
 use super::added::Part;
 use super::cut::Pieces;
@@ -69,15 +69,15 @@ impl Desk {
         const KEPT: usize = 1 << 20;
         self.room.front.clear();
         self.room.back.clear();
-        self.room.front.shrink_to(KEPT);
-        self.room.back.shrink_to(KEPT);
+        self.room.front.trim_to(KEPT);
+        self.room.back.trim_to(KEPT);
         self.pieces.shrink(KEPT);
         self.parts.clear();
         self.inner.clear();
-        self.parts.shrink_to(KEPT / 32);
-        self.inner.shrink_to(KEPT / 32);
+        self.parts.trim_to(KEPT / 32);
+        self.inner.trim_to(KEPT / 32);
         self.aligned.clear();
-        self.aligned.text.shrink_to(KEPT);
-        self.aligned.places.shrink_to(KEPT / 8);
+        self.aligned.text.trim_to(KEPT);
+        self.aligned.places.trim_to(KEPT / 8);
     }
 }

@@ -55,7 +55,7 @@ impl Tokens {
     }
 
     fn of_ordered(mut bytes: Vec<u8>, tokens: &[Place], end: usize) -> Result<Self, NotNative> {
-        bytes.shrink_to_fit();
+        bytes.trim_to(0);
         let mut starts: Vec<u32> = with_room(end + 1);
         let (mut empty, mut longest) = (None, 0);
         for &(start, after, id) in tokens {

@@ -112,8 +112,8 @@ impl Added {
             }
             it.all.put(token);
         }
-        it.text.shrink_to_fit();
-        it.all.shrink_to_fit();
+        it.text.trim_to(0);
+        it.all.trim_to(0);
         it.plain = Finder::new(plain)?;
         it.normalized = Finder::new(normalized)?;
         Ok(it)

@@ -97,14 +97,14 @@ impl Pieces {
         self.next_places.clear();
         self.text.clear();
         self.next_text.clear();
-        self.list.shrink_to(kept / 8);
-        self.next.shrink_to(kept / 8);
-        self.found.shrink_to(kept / 16);
-        self.parts.shrink_to(kept / 16);
-        self.places.shrink_to(kept / 8);
-        self.next_places.shrink_to(kept / 8);
-        self.text.shrink_to(kept);
-        self.next_text.shrink_to(kept);
+        self.list.trim_to(kept / 8);
+        self.next.trim_to(kept / 8);
+        self.found.trim_to(kept / 16);
+        self.parts.trim_to(kept / 16);
+        self.places.trim_to(kept / 8);
+        self.next_places.trim_to(kept / 8);
+        self.text.trim_to(kept);
+        self.next_text.trim_to(kept);
     }
 
     /// Begins a section; `places` are those of its bytes, if they are wanted.

@@ -58,7 +58,7 @@ impl Prefixes {
         }
         builder.close();
         drop(keys);
-        builder.units.shrink_to_fit();
+        builder.units.trim_to(0);
         (it.units, it.empty) = (builder.units, empty);
         Ok(it)
     }

@@ -23,6 +23,7 @@ import { sha256 } from '../base/late.js'
 import { FileError, FormatError } from '../base/errors.js'
 import { call, check, native } from '../native/native.js'
 import { isMissing, readStart, readWhole } from '../base/read-file.js'
+import { quietly } from '../base/quietly.js'
 
 export const DESCRIPTION = 'model.json'
 export const TENSORS = 'model.safetensors'
@@ -118,15 +119,6 @@ function removeLeft(folder: string, current: ReadonlySet<string>): void {
       if (NEXT.test(name) && !current.has(join(folder, name))) quietly(() => unlinkSync(join(folder, name)))
     }
   })
-}
-
-/** Runs a step that may fail. */
-function quietly(step: () => void): void {
-  try {
-    step()
-  } catch {
-    // The file stays as it was.
-  }
 }
 
 /**

@@ -392,10 +392,9 @@ class Batches {
     } catch (cause) {
       if (cause instanceof AbortedError || !(cause instanceof TokenbedError)) throw cause
       if (texts.length === 1) {
-        const error =
-          isWrongUse(cause)
-            ? new UsageError(`${where}: record ${show(ids[0])}: ${cause.message}`, { cause })
-            : cause
+        const error = isWrongUse(cause)
+          ? new UsageError(`${where}: record ${show(ids[0])}: ${cause.message}`, { cause })
+          : cause
         if (onError === 'throw') throw error
         return { ids: [], parts: [], errors: [{ id: ids[0], error }] }
       }

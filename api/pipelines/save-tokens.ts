@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { abortable, throwIfAborted } from '../base/abortable.js'
+import { quietly } from '../base/quietly.js'
 import { FileError, UsageError } from '../base/errors.js'
 import {
   checkBoolean,
@@ -350,15 +351,6 @@ function namesIn(folder: string): Set<string> {
   const names = new Set<string>()
   quietly(() => readdirSync(folder).forEach((name) => DATA.test(name) && names.add(name)))
   return names
-}
-
-/** Runs a step that may fail. */
-function quietly(step: () => void): void {
-  try {
-    step()
-  } catch {
-    // The file stays as it was.
-  }
 }
 
 /** For at most this many milliseconds the texts of this thread keep other work waiting. */

@@ -19,7 +19,6 @@ import {
   openSync,
   renameSync,
   rmSync,
-  unlinkSync,
   writeSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -28,6 +27,7 @@ import { FileError, FormatError, TokenbedError, UsageError } from '../base/error
 import type { Json } from '../base/json.js'
 import { sha256 } from '../base/late.js'
 import { isThere, namesIn, sizeOf } from '../base/look.js'
+import { quietly } from '../base/quietly.js'
 import { isMissing, readWhole } from '../base/read-file.js'
 import {
   checkBoolean,
@@ -301,7 +301,7 @@ function begin(plan: Plan, text: string, resume: boolean): void {
   const { index, count } = plan.shard
   const small = [PLAN, MANIFEST, partName(index, count)].map((name) => name.replaceAll('.', '\\.')).join('|')
   const left = new RegExp(`^\\.(${baseName(plan, 0).slice(0, -5)}\\d+\\..*part|(${small})\\..*part$)`)
-  for (const name of namesIn(folder)) if (left.test(name)) unlinkSync(join(folder, name))
+  for (const name of namesIn(folder)) if (left.test(name)) remove(join(folder, name))
 }
 
 /** The parts of a plan that differ, by name. */
@@ -411,7 +411,8 @@ async function writeShard(plan: Plan, name: string, texts: AsyncIterable<string>
     if (ids.some((id) => id !== null)) publishSame(folder, `${name}.ids.json`, `${JSON.stringify(ids)}\n`)
     await publishFile(folder, temporary, name, output)
   } finally {
-    if (isThere(join(folder, temporary))) unlinkSync(join(folder, temporary))
+    // One that stays is removed when the work is resumed.
+    quietly(() => rmSync(join(folder, temporary), { force: true }))
   }
 }
 
@@ -489,8 +490,21 @@ function linked(from: string, to: string): boolean {
   }
   // This file system has no hard links: a rename would replace, so the name is looked at first.
   if (isThere(to)) return false
-  renameSync(from, to)
+  try {
+    renameSync(from, to)
+  } catch (cause) {
+    throw new FileError(`cannot name ${to}: ${(cause as Error).message}`, to, cause)
+  }
   return true
+}
+
+/** Removes a file, unless somebody did so already. */
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch (cause) {
+    throw new FileError(`cannot remove ${path}: ${(cause as Error).message}`, path, cause)
+  }
 }
 
 /** Writes a small file whole, if its name is not taken. Returns whether it was free. */
@@ -500,7 +514,7 @@ function publish(folder: string, name: string, text: string): boolean {
       return publishOnce(folder, name, text)
     } catch (error) {
       // Another worker took the temporary file for one that a killed process left.
-      if (!isMissing((error as FileError).cause) || !isThere(folder)) throw error
+      if (!isMissing(error) || !isThere(folder)) throw error
     }
   }
 }
@@ -520,7 +534,7 @@ function publishOnce(folder: string, name: string, text: string): boolean {
     if (cause instanceof FileError) throw cause
     throw new FileError(`cannot write ${join(folder, name)}: ${(cause as Error).message}`, join(folder, name), cause)
   } finally {
-    rmSync(temporary, { force: true })
+    quietly(() => rmSync(temporary, { force: true }))
   }
 }
 

@@ -42,7 +42,15 @@ import {
 import { cutOf, paired, PAIR_OPTIONS } from './pair.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
 import { readList, skipsSpecial, TokenDecoder } from './token-decoder.js'
-import { checkAttached, checkBoolean, checkOptions, checkPath, checkText, show, type FilePath } from '../base/validate.js'
+import {
+  checkAttached,
+  checkBoolean,
+  checkOptions,
+  checkPath,
+  checkText,
+  show,
+  type FilePath,
+} from '../base/validate.js'
 import { readVocabulary } from './vocabulary.js'
 import { tokenizerFile } from './vocabulary-files.js'
 import { atWords, checkTexts, isPretokenized, textList, type Texts } from './words.js'

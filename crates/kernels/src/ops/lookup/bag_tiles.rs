@@ -21,6 +21,8 @@ const AHEAD_ROWS: usize = 64;
 const SCALE_BYTES: usize = 8;
 /// The bytes of a cache line.
 const LINE: usize = 64;
+/// The largest number of steps of a tile.
+const MOST_STEPS: usize = 24;
 
 /// # Safety
 /// The contract of [`RawBag`], on a machine that has `L`'s instruction set.
@@ -113,21 +115,37 @@ unsafe fn each<L: NarrowLanes, F: Format<L, N>, const N: usize, const MAX: bool>
         }
         let ahead = Ahead::new(op, tiles.at(0).steps * L::WIDTH * F::UNIT, F::SCALED);
         ahead.begin::<L>();
+        let mut pooled = [[L::splat(0.0); N]; MOST_STEPS];
         for b in 0..op.bags {
             let members = op.members(b);
             let mut at = 0;
             while at < units {
                 let Tile { start, steps } = tiles.at(at);
-                let place = Place { op, members, out: op.out(b), start };
-                match steps {
-                    24 => tile::<L, F, N, 24, MAX>(place, ahead),
-                    16 => tile::<L, F, N, 16, MAX>(place, ahead),
-                    12 => tile::<L, F, N, 12, MAX>(place, ahead),
-                    8 => tile::<L, F, N, 8, MAX>(place, ahead),
-                    6 => tile::<L, F, N, 6, MAX>(place, ahead),
-                    4 => tile::<L, F, N, 4, MAX>(place, ahead),
-                    2 => tile::<L, F, N, 2, MAX>(place, ahead),
-                    _ => tile::<L, F, N, 1, MAX>(place, ahead),
+                let place = Place { op, members, start };
+                let to = &mut pooled;
+                let biases = match steps {
+                    24 => tile::<L, F, N, 24, MAX>(place, ahead, to),
+                    16 => tile::<L, F, N, 16, MAX>(place, ahead, to),
+                    12 => tile::<L, F, N, 12, MAX>(place, ahead, to),
+                    8 => tile::<L, F, N, 8, MAX>(place, ahead, to),
+                    6 => tile::<L, F, N, 6, MAX>(place, ahead, to),
+                    4 => tile::<L, F, N, 4, MAX>(place, ahead, to),
+                    2 => tile::<L, F, N, 2, MAX>(place, ahead, to),
+                    _ => tile::<L, F, N, 1, MAX>(place, ahead, to),
+                };
+                // One loop for all sizes of tiles: written out for each step of each, it would be half of the binary's
+                // kernels.
+                let (biases, count) = (L::splat(biases), L::splat(members.count.max(1) as f32));
+                for (step, values) in pooled[..steps].iter_mut().enumerate() {
+                    for value in values.iter_mut() {
+                        if F::SCALED && !MAX {
+                            *value = value.add(biases);
+                        }
+                        if op.mode == Mode::Mean {
+                            *value = value.div(count);
+                        }
+                    }
+                    op.out_format.put_step::<L, N>(op.out(b), (start + step * L::WIDTH) * N, op.dim, *values);
                 }
                 at = start + steps * L::WIDTH;
             }
@@ -135,23 +153,25 @@ unsafe fn each<L: NarrowLanes, F: Format<L, N>, const N: usize, const MAX: bool>
     }
 }
 
-/// The bag and the tile to compute, and where its result goes.
+/// The bag and the tile to compute.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     op: &'a RawBag,
     members: Members,
-    out: *mut u8,
     start: usize,
 }
 
+/// Computes the sums, or the maxima, of a tile; returns the sum of the biases that are still to be added.
+///
 /// # Safety
 /// The contract; the tile is inside the row.
 #[inline(always)]
 unsafe fn tile<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usize, const MAX: bool>(
     place: Place<'_>,
     ahead: Ahead<'_>,
-) {
-    let Place { op, members, out, start } = place;
+    pooled: &mut [[L; N]; MOST_STEPS],
+) -> f32 {
+    let Place { op, members, start } = place;
     // SAFETY: as the caller promises.
     unsafe {
         let mut sums = [[L::splat(0.0); N]; STEPS];
@@ -186,19 +206,8 @@ unsafe fn tile<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usi
                 add::<L, F, N, STEPS>(&mut sums, from, L::splat(of_row.scale * weight));
             }
         }
-        let (biases, count) = (L::splat(biases), L::splat(members.count.max(1) as f32));
-        each_step!(STEPS, step => {
-            let mut values = sums[step];
-            if F::SCALED && !MAX {
-                values[0] = values[0].add(biases);
-                values[N - 1] = if N == 2 { values[N - 1].add(biases) } else { values[0] };
-            }
-            if op.mode == Mode::Mean {
-                values[0] = values[0].div(count);
-                values[N - 1] = if N == 2 { values[N - 1].div(count) } else { values[0] };
-            }
-            op.out_format.put_step::<L, N>(out, (start + step * L::WIDTH) * N, op.dim, values);
-        });
+        each_step!(STEPS, step => { pooled[step] = sums[step]; });
+        biases
     }
 }
 

@@ -122,7 +122,7 @@ fn any_number_of_threads_gives_the_same() {
         let end = memchr(&file, start);
         file[end - 3..end - 1].copy_from_slice(b" ,");
         let (offset, message) = wrong(&file);
-        assert!(offset == start as u64 && message.contains("not a number"), "{offset}, {start}: {message}");
+        assert!(offset == start as u64 && message.contains("has 0 numbers"), "{offset}, {start}: {message}");
     }
     std::fs::write(&packed, &std::fs::read(&packed).expect("it is there")[..100_000]).expect("a file can be written");
     let error = load(&packed, AS_IT_IS).expect_err("cut short").to_string();

@@ -62,7 +62,7 @@ fn special_numbers_and_empty_inputs() {
 }
 
 #[test]
-#[should_panic(expected = "scores: rows of another length")]
+#[should_panic(expected = "scores: another number of rows")]
 fn rejects_rows_of_another_length() {
     scalar().scores(&[0.0; 5], &[0.0; 2], &mut [0.0; 2], &mut [0.0; 2]);
 }

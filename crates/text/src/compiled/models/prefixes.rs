@@ -39,6 +39,12 @@ impl Prefixes {
         let mut it = Self { units: Vec::new(), bytes, starts, empty: None };
         let mut keys = (0..it.len() as u32).map(|id| Key::new(id, it.token(id).unwrap_or_default())).into_list();
         keys.sort_unstable();
+        // Of equal tokens the last is found.
+        keys.dedup_by(|later, kept| {
+            let same = later.bytes == kept.bytes;
+            kept.id = if same { later.id } else { kept.id };
+            same
+        });
         if keys.iter().any(|key| key.bytes.contains(&0)) {
             return Err(NotNative::new("model: Unigram with a token of NUL"));
         }

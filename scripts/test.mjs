@@ -1,12 +1,13 @@
 // Runs every check and every test: node scripts/test.mjs
 //
 // Each step runs even if others failed. The last line counts what passed and failed in all of them.
+import { spawn } from 'node:child_process'
 import { build } from './build.mjs'
 import { check } from './check.mjs'
 import { exhaust } from './exhaustion.mjs'
 import { checkPackage } from './package.mjs'
 import { faults, isPossible } from './faults.mjs'
-import { Failure, runIfMain, stream, tool } from './process.mjs'
+import { Failure, root, runIfMain, stream, tool } from './process.mjs'
 
 const steps = [
   { name: 'build', run: buildAll },
@@ -18,13 +19,23 @@ const steps = [
   { name: 'package', run: checkPackage },
 ]
 
+/** Rust's tests are built meanwhile, as the last part of a release build keeps one core busy alone. */
+let testsBuilt
+
 /** Builds everything. Only a failed build counts. */
 function buildAll() {
+  testsBuilt = new Promise((resolve) =>
+    spawn('cargo', ['test', '--workspace', '--no-run', '--quiet'], { cwd: root, stdio: 'ignore' })
+      .on('error', resolve)
+      .on('close', resolve),
+  )
   build()
   return { passed: 0, failed: 0 }
 }
 
 async function cargoTest() {
+  // What went wrong in it is said by the next line, which builds again.
+  await testsBuilt
   const { ok, output } = await stream(['cargo', 'test', '--workspace', '--no-fail-fast'])
   const results = [...output.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed/gm)]
   const sum = (group) => results.reduce((total, match) => total + Number(match[group]), 0)

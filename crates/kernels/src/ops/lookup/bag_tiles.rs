@@ -10,7 +10,7 @@ use super::bag_raw::{Members, Mode, RawBag};
 use super::block_bags;
 use crate::lanes::narrow::NarrowLanes;
 use crate::rows::decode::{BFloat16, Float16, Float32, Format, Int4, Int8, Scale};
-use crate::rows::format::RowFormat;
+use crate::rows::format::{OutFormat, RowFormat};
 
 /// Bytes to prefetch ahead: memory answers before the sums get there, and the first-level cache still holds them. Half
 /// as many cost int8 a third of its speed.
@@ -121,7 +121,7 @@ unsafe fn each<L: NarrowLanes, F: Format<L, N>, const N: usize, const MAX: bool>
             let mut at = 0;
             while at < units {
                 let Tile { start, steps } = tiles.at(at);
-                let place = Place { op, members, start };
+                let place = Place { op, members, out: op.out(b), start };
                 let to = &mut pooled;
                 let biases = match steps {
                     24 => tile::<L, F, N, 24, MAX>(place, ahead, to),
@@ -133,19 +133,13 @@ unsafe fn each<L: NarrowLanes, F: Format<L, N>, const N: usize, const MAX: bool>
                     2 => tile::<L, F, N, 2, MAX>(place, ahead, to),
                     _ => tile::<L, F, N, 1, MAX>(place, ahead, to),
                 };
-                // One loop for all sizes of tiles: written out for each step of each, it would be half of the binary's
-                // kernels.
-                let (biases, count) = (L::splat(biases), L::splat(members.count.max(1) as f32));
-                for (step, values) in pooled[..steps].iter_mut().enumerate() {
-                    for value in values.iter_mut() {
-                        if F::SCALED && !MAX {
-                            *value = value.add(biases);
-                        }
-                        if op.mode == Mode::Mean {
-                            *value = value.div(count);
-                        }
+                // One loop for all sizes of tiles: written out for each step of each, these formats would be half of
+                // the binary's kernels.
+                if op.out_format != OutFormat::Float32 {
+                    for (step, &values) in pooled[..steps].iter().enumerate() {
+                        let values = finished::<L, F, N, MAX>(op.mode, values, biases, members.count);
+                        op.out_format.put_step::<L, N>(op.out(b), (start + step * L::WIDTH) * N, op.dim, values);
                     }
-                    op.out_format.put_step::<L, N>(op.out(b), (start + step * L::WIDTH) * N, op.dim, *values);
                 }
                 at = start + steps * L::WIDTH;
             }
@@ -153,15 +147,17 @@ unsafe fn each<L: NarrowLanes, F: Format<L, N>, const N: usize, const MAX: bool>
     }
 }
 
-/// The bag and the tile to compute.
+/// The bag and the tile to compute, and where its result goes.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     op: &'a RawBag,
     members: Members,
+    out: *mut u8,
     start: usize,
 }
 
-/// Computes the sums, or the maxima, of a tile; returns the sum of the biases that are still to be added.
+/// Computes a tile. Results in float32 are written; of others the sums, or the maxima, are left in `pooled`, and the
+/// sum of the biases that are still to be added is returned.
 ///
 /// # Safety
 /// The contract; the tile is inside the row.
@@ -171,7 +167,7 @@ unsafe fn tile<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usi
     ahead: Ahead<'_>,
     pooled: &mut [[L; N]; MOST_STEPS],
 ) -> f32 {
-    let Place { op, members, start } = place;
+    let Place { op, members, out, start } = place;
     // SAFETY: as the caller promises.
     unsafe {
         let mut sums = [[L::splat(0.0); N]; STEPS];
@@ -206,9 +202,42 @@ unsafe fn tile<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usi
                 add::<L, F, N, STEPS>(&mut sums, from, L::splat(of_row.scale * weight));
             }
         }
-        each_step!(STEPS, step => { pooled[step] = sums[step]; });
+        if op.out_format != OutFormat::Float32 {
+            each_step!(STEPS, step => { pooled[step] = sums[step]; });
+            return biases;
+        }
+        each_step!(STEPS, step => {
+            let values = finished::<L, F, N, MAX>(op.mode, sums[step], biases, members.count);
+            OutFormat::Float32.put_step::<L, N>(out, (start + step * L::WIDTH) * N, op.dim, values);
+        });
         biases
     }
+}
+
+/// The results of sums or maxima.
+///
+/// # Safety
+/// The machine has `L`'s instruction set.
+#[inline(always)]
+unsafe fn finished<L: NarrowLanes, F: Format<L, N>, const N: usize, const MAX: bool>(
+    mode: Mode,
+    mut values: [L; N],
+    biases: f32,
+    count: usize,
+) -> [L; N] {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let (biases, count) = (L::splat(biases), L::splat(count.max(1) as f32));
+        for value in &mut values {
+            if F::SCALED && !MAX {
+                *value = value.add(biases);
+            }
+            if mode == Mode::Mean {
+                *value = value.div(count);
+            }
+        }
+    }
+    values
 }
 
 /// Adds a tile of a row, times a factor, to the sums.

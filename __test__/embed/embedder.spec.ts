@@ -1,4 +1,5 @@
 import test from 'ava'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
@@ -99,6 +100,24 @@ test('what is asked for in one turn is answered together, and a bad text hurts n
   const [bad, good] = await Promise.allSettled([embedder.embedSoon(5 as never), embedder.embedSoon('the')])
   t.is(bad.status, 'rejected')
   t.is(good.status, 'fulfilled')
+})
+
+test.serial('a call of embedSoon is published on a diagnostics channel', async (t) => {
+  const embedder = load('m2v-f32')
+  const heard: { batch: number; texts: number; tokens: number; bytes: number; seconds: number }[] = []
+  const listen = (message: unknown) => heard.push(message as (typeof heard)[0])
+  subscribe('tokenbed:batch', listen)
+  await Promise.all([embedder.embedSoon('the whale'), embedder.embedSoon('')])
+  await embedder.embedSoon('a')
+  unsubscribe('tokenbed:batch', listen)
+  t.deepEqual(
+    heard.map(({ batch, texts, tokens, bytes }) => ({ batch, texts, tokens, bytes })),
+    [
+      { batch: 0, texts: 2, tokens: 4, bytes: 8 * embedder.dim },
+      { batch: 1, texts: 1, tokens: 1, bytes: 4 * embedder.dim },
+    ],
+  )
+  t.true(heard.every(({ seconds }) => seconds > 0 && seconds < 60))
 })
 
 test('a signal ends it', async (t) => {

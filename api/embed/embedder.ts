@@ -253,7 +253,8 @@ export class TextEmbedder {
 
   /**
    * The vector of a text, (dim), as float32. What is asked for in one turn of the event loop becomes one call, so that
-   * requests that arrive one by one are as fast as a batch.
+   * requests that arrive one by one are as fast as a batch. Each call is published on the channel `tokenbed:batch` of
+   * `node:diagnostics_channel`.
    */
   async embedSoon(text: string): Promise<Float32Array> {
     return this.#soon.ask(checkText(text, 'TextEmbedder.embedSoon: the text'))

@@ -1,5 +1,6 @@
 // Texts that are asked for one by one, in calls for many.
 
+import { publishBatch, tokensIn } from '../pipelines/channel.js'
 import type { Tensor } from '../tensor/tensor.js'
 
 /** From so many UTF-16 code units on, the work is done on other threads. Less takes some tenths of a millisecond. */
@@ -14,6 +15,7 @@ interface Asked {
 /** Collects texts until the event loop turns. @internal */
 export class Soon {
   #asked: Asked[] = []
+  #batches = 0
 
   constructor(
     private readonly now: (texts: readonly string[]) => Tensor,
@@ -30,18 +32,28 @@ export class Soon {
     const asked = this.#asked
     this.#asked = []
     try {
-      share(await this.#vectors(asked), asked)
+      await this.#together(asked)
     } catch (error) {
       if (asked.length === 1) return asked[0].reject(error)
       // One of the texts is to blame, and the others are not.
       for (const one of asked) {
         try {
-          share(await this.#vectors([one]), [one])
+          await this.#together([one])
         } catch (error) {
           one.reject(error)
         }
       }
     }
+  }
+
+  /** Answers with one call, and publishes what it took. */
+  async #together(asked: readonly Asked[]): Promise<void> {
+    const begun = performance.now()
+    const vectors = await this.#vectors(asked)
+    const seconds = (performance.now() - begun) / 1e3
+    const tokens = asked.reduce((sum, { text }) => sum + tokensIn(text), 0)
+    publishBatch({ batch: this.#batches++, texts: asked.length, tokens, bytes: 4 * vectors.size, seconds })
+    share(vectors, asked)
   }
 
   #vectors(asked: readonly Asked[]): Tensor | Promise<Tensor> {

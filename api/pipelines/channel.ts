@@ -1,10 +1,10 @@
-// What streams tell those who measure them, through Node's diagnostics channels.
+// What streams and `embedSoon` tell those who measure them, through Node's diagnostics channels.
 
 import { channel } from 'node:diagnostics_channel'
 
 /** A batch of vectors that is done, as the channel `tokenbed:batch` publishes it. */
 export interface BatchMeasured {
-  /** Number of the batch in its stream, from 0. */
+  /** Number of the batch in its stream, or of its embedder's `embedSoon`, from 0. */
   readonly batch: number
   /** Number of texts. */
   readonly texts: number
@@ -17,6 +17,10 @@ export interface BatchMeasured {
 }
 
 const batches = channel('tokenbed:batch')
+const UNITS_A_TOKEN = 4
+
+/** The tokens that a text counts for: one for four UTF-16 units, and one at least. */
+export const tokensIn = (text: string): number => Math.max(1, Math.ceil(text.length / UNITS_A_TOKEN))
 
 /** Publishes a batch, if anybody listens. */
 export function publishBatch(measured: BatchMeasured): void {

@@ -6,7 +6,7 @@ import { checkFunction, checkOptions, checkSize, checkWord, isArray, isObject, s
 import { checkSignal } from '../layers/async.js'
 import { concat, zeros } from '../tensor/create.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { publishBatch } from './channel.js'
+import { publishBatch, tokensIn } from './channel.js'
 import { Records, records, type Entry, type TextRecord } from './records.js'
 
 /** What embeds texts: a TextEmbedder, or anything with its method. */
@@ -63,7 +63,6 @@ export interface FilesOfRecords {
 const OPTIONS = ['embedder', 'batchTokens', 'maxBytes', 'onError', 'signal', 'dim', 'normalize', 'dtype']
 /** Batches that are computed while the one before them is used. */
 const AHEAD = 2
-const UNITS_A_TOKEN = 4
 const BYTES: Record<string, number> = { float32: 4, float16: 2, int8: 1, binary: 1 / 8 }
 
 /** The options with their defaults. */
@@ -306,7 +305,7 @@ class Batches {
       return
     }
     const { id, text } = entry
-    const tokens = Math.max(1, Math.ceil(text.length / UNITS_A_TOKEN))
+    const tokens = tokensIn(text)
     // A string has one or two bytes a unit.
     const bytes = text.length * 2 + rowBytes
     const { texts } = this.#next

@@ -2,7 +2,6 @@
 
 import test from 'ava'
 import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -18,6 +17,7 @@ import {
   type EmbedShardsOptions,
   type AsyncEmbedder,
 } from '../../index.js'
+import { contents } from '../support/contents.js'
 import { root } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
 
@@ -51,18 +51,6 @@ function corpus(): string[] {
   )
   writeFileSync(c, gzipSync(`${texts.slice(80).join('\r\n')}\r\n`))
   return [a, b, c]
-}
-
-function contents(folder: string): Record<string, string> {
-  const digest = (name: string) =>
-    createHash('sha256')
-      .update(readFileSync(join(folder, name)))
-      .digest('hex')
-  return Object.fromEntries(
-    readdirSync(folder)
-      .sort()
-      .map((name) => [name, digest(name)]),
-  )
 }
 
 /** All rows, in the order of the shards that the manifest names. */

@@ -2,7 +2,6 @@
 
 import test from 'ava'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,6 +16,7 @@ import {
   type AsyncEmbedder,
 } from '../../index.js'
 import { addJobs, plan, QueueError, status, work, type WorkEvent, type WorkOptions } from '../../queue.js'
+import { contents } from '../support/contents.js'
 import { root } from '../support/golden.js'
 import { RedisServer, startPostgres, withPostgres, withRedis } from '../support/servers.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -61,18 +61,6 @@ function corpus(lines = 600): string[] {
 
 const options = { embedder, model: MODEL, shardRows: 30, parts: PARTS }
 const place = (queue: string) => ({ connection: redis.url, queue })
-
-function contents(folder: string): Record<string, string> {
-  const digest = (name: string) =>
-    createHash('sha256')
-      .update(readFileSync(join(folder, name)))
-      .digest('hex')
-  return Object.fromEntries(
-    readdirSync(folder)
-      .sort()
-      .map((name) => [name, digest(name)]),
-  )
-}
 
 /** The folder that one process makes of the same plan. */
 async function clean(files: string[]): Promise<Record<string, string>> {

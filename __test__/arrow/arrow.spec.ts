@@ -119,6 +119,25 @@ test('arrow: metadata that lie are typed errors, and nothing goes round in circl
   }
 })
 
+test('arrow: batches are read one after the other, and none counts twice', async (t) => {
+  const { RecordBatchReader, tableFromIPC, tableToIPC } = await import('apache-arrow')
+  const one = tableFromIPC(readFileSync(golden('words.arrow')))
+  const bytes = Buffer.from(tableToIPC(one.concat(one, one), 'file'))
+  const path = fresh('batches.arrow')
+  writeFileSync(path, bytes)
+  t.is((await loadArrow(path)).names!.length, 3 * one.numRows)
+  const { footer } = RecordBatchReader.from(bytes).open() as unknown as {
+    footer: { getRecordBatch(index: number): { offset: number } }
+  }
+  const block = Buffer.alloc(8)
+  block.writeBigInt64LE(BigInt(footer.getRecordBatch(0).offset))
+  const at = bytes.lastIndexOf(block)
+  // The entry of the second batch names the first again, or the other way round.
+  bytes.copy(bytes, at + 24, at, at + 24)
+  writeFileSync(path, bytes)
+  await t.throwsAsync(loadArrow(path), { code: 'FORMAT', message: /begins within another one/ })
+})
+
 test('a package that is not installed is an error that says what to install', (t) => {
   const folder = join(base, 'app/node_modules/tokenbed')
   mkdirSync(folder, { recursive: true })

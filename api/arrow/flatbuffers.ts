@@ -166,8 +166,15 @@ export function verifyMetadata(bytes: Uint8Array): void {
   if (Buffer.from(bytes.subarray(0, MAGIC.length)).toString('latin1') === MAGIC) {
     const end = bytes.length - MAGIC.length - 4
     const length = view.getInt32(end, true)
-    for (const { at, kind } of part(end - length, length).footer()) {
-      if (message(at)?.kind !== kind) throw new Error(`at byte ${at} there is another message than its footer says`)
+    let free = 0
+    // Messages that many entries share would be read as often.
+    for (const { at, kind } of part(end - length, length)
+      .footer()
+      .sort((a, b) => a.at - b.at)) {
+      const found = message(at)
+      if (found?.kind !== kind) throw new Error(`at byte ${at} there is another message than its footer says`)
+      if (at < free) throw new Error(`the message at byte ${at} begins within another one`)
+      free = found.end
     }
   } else for (let at: number | undefined = 0; at !== undefined;) at = message(at)?.end
 }

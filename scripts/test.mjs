@@ -65,10 +65,12 @@ async function main() {
   const summary = []
   for (const { name, run } of steps) {
     console.log(`\n== ${name}`)
+    const start = performance.now()
     const { passed, failed, names = [] } = await resultOf(run)
+    const seconds = Math.round((performance.now() - start) / 1e3)
     total.passed += passed
     total.failed += failed
-    summary.push(`${failed === 0 ? 'ok  ' : 'FAIL'} ${name}: ${passed} passed, ${failed} failed`)
+    summary.push(`${failed === 0 ? 'ok  ' : 'FAIL'} ${name}: ${passed} passed, ${failed} failed, in ${seconds} s`)
     // Failures are listed again at the end, below the output of all steps.
     summary.push(...names.map((failing) => `       ${failing}`))
   }

@@ -91,7 +91,7 @@ export class GradNode {
   readonly targets: readonly Target[]
   readonly wanted: readonly boolean[]
   /** What happens to the gradient of the result before it goes on. */
-  readonly hooks: Hook[] = []
+  hooks: Hook[] | null = null
   readonly #saved: Saved[] = []
   #backward: Backward | null
   #holders = 0
@@ -258,7 +258,8 @@ function goBack(nodes: readonly GradNode[], root: GradNode, grad: Elements, reta
   arrivals.add(root, grad)
   for (const node of nodes) {
     const arrived = arrivals.take(node)
-    if (arrived !== undefined) step(node, node.hooks.reduce((grad, hook) => hook(grad), arrived) as Elements, arrivals)
+    if (arrived !== undefined)
+      step(node, (node.hooks?.reduce((grad, hook) => hook(grad), arrived) ?? arrived) as Elements, arrivals)
     // Free the node at once, so that the next one finds its memory in the pool.
     if (!retain) node.free()
   }

@@ -32,7 +32,9 @@ export function stridesOf(shape: readonly number[]): number[] {
 }
 
 /** The broadcast shape of two shapes. From the right, sizes must be equal or one of them 1. */
-export function broadcast(a: readonly number[], b: readonly number[]): number[] {
+export function broadcast(a: readonly number[], b: readonly number[]): readonly number[] {
+  // A tensor's own shape is frozen, and need not be made and frozen again.
+  if (sameShape(a, b)) return a
   const rank = Math.max(a.length, b.length)
   const shape: number[] = new Array(rank)
   for (let dim = 0; dim < rank; dim++) {

@@ -32,6 +32,18 @@ function isOfVectors(shape: readonly number[], ids: readonly number[], dim: numb
   return true
 }
 
+/** The shape of the last new result, frozen. */
+let lastShape: readonly number[] = []
+
+/**
+ * The shape of the ids with `dim` appended. A loop asks for the same shape again and again, and to make and freeze an
+ * array takes a twentieth of a small lookup, so that the last one is kept.
+ */
+function shapeOfVectors(ids: readonly number[], dim: number): readonly number[] {
+  if (!isOfVectors(lastShape, ids, dim)) lastShape = Object.freeze([...ids, dim])
+  return lastShape
+}
+
 /**
  * A tensor for the vectors of ids: the caller's `out`, checked, or a new one. Its shape is the shape of the ids with
  * `dim` appended.
@@ -43,7 +55,7 @@ export function resultFor(
   where: string,
   dtype: DType = 'float32',
 ): Tensor {
-  if (out === undefined) return uninitialized(dtype, [...ids, dim], where)
+  if (out === undefined) return uninitialized(dtype, shapeOfVectors(ids, dim), where)
   if (!Tensor.is(out)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
   if (out.dtype !== dtype) throw new DTypeError(`${where}: out must be ${dtype}, not ${out.dtype}`)
   if (!isOfVectors(out.shape, ids, dim)) {

@@ -53,7 +53,8 @@ import { nested, plainAt } from './values.js'
  */
 export class Tensor extends Operations<Tensor> {
   #requiresGrad = false
-  readonly #hooks: Hook[] = []
+  /** Hooks on the gradient of a leaf; null until the first, as lookups make millions of these objects. */
+  #hooks: Hook[] | null = null
   /** The op that made this tensor, if that was recorded. */
   #node: GradNode | null = null
   #collected: Collected | null = null
@@ -406,7 +407,7 @@ export class Tensor extends Operations<Tensor> {
     checkFunction(hook, where)
     if (!this.#requiresGrad) throw new UsageError(`${where}: this tensor needs no gradient: set its requiresGrad first`)
     const run = (grad: Gradient) => changedBy(hook, grad)
-    const hooks = this.#node === null ? this.#hooks : this.#node.hooks
+    const hooks = this.#node === null ? (this.#hooks ??= []) : (this.#node.hooks ??= [])
     hooks.push(run)
     return {
       remove: () => {
@@ -418,7 +419,7 @@ export class Tensor extends Operations<Tensor> {
 
   /** The gradient of a leaf after its hooks; takes over `grad`. @internal */
   hooked(grad: Gradient): Gradient {
-    return this.#hooks.length === 0 ? grad : this.#hooks.reduce((grad, hook) => hook(grad), grad)
+    return this.#hooks === null ? grad : this.#hooks.reduce((grad, hook) => hook(grad), grad)
   }
 
   /**

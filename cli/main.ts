@@ -1,8 +1,6 @@
 #!/usr/bin/env node
 // The command `tokenbed`. Each subcommand is a file that adds itself to the program, and an entry in COMMANDS.
 
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Command, CommanderError } from './bundled/commander.js'
 import { addDedupe } from './commands/dedupe.js'
 import { addConvert } from './commands/convert.js'
@@ -13,6 +11,7 @@ import { addInspect } from './commands/inspect.js'
 import { addAnalogy, addNeighbors } from './commands/neighbors.js'
 import { addPlot } from './commands/plot.js'
 import { addQueue } from './commands/queue.js'
+import { packageJson } from './terminal/package.js'
 import { endOnSignals } from './terminal/signals.js'
 import { sayError, surviveBrokenPipes } from './terminal/streams.js'
 import { addSearch } from './commands/search.js'
@@ -71,7 +70,7 @@ Examples:
   $ tokenbed embed --help`
 
 function program(): Command {
-  const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8'))
+  const { version } = packageJson()
   const program = new Command('tokenbed')
     .description(
       'Texts to tokens and vectors, and what the vectors know. Works on files of any size; nothing is sent anywhere.',

@@ -1,7 +1,6 @@
 // Builds what is missing or stale: node scripts/build.mjs
 //
-// That is dependencies, vocabularies, the addon, the TypeScript, the module for `import`, JavaScript without comments,
-// and the bundled packages.
+// That is dependencies, vocabularies, the addon, the TypeScript, the module for `import`, and the bundled packages.
 // It says on stderr what it does.
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,8 +13,6 @@ export function build() {
   typescript()
   step('import')
   run([process.execPath, join(root, 'scripts/esm.mjs')])
-  step('comments')
-  run([process.execPath, join(root, 'scripts/strip.mjs')])
   step('bundle')
   run([process.execPath, join(root, 'scripts/bundle.mjs')])
 }

@@ -4,8 +4,8 @@
 
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, release } from 'node:os'
-import { join } from 'node:path'
 import { Command, CommanderError } from '../bundled/commander.js'
+import { packageJson } from '../terminal/package.js'
 import type * as Tokenbed from '../../index.js'
 
 /** A check: all is well, something could be better, or something does not work. */
@@ -82,16 +82,13 @@ function load(): Loaded {
   }
 }
 
-const package_ = (): { version: string; engines: { node: string } } =>
-  JSON.parse(readFileSync(join(__dirname, '../../../package.json'), 'utf8'))
-
 function examine(): Report {
   const found = load()
   const parts =
     'tokenbed' in found
       ? examineAll(found.tokenbed)
       : { checks: unloaded(found.error), capabilities: null, kernels: [] }
-  const { version, engines } = package_()
+  const { version, engines } = packageJson()
   const checks = [...parts.checks, ...nodeLine(engines.node), ...hugePages()]
   return { ok: checks.every(({ state }) => state !== 'fail'), tokenbed: version, host: host(), ...parts, checks }
 }

@@ -1,13 +1,14 @@
 // tokenbed embed: texts to vectors.
 
-import { readFileSync, statSync } from 'node:fs'
-import { extname, join } from 'node:path'
+import { statSync } from 'node:fs'
+import { extname } from 'node:path'
 import { Option, type Command } from '../bundled/commander.js'
 import { saveSafetensors, streamIds, type DType, type EncodeOptions, type Tokenizer } from '../../index.js'
 import { WorkFailed, WrongUse, asWrongUse } from '../terminal/failure.js'
 import { inputsOf, STDIN, type Input } from '../options/inputs.js'
 import { counted, parseSeed, parseSize, shown, shownBytes, shownShort } from '../terminal/numbers.js'
 import { checkPlace, type Needed } from '../options/places.js'
+import { packageJson } from '../terminal/package.js'
 import { startProgress } from '../terminal/progress.js'
 import { breathe } from '../terminal/signals.js'
 import { print, textOfStdin } from '../terminal/streams.js'
@@ -328,7 +329,7 @@ function metadataOf(
   inputs: Input[],
 ): Record<string, string> | undefined {
   if (extname(options.out).toLowerCase() === '.npy') return undefined
-  const { version } = JSON.parse(readFileSync(join(__dirname, '../../../package.json'), 'utf8'))
+  const { version } = packageJson()
   const { tokenizer, seed, maxLength, table, positionTable, positions } = options
   return {
     tokenbed: version,

@@ -32,10 +32,9 @@ const NEEDED = [
   'dist/queue.mjs',
   'dist/queue.d.ts',
   'dist/queue.d.mts',
+  'dist/api/native/whole.js',
   'dist/cli/tokenbed.js',
-  'dist/cli/main.js',
-  'dist/cli/commands/embed.js',
-  'dist/cli/terminal/streams.js',
+  'dist/cli/commands/all.js',
   'dist/cli/bundled/commander.js',
   'package.json',
   'README.md',
@@ -163,12 +162,13 @@ function isOfThisMachine(platform) {
   return platform.startsWith(`${process.platform}-${process.arch}`) && platform.endsWith('musl') === isMusl
 }
 
-const moduleDrift = ({ staged }) => ['index', 'arrow'].flatMap((entry) => driftOf(staged, entry))
+const moduleDrift = ({ staged }) => ['index', 'arrow', 'queue'].flatMap((entry) => driftOf(staged, entry))
 
 function driftOf(staged, entry) {
   const module = readFileSync(join(staged, `dist/${entry}.mjs`), 'utf8')
   const named = [...module.matchAll(/^ {2}(\w+),$/gm)].map(([, name]) => name)
-  const declared = exportedBy(join(staged, `dist/${entry}.js`))
+  // What TypeScript wrote, as the package's own entry takes its names from the module.
+  const declared = exportedBy(join(root, `dist/${entry}.js`))
   return [...named.filter((name) => !declared.includes(name)), ...declared.filter((name) => !named.includes(name))]
 }
 

@@ -5,6 +5,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSy
 import { dirname, join } from 'node:path'
 import { Failure, capture, root } from '../process.mjs'
 import { noticesWithTerms } from './terms.mjs'
+import { together } from './together.mjs'
 
 /** Keys of the root's package.json that are only for developers. */
 const OURS = ['scripts', 'devDependencies', 'ava', 'napi']
@@ -24,6 +25,7 @@ export function stageRoot(folder) {
   const staged = join(folder, 'tokenbed')
   const [{ files }] = JSON.parse(npm(['pack', '--dry-run', '--json', '--ignore-scripts', '--loglevel', 'error']))
   for (const { path } of files) copy(join(root, path), join(staged, path))
+  together(staged)
   const its = readJson(join(root, 'package.json'))
   for (const key of OURS) delete its[key]
   // The version is exact, because a binary goes with the JavaScript that it was built with.

@@ -23,7 +23,7 @@ bench *arguments:
 bench-peers *arguments:
     npm run bench:peers -- {{ arguments }}
 
-# Fuzz a target for some seconds; needs a nightly Rust, cargo-fuzz and a C++ compiler. Targets of text: encode, vocabulary, tokenizer_json, tokenizer_parts, engines, pattern; of io: safetensors, npy, npz, torch, gguf, fasttext, tokens, records, word2vec, text_file, writers; of train: checkpoint, generator
+# Fuzz a target for some seconds; needs a nightly Rust, cargo-fuzz and a C++ compiler. Targets of text: encode, vocabulary, tokenizer_json, tokenizer_parts, engines, pattern; of io: safetensors, shards, recognised, npy, npz, torch, gguf, fasttext, tokens, records, word2vec, glove, text_file, writers; of train: checkpoint, generator
 fuzz crate target seconds="300":
     mkdir -p crates/{{ crate }}/fuzz/corpus/{{ target }}
     cd crates/{{ crate }} && cargo +nightly fuzz run {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -max_total_time={{ seconds }} -max_len=600 -rss_limit_mb=4096 -timeout=60

@@ -105,7 +105,28 @@ function readGlove(path: string): { ms: number; grown: number; rows: number } {
   return { ms, grown: process.resourceUsage().maxRSS * 1024 - before, rows: size }
 }
 
-const MEASUREMENTS = { firstUse, batchSpeed, loadFile, openFolder, openFastText, readGlove }
+/**
+ * Milliseconds of the first lookup of 2,048 rows in a mapped table, or of copying the same rows out of the same mapping
+ * without a lookup, which waits for one page after the other.
+ */
+function coldRows(path: string, how: string): { ms: number; grown: number } {
+  const { Embedding, loadNpy, zeros } = require('../index.js') as typeof import('../index.js')
+  const small = Embedding.fromPretrained(zeros([4, 4]))
+  for (let i = 0; i < 9; i++) small.forward([0, 1])
+  const table = loadNpy(path, { map: true })
+  const [rows, dim] = table.shape
+  let state = 1
+  const ids = Int32Array.from({ length: 2048 }, () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) % rows)
+  const out = zeros([ids.length, dim])
+  const layer = Embedding.fromPretrained(table)
+  const [from, to] = [table.data as Float32Array, out.data as Float32Array]
+  const start = performance.now()
+  if (how === 'lookup') layer.forward(ids, { out })
+  else ids.forEach((id, i) => to.set(from.subarray(id * dim, (id + 1) * dim), i * dim))
+  return { ms: performance.now() - start, grown: 0 }
+}
+
+const MEASUREMENTS = { firstUse, batchSpeed, loadFile, openFolder, openFastText, readGlove, coldRows }
 
 /** Runs a measurement in `runs` fresh processes. */
 export function inChildren<N extends keyof typeof MEASUREMENTS>(

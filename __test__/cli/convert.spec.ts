@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } fro
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import {
+  loadFastText,
   loadGGUF,
   loadGlove,
   loadNpy,
@@ -135,6 +136,16 @@ test("blocks of GGUF become floats, and PyTorch's files are read", async (t) => 
   const [name] = [...loadTorch(torch)].find(([, { dtype }]) => dtype === 'float32')!
   const out = await converted(t, torch, 'x.safetensors', '--tensor', name)
   t.deepEqual(loadSafetensors(out).get(name)!.data, loadTorch(torch).get(name)!.data)
+})
+
+test('models of fastText give the vectors of their words', async (t) => {
+  for (const name of ['skipgram-ns.bin', 'old.bin', 'sup-hs-norm.ftz']) {
+    const model = loadFastText(golden('fasttext', name))
+    const table = loadNpy(await converted(t, golden('fasttext', name), 'x.npy'))
+    t.deepEqual(table.data, model.vectors.weight.data)
+    const words = loadWord2Vec(await converted(t, golden('fasttext', name), 'x.vec'))
+    t.deepEqual([words.words, words.weight.data], [model.words, model.vectors.weight.data])
+  }
 })
 
 test('a large table is converted in blocks', async (t) => {

@@ -1,9 +1,9 @@
 // tokenbed inspect of models and files that others made. models.spec.ts has tokenbed's own.
 
 import test from 'ava'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadPretrained, saveWord2Vec, tensor } from '../../index.js'
+import { loadFastText, loadPretrained, saveWord2Vec, tensor } from '../../index.js'
 import { fails, output } from '../support/command.js'
 import { root } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -54,6 +54,24 @@ test('a folder that does not load says why, and lists what it has', async (t) =>
   rmSync(join(folder, 'model.safetensors'))
   const none = await output(t, ['inspect', folder])
   t.regex(none, /does not load .*its weights cannot be found/)
+  for (const weights of ['gpt2/model.safetensors', 'gpt2-bin/pytorch_model.bin']) {
+    const bare = fresh('bare')
+    mkdirSync(bare)
+    cpSync(golden('pretrained', weights), join(bare, weights.split('/')[1]))
+    t.regex(await output(t, ['inspect', bare, '--no-health']), /does not load .*cannot read .*config\.json/)
+  }
+})
+
+test('models of fastText: their words, their classes, and the vectors that are made of sub-words', async (t) => {
+  const text = await output(t, ['inspect', golden('fasttext/sup-softmax.bin')])
+  t.regex(text, /words .*each the mean of its sub-words, of \d+ numbers\n {2}classes .*__label__/)
+  for (const name of ['sup-ova-cut.ftz', 'old.bin']) {
+    const model = loadFastText(golden('fasttext', name))
+    const { pretrained, tensors, tables } = await json(t, golden('fasttext', name))
+    t.like(pretrained, { family: 'fasttext', words: model.words.length, dim: model.dim, labels: model.labels })
+    t.deepEqual(tensors[0].shape, [model.words.length, model.dim])
+    t.is(tables[0].rows, model.words.length)
+  }
 })
 
 test('files of llama.cpp, PyTorch, NumPy, word2vec and GloVe', async (t) => {

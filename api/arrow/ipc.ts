@@ -1,6 +1,7 @@
 // Files of Arrow IPC (Feather), by the package apache-arrow.
 
 import { resolve } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { Data, DataType, Vector } from 'apache-arrow'
 import { FormatError } from '../base/errors.js'
 import { readWhole } from '../base/read-file.js'
@@ -12,6 +13,7 @@ import { peer, reading } from './peers.js'
 import {
   chosenColumns,
   columnsOf,
+  NAMES,
   namesOf,
   Rows,
   type Found,
@@ -25,7 +27,8 @@ type Arrow = typeof import('apache-arrow')
 /**
  * Reads vectors from a file of Arrow IPC (`.arrow`, Feather 2), or a stream of it in a file: a column of lists of
  * float32 or float64, all of one length (FixedSizeList or List), with a column of texts or integers that names the
- * rows. It needs the package `apache-arrow`, whose objects never leave this function.
+ * rows. It needs the package `apache-arrow`, whose objects never leave this function. Its work is JavaScript's, on the
+ * thread of the caller, who has a turn of the event loop every few milliseconds.
  *
  * @throws UsageError if the package is not installed, and for columns that are not there, are several, or are of other
  * types; FileError if the file cannot be read; FormatError if it is no such file, or its vectors differ in length.
@@ -36,7 +39,7 @@ export async function loadArrow(path: string, options?: LoadTableOptions): Promi
   const asked = checkOptions(options, ['vectors', 'names'], where)
   const arrow = await peer('apache-arrow', where)
   const bytes = readWhole(full)
-  return reading(full, 'a file of Arrow', () => {
+  return reading(full, 'a file of Arrow', async () => {
     verifyMetadata(bytes)
     const table = arrow.tableFromIPC(bytes)
     // A vector is not empty, so that there are fewer of them than numbers.
@@ -44,12 +47,9 @@ export async function loadArrow(path: string, options?: LoadTableOptions): Promi
     const found = table.schema.fields.map(({ name, type }) => ({ name, kind: kindOf(type, arrow), type: String(type) }))
     const columns = chosenColumns(found, asked, full, where)
     const rows = new Rows(full, columns.vectors, table.numRows)
-    for (const chunk of table.getChild(columns.vectors)!.data) putChunk(chunk, rows, arrow)
-    const names = columns.names === null ? null : (table.getChild(columns.names) as Vector)
-    return {
-      names: names === null ? null : namesOf([...names], full, columns.names!),
-      ...rows.done(),
-    }
+    for (const chunk of table.getChild(columns.vectors)!.data) await putChunk(chunk, rows, arrow)
+    const names = columns.names === null ? null : namesOf(await valuesOf(table.getChild(columns.names)!), full, columns.names)
+    return { names, ...rows.done() }
   })
 }
 
@@ -62,8 +62,17 @@ function kindOf(type: DataType, { DataType: is, Precision }: Arrow): Found['kind
   return is.isUtf8(value) || is.isLargeUtf8(value) || is.isInt(value) ? 'names' : null
 }
 
+/** The values of a column of names. */
+async function valuesOf(column: Vector): Promise<unknown[]> {
+  const values: unknown[] = []
+  for (const value of column) {
+    if (values.push(value) % NAMES === 0) await setImmediate()
+  }
+  return values
+}
+
 /** Appends the vectors of one chunk of a column. */
-function putChunk(chunk: Data, rows: Rows, { DataType: is }: Arrow): void {
+async function putChunk(chunk: Data, rows: Rows, { DataType: is }: Arrow): Promise<void> {
   const [child] = chunk.children
   const values = child.values as Float32Array | Float64Array
   const offsets = is.isList(chunk.type) ? (chunk.valueOffsets as Int32Array) : null
@@ -77,14 +86,14 @@ function putChunk(chunk: Data, rows: Rows, { DataType: is }: Arrow): void {
       Array.from({ length: end - start }, (_, i) => start + i).some((at) => !child.getValid(at))
     )
       throw new FormatError(`${rows.path}: a vector has a missing number (null)`, rows.path, 0)
-    rows.put(chunk.getValid(row) ? values.subarray(start, end) : null)
+    if (rows.put(chunk.getValid(row) ? values.subarray(start, end) : null)) await setImmediate()
   }
 }
 
 /**
  * Writes vectors to a file of Arrow IPC, as FixedSizeList<float32>[dim], with a column of their words or ids; pyarrow,
- * Polars and DuckDB read it. It needs the package `apache-arrow`. The file is put together in memory and appears whole
- * or not at all.
+ * Polars and DuckDB read it. It needs the package `apache-arrow`. The file is put together in memory, in one go on the
+ * thread of the caller, and appears whole or not at all.
  *
  * @throws UsageError if the package is not installed, and for names that are neither texts nor integers; ShapeError if
  * there are not as many names as vectors; FileError if the file cannot be written.

@@ -1,6 +1,7 @@
 // Files of Parquet, by the packages hyparquet and hyparquet-writer.
 
 import { resolve } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { types } from 'node:util'
 import type { SchemaTree } from 'hyparquet' with { 'resolution-mode': 'import' }
 import { checkOptions, checkPath } from '../base/validate.js'
@@ -22,7 +23,9 @@ import {
 /**
  * Reads vectors from a file of Parquet: a column of lists of floats, all of one length, with a column of texts or
  * integers that names the rows. It needs the package `hyparquet`, which unpacks Snappy; files with other compressions
- * are a FormatError that names them.
+ * are a FormatError that names them. Its work is JavaScript's, on the thread of the caller: a group of rows keeps the
+ * event loop for as long as it takes to decode (some hundred milliseconds for a million numbers), and between groups
+ * the loop has its turn.
  *
  * @throws UsageError if the package is not installed, and for columns that are not there, are several, or are of other
  * types; FileError if the file cannot be read; FormatError if it is no such file, or its vectors differ in length.
@@ -42,20 +45,23 @@ export async function loadParquet(path: string, options?: LoadTableOptions): Pro
     const rows = new Rows(full, columns.vectors, count)
     const names: unknown[] = []
     const wanted = columns.names === null ? [columns.vectors] : [columns.vectors, columns.names]
-    // Rows are objects here, so they are read some at a time.
-    for (let start = 0; start < count; start += ROWS) {
-      const range = { rowStart: start, rowEnd: Math.min(count, start + ROWS) }
+    let start = 0
+    // Of lists, the package always decodes a whole group of rows, so that is what it is asked for.
+    for (const { num_rows: inGroup } of metadata.row_groups) {
+      const range = { rowStart: start, rowEnd: start + Number(inGroup) }
+      start = range.rowEnd
       for (const row of await parquetReadObjects({ file, metadata, columns: wanted, ...range })) {
-        rows.put(row[columns.vectors])
         if (columns.names !== null) names.push(row[columns.names])
+        if (rows.put(row[columns.vectors])) await setImmediate()
       }
+      await setImmediate()
     }
     return { names: columns.names === null ? null : namesOf(names, full, columns.names), ...rows.done() }
   })
 }
 
-/** Number of rows that are read at a time. */
-const ROWS = 16_384
+/** Number of rows in a group of a file that is written: readers decode a group at a time. */
+const GROUP = 16_384
 
 function columnOf({ element, children }: SchemaTree): Found {
   const { name, type, converted_type: converted, logical_type: logical } = element
@@ -79,8 +85,8 @@ function leafOf(children: readonly SchemaTree[]): string | null {
 
 /**
  * Writes vectors to a file of Parquet, as lists of floats, with a column of their words or ids; pyarrow, Polars and
- * DuckDB read it. It needs the package `hyparquet-writer`. The file is put together in memory and appears whole or not
- * at all.
+ * DuckDB read it. It needs the package `hyparquet-writer`. The file is put together in memory, in one go on the thread
+ * of the caller, and appears whole or not at all.
  *
  * @throws UsageError if the package is not installed, and for names that are neither texts nor integers; ShapeError if
  * there are not as many names as vectors; FileError if the file cannot be written.
@@ -116,6 +122,6 @@ export async function saveParquet(
   ]
   type Options = Parameters<typeof parquetWriteBuffer>[0]
   const columnData = rowNames === null ? [lists] : [rowNames.column, lists]
-  const bytes = parquetWriteBuffer({ columnData, schema } as Options)
+  const bytes = parquetWriteBuffer({ columnData, schema, rowGroupSize: GROUP } as Options)
   check(native.writeWhole(full, new Uint8Array(bytes)))
 }

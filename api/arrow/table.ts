@@ -105,11 +105,18 @@ export function chosenColumns(
   return { vectors: chosen, names: one('names', names, 'names', 'texts or integers') }
 }
 
+/** Numbers of vectors, and names, after which the event loop has a turn: some milliseconds' work. @internal */
+const NUMBERS = 1 << 18
+/** @internal */
+export const NAMES = 1 << 14
+
 /** Puts together vectors that come in lists; all must have one length. @internal */
 export class Rows {
   #all: Float32Array
   #rows = 0
   #dim: number | undefined
+  /** Number of numbers since the last turn of the event loop. */
+  #since = 0
 
   constructor(
     readonly path: string,
@@ -120,8 +127,12 @@ export class Rows {
     this.#all = new Float32Array(0)
   }
 
-  /** Appends a vector. @throws FormatError for none, and for one of another length. */
-  put(row: ArrayLike<number> | null | undefined): void {
+  /**
+   * Appends a vector, and returns whether it is time for a turn of the event loop.
+   *
+   * @throws FormatError for none, and for one of another length.
+   */
+  put(row: ArrayLike<number> | null | undefined): boolean {
     const wrong = (why: string) =>
       new FormatError(`${this.path}: row ${this.#rows} of column ${show(this.column)} ${why}`, this.path, 0)
     if (row == null) throw wrong('has no vector')
@@ -138,6 +149,10 @@ export class Rows {
       this.#all[start + i] = row[i]
     }
     this.#rows += 1
+    this.#since += row.length
+    if (this.#since < NUMBERS) return false
+    this.#since = 0
+    return true
   }
 
   /** All vectors, and their length. @throws FormatError if there are too few, or none whose length could be known. */

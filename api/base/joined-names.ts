@@ -1,7 +1,13 @@
 // Many names that cross from the native side as one text.
 
+/** Names as one text, and how long each is. @internal */
+export interface JoinedNames {
+  readonly text: string
+  readonly lengths: Uint32Array
+}
+
 /** The names, of which `lengths` says how long each is. @internal */
-export function namesOf({ text, lengths }: { text: string; lengths: readonly number[] }): string[] {
+export function namesOf({ text, lengths }: JoinedNames): string[] {
   let start = 0
-  return lengths.map((length) => text.slice(start, (start += length)))
+  return Array.from(lengths, (length) => text.slice(start, (start += length)))
 }

@@ -1,6 +1,5 @@
 // Words and vectors as the native side reads them.
 
-import { namesOf } from '../base/joined-names.js'
 import { WordNames } from './names.js'
 import type { native } from '../native/native.js'
 import { adopted } from '../tensor/allocate.js'
@@ -10,8 +9,8 @@ type LoadedWords = NonNullable<ReturnType<typeof native.loadGlove>>
 
 /** The vectors of a file. The native side has seen to it that words are not empty and differ. */
 export function vectorsOf(loaded: LoadedWords): Vectors {
-  const { dim, rows, handle } = loaded
-  const words = namesOf(loaded)
+  const { dim, rows, handle, text, lengths } = loaded
+  const words = WordNames.joined({ text, lengths })
   const all = adopted(handle, 'float32', [rows, dim])
-  return new Vectors(rows === words.length ? all : all.narrow(0, 0, words.length), new WordNames(words))
+  return new Vectors(rows === words.size ? all : all.narrow(0, 0, words.size), words)
 }

@@ -1,5 +1,6 @@
 // The names of the rows of a table: words, or the tokens of a tokenizer.
 
+import { namesOf, type JoinedNames } from '../base/joined-names.js'
 import { TokenIndexError, UnknownTokenError, UsageError } from '../base/errors.js'
 import { nearestSpellings } from './spelling.js'
 import type { Tokenizer } from '../text/tokenizer.js'
@@ -27,9 +28,22 @@ export interface Names {
 export class WordNames implements Names {
   /** The row of each word. It is made at the first question: the words of a large file take 10 MB and more in it. */
   #made: Map<string, number> | undefined
+  /** The words; made at the first question where they came as one text, which takes a third of the memory. */
+  #words: readonly string[] | undefined
+  #joined: JoinedNames | null
+  readonly size: number
 
   /** Words that are known to be texts, not empty, and different. */
-  constructor(readonly words: readonly string[]) {}
+  constructor(words: readonly string[], joined: JoinedNames | null = null) {
+    this.#words = joined === null ? words : undefined
+    this.#joined = joined
+    this.size = joined === null ? words.length : joined.lengths.length
+  }
+
+  /** The words of a file. */
+  static joined(joined: JoinedNames): WordNames {
+    return new WordNames([], joined)
+  }
 
   /** @throws UsageError for a word that is not a string, is empty, or comes twice. */
   static checked(words: readonly string[], where: string): WordNames {
@@ -54,8 +68,12 @@ export class WordNames implements Names {
     return (this.#made ??= new Map(this.words.map((word, id) => [word, id])))
   }
 
-  get size(): number {
-    return this.words.length
+  get words(): readonly string[] {
+    if (this.#words === undefined) {
+      this.#words = namesOf(this.#joined!)
+      this.#joined = null
+    }
+    return this.#words
   }
 
   nameOf(id: number): string | undefined {

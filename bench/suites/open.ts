@@ -1,9 +1,10 @@
 // What it takes to open somebody's model: milliseconds and memory, in fresh processes.
 
+import { execFileSync } from 'node:child_process'
 import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Embedding, Generator, loadGGUF, rand, zeros } from '../../index.js'
+import { Embedding, Generator, loadGGUF, rand, TensorWriter, zeros } from '../../index.js'
 import { inChildren } from '../child.js'
 import { writeFastText } from '../fasttext-file.js'
 import { writeGGUF } from '../gguf-file.js'
@@ -39,6 +40,7 @@ export async function open(report: Report): Promise<void> {
     }
     report.table(['', 'tokenbed, ms', 'MB', 'its library in Python (safetensors, gguf), ms', 'MB'], rows)
     blocks(report, join(folder, 'blocks.gguf'))
+    cold(report, join(folder, 'cold.npy'))
     await fastText(report, folder)
     await glove(report, join(folder, 'glove.txt'))
   } finally {
@@ -144,6 +146,31 @@ function blocks(report: Report, path: string): void {
       speed(result).toFixed(2),
       `${(speed(result) / speed(results[0])).toFixed(2)}x`,
     ]),
+  )
+}
+
+/** Lookups in a mapped table of which no page is in memory, against copies of the same rows, one page after the other. */
+function cold(report: Report, path: string): void {
+  const [rows, dim] = [100_000, 768]
+  const writer = new TensorWriter(path, { rows: { dtype: 'float32', shape: [dim] } })
+  const block = rand([1000, dim], { generator: new Generator(4) })
+  for (let row = 0; row < rows; row += 1000) writer.write('rows', block)
+  writer.close()
+  const ms: Record<'lookup' | 'copies', number[]> = { lookup: [], copies: [] }
+  for (let round = 0; round < RUNS; round++) {
+    for (const how of ['lookup', 'copies'] as const) {
+      try {
+        // The system forgets the pages of this file.
+        execFileSync('dd', [`if=${path}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' })
+      } catch (error) {
+        return report.missing('cold lookups', `dd cannot drop the pages of a file (${(error as Error).message})`)
+      }
+      ms[how].push(inChildren(1, 'coldRows', [path, how])[0].ms)
+    }
+  }
+  const [lookup, copies] = [median(ms.lookup), median(ms.copies)]
+  report.paragraph(
+    `The first lookup of 2,048 rows of a mapped table of (${rows.toLocaleString('en')}, ${dim}) float32, of which nothing is in memory: ${lookup.toFixed(1)} ms. The same rows copied without asking for them ahead: ${copies.toFixed(1)} ms, ${(copies / lookup).toFixed(1)}x. Medians of ${RUNS} fresh processes each, in turns.`,
   )
 }
 

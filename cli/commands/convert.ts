@@ -17,7 +17,7 @@ import {
 } from '../../index.js'
 import { WorkFailed, WrongUse, isFolder } from '../terminal/failure.js'
 import { counted, shownBytes, shownTime } from '../terminal/numbers.js'
-import { openTables, type Opened, type Table } from '../options/openers.js'
+import { MadeTable, openTables, type Opened, type Table } from '../options/openers.js'
 import { checkPlace } from '../options/places.js'
 import { startProgress, type Progress } from '../terminal/progress.js'
 import { breathe, onEnd } from '../terminal/signals.js'
@@ -40,6 +40,7 @@ IN is told by its ending and its first bytes:
   .safetensors, .npy, .npz      tensors
   .bin, .pt, .pth               PyTorch's, of which no code is run; a .bin may be word2vec's as well
   .gguf                         llama.cpp's; blocks such as Q4_K become floats
+  .bin, .ftz                    models of fastText: the vectors of their words
   .txt, .vec, .glove (.gz .zst) words and vectors of word2vec, fastText or GloVe
   a folder                      of Hugging Face, or of tokenbed train and saveModel
 Of a model the token table is taken, of other files all tensors; --tensor chooses by name, and may be repeated.
@@ -190,6 +191,14 @@ const SMALL = 8 << 20
 
 const BYTES = { float32: 4, float64: 8, float16: 2, bfloat16: 2, int8: 1, uint8: 1, int32: 4, int64: 8, bool: 1 }
 
+/** Reads rows of a table, as a tensor of its own. */
+function reader(table: Table): (first: number, count: number) => Tensor {
+  if (table instanceof Tensor) return (first, count) => table.narrow(0, first, count)
+  if (table instanceof MadeTable) return (first, count) => table.rows(first, count)
+  const lookup = Embedding.fromPretrained(table)
+  return (first, count) => lookup.forward(Int32Array.from({ length: count }, (_, i) => first + i))
+}
+
 /** The writing of a file, with tables in blocks of rows. */
 class Work {
   readonly #out: string
@@ -278,13 +287,10 @@ class Work {
     const [rows] = table.shape
     const rowBytes = Math.max(1, this.#sizeOf(table) / Math.max(1, rows))
     const most = Math.max(1, Math.floor(BLOCK / rowBytes))
-    const lookup = table instanceof Tensor ? null : Embedding.fromPretrained(table)
+    const rowsOf = reader(table)
     for (let first = 0; first < rows; first += most) {
       const count = Math.min(most, rows - first)
-      const block =
-        lookup === null
-          ? (table as Tensor).narrow(0, first, count)
-          : lookup.forward(Int32Array.from({ length: count }, (_, i) => first + i))
+      const block = rowsOf(first, count)
       const wanted = block.dtype === dtype ? block : block.to(dtype)
       writer.write(name, wanted)
       if (wanted !== block) wanted.dispose()

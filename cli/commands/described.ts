@@ -1,6 +1,6 @@
 // What inspect says of somebody's model: its family, its tables, its tokenizer, and what its input layer runs.
 
-import { TokenPositionEmbedding, TokenbedError, type Pretrained, type Tokenizer } from '../../index.js'
+import { TokenPositionEmbedding, TokenbedError, type FastText, type Pretrained, type Tokenizer } from '../../index.js'
 import { kindName, tokenTable, type Table } from '../options/openers.js'
 import { shown } from '../terminal/numbers.js'
 import { visibleText } from '../terminal/pieces.js'
@@ -47,6 +47,19 @@ export function described(model: Pretrained): Description {
   }
   return { lines, json }
 }
+
+/** Describes a model of fastText. */
+export function describedFastText({ dim, labels, vectors }: FastText): Description {
+  const lines: [string, string][] = [
+    ['words', `${shown(vectors.size)}, each the mean of its sub-words, of ${shown(dim)} numbers`],
+    ...(labels === null ? [] : [['classes', listOf(labels)] as [string, string]]),
+  ]
+  return { lines, json: { family: 'fasttext', words: vectors.size, dim, labels } }
+}
+
+const FEW = 8
+const listOf = (names: readonly string[]) =>
+  `${shown(names.length)}: ${names.slice(0, FEW).map(visibleText).join(', ')}${names.length > FEW ? ', ...' : ''}`
 
 /** Describes why a model does not open. */
 export function undescribed(error: TokenbedError): Description {

@@ -23,7 +23,7 @@ interface Options {
 const NOTES = `
 All tensors are listed, of any type; types such as F8_E4M3 have the format's own names.
 Of a folder of Hugging Face, or a .gguf, it says the family, the tables of the input layer, the tokenizer and its engine, what
-layer() of loadPretrained runs and what it does not; or why the folder does not load.
+layer() of loadPretrained runs and what it does not; or why the folder does not load. Of a model of fastText, its words and classes.
 Tables are tensors of floating-point numbers with two dimensions. In a model those that have a row for each token are examined. In
 a file all are, if there are at most four, else those whose names suggest embeddings. --table chooses one.
 
@@ -52,7 +52,7 @@ export function addInspect(program: Command): void {
     .description('Lists tensors, their shapes, types and sizes, and what is wrong with tables of vectors.')
     .argument(
       '<file|folder>',
-      'a .safetensors, .npy, .npz, .gguf, PyTorch, word2vec or GloVe file, the folder of a model, one with the files of a model in several (shards), or one of token ids',
+      'a .safetensors, .npy, .npz, .gguf, PyTorch, word2vec, GloVe or fastText file, the folder of a model, one with the files of a model in several (shards), or one of token ids',
     )
     .option('--table <tensor>', 'the one table to examine')
     .option('--initial <file[:tensor]>', 'a table as it was before training, to find the rows that never changed')
@@ -143,7 +143,7 @@ function chosen({ path, tensors, model, table }: Subject, name: string | undefin
   }
   const known = table == null ? undefined : tensors.find((one) => one.name === table)
   if (known !== undefined) {
-    const isLarge = known.type !== known.dtype && known.shape[0] * known.shape[1] > MOST_DECODED
+    const isLarge = known.isDecoded && known.shape[0] * known.shape[1] > MOST_DECODED
     return isTable(known) && !isLarge ? [known.name] : []
   }
   const tables = tensors.filter(isTable)

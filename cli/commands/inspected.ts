@@ -14,10 +14,10 @@ import {
   type Model,
   type Pretrained,
 } from '../../index.js'
-import { described, undescribed, type Description } from './described.js'
+import { described, describedFastText, undescribed, type Description } from './described.js'
 import { WorkFailed, WrongUse, isFolder, isSystemError, reasonOf } from '../terminal/failure.js'
 import { openModel } from '../options/models.js'
-import { kindName, kindOf, openTables, tokenTable, type Opened, type Table } from '../options/openers.js'
+import { kindName, kindOf, MadeTable, openTables, tokenTable, type Opened, type Table } from '../options/openers.js'
 import { visibleText } from '../terminal/pieces.js'
 
 /** A tensor in the list. */
@@ -29,6 +29,8 @@ export interface Listed {
   readonly type: string
   readonly shape: readonly number[]
   readonly bytes: number
+  /** Whether loading it makes numbers that the file does not have as such. */
+  readonly isDecoded?: boolean
   /** For a model in several files, the file that has the tensor. */
   readonly file?: string
 }
@@ -53,6 +55,8 @@ export interface Subject {
 }
 
 const INDEX = '.safetensors.index.json'
+/** Files that the folders of models have. */
+const OF_MODELS = /^(config\.json|(model\.safetensors|pytorch_model\.bin)(\.index\.json)?)$/
 /** Whether a path is a file that can be read again; readers say what is wrong with others. */
 const isRegular = (path: string) => statSync(path).isFile()
 
@@ -93,10 +97,10 @@ function openFolder(path: string, verify: boolean): Subject {
       load: (name) => model.tensors.get(name)!,
     }
   }
-  const about = existsSync(join(path, 'config.json')) ? aboutModel(path) : {}
+  const names = readdirSync(path).sort()
+  const about = names.some((name) => OF_MODELS.test(name)) ? aboutModel(path) : {}
   const inside = join(path, 'model.safetensors')
   if (existsSync(inside)) return { ...openFile(inside, verify), ...about }
-  const names = readdirSync(path).sort()
   const indexes = names.filter((name) => name.endsWith(INDEX))
   if (indexes.length === 1) return { ...openShards(join(path, indexes[0]), verify), ...about }
   if (about.description !== undefined) {
@@ -126,13 +130,14 @@ function aboutModel(path: string): { pretrained?: Pretrained; description?: Desc
 /** A file of another kind, all of whose tensors are known without reading them. */
 function openOther(path: string): Subject {
   const opened: Opened = openTables(path)
-  const { pretrained, tensors, table, rows, metadata } = opened
+  const { pretrained, tensors, table, rows, metadata, fastText } = opened
   const words = pretrained === null ? rows() : null
+  const description = pretrained ? described(pretrained) : fastText && describedFastText(fastText)
   return {
     ...subjectOf(path, tensors),
     metadata,
     table,
-    ...(pretrained === null ? {} : { description: described(pretrained) }),
+    ...(description === undefined ? {} : { description }),
     ...(Array.isArray(words) ? { label: (id: number) => visibleText(words[id] as string) } : {}),
   }
 }
@@ -175,8 +180,12 @@ function listedOf(name: string, table: Table): Listed {
     const { dtype, shape, size } = table
     return { name, dtype, type: dtype, shape, bytes: size * BYTES[dtype] }
   }
+  if (table instanceof MadeTable) {
+    const { kind, shape } = table
+    return { name, dtype: 'float32', type: kind, shape, bytes: 4 * shape[0] * shape[1], isDecoded: true }
+  }
   const bytes = table.toTensor()
-  const listed = { name, dtype: 'float32' as const, type: kindName(table), shape: table.shape, bytes: bytes.size }
+  const listed = { name, dtype: 'float32' as const, type: kindName(table), shape: table.shape, bytes: bytes.size, isDecoded: true }
   bytes.dispose()
   return listed
 }

@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   FormatError,
+  loadFastText,
   loadGGUF,
   loadGlove,
   loadModel,
@@ -13,7 +14,10 @@ import {
   loadSafetensors,
   loadTorch,
   loadWord2Vec,
+  tensor,
   Tensor,
+  TokenbedError,
+  type FastText,
   type LoadedTensors,
   type Pretrained,
   type QuantizedTable,
@@ -22,7 +26,37 @@ import {
 } from '../../index.js'
 import { WorkFailed, isFolder } from '../terminal/failure.js'
 
-export type Table = Tensor | QuantizedTable
+/** A table whose rows are made when they are read. */
+export class MadeTable {
+  readonly kind = 'float32'
+  readonly shape: readonly [rows: number, dim: number]
+  readonly #vectors: Vectors
+
+  constructor(vectors: Vectors) {
+    this.#vectors = vectors
+    this.shape = [vectors.size, vectors.dim]
+  }
+
+  /** Some of the rows, as a new tensor. */
+  rows(first: number, count: number): Tensor {
+    const [, dim] = this.shape
+    const values = new Float32Array(count * dim)
+    for (let i = 0; i < count; i++) {
+      const word = this.#vectors.token(first + i)
+      // Bytes that are no UTF-8 are replaced in its text, which then is not the word.
+      if (!this.#vectors.has(word)) return this.#vectors.weight.narrow(0, first, count)
+      values.set(this.#vectors.vector(word), i * dim)
+    }
+    return tensor(values, { shape: [count, dim] })
+  }
+
+  /** All rows. */
+  dequantize(): Tensor {
+    return this.#vectors.weight
+  }
+}
+
+export type Table = Tensor | QuantizedTable | MadeTable
 
 /** What a path holds. */
 export interface Opened {
@@ -37,10 +71,12 @@ export interface Opened {
   readonly metadata: Readonly<Record<string, string>>
   /** The model that it is, if it is somebody's. */
   readonly pretrained: Pretrained | null
+  /** The model of fastText that it is. */
+  readonly fastText?: FastText
 }
 
 /** The kinds of single files, told by what they hold. */
-export type FileKind = 'safetensors' | 'npy' | 'npz' | 'torch' | 'gguf' | 'words'
+export type FileKind = 'safetensors' | 'npy' | 'npz' | 'torch' | 'gguf' | 'fasttext' | 'words'
 
 /** What a file is by its ending; where an ending is used for several, by its first bytes. */
 export function kindOf(path: string): FileKind {
@@ -48,6 +84,7 @@ export function kindOf(path: string): FileKind {
   const ending = /\.([^./\\]+)$/.exec(name)?.[1] ?? ''
   const start = startOf(path)
   if (start.startsWith('GGUF') || ending === 'gguf') return 'gguf'
+  if (start.startsWith('\xba\x16O/') || ending === 'ftz') return 'fasttext'
   if (ending === 'safetensors' || ending === 'npy' || ending === 'npz') return ending
   if (['pt', 'pth', 'ckpt'].includes(ending)) return 'torch'
   // A word2vec file begins with digits, a zip of torch.save with PK; old pickles are refused better by loadTorch.
@@ -89,21 +126,43 @@ export function openTables(path: string): Opened {
       return ofTensors('a file of PyTorch', loadTorch(path))
     case 'gguf':
       return openGGUF(path)
+    case 'fasttext':
+      return ofFastText(loadFastText(path))
     case 'words':
-      return ofWords(...openWords(path))
+      return openWords(path)
   }
 }
 
-/** The vectors of a text or binary file of word2vec, or a text of GloVe, and which of them it is. */
-function openWords(path: string): [kind: string, vectors: Vectors] {
+/** A text or binary file of word2vec, a text of GloVe, or a model of fastText without a magic number. */
+function openWords(path: string): Opened {
   try {
-    return ['a file of word2vec', loadWord2Vec(path)]
+    return ofWords('a file of word2vec', loadWord2Vec(path))
   } catch (error) {
     // The first line says no counts, so it may be GloVe's, which has none.
     if (!(error instanceof FormatError) || error.offset !== 0 || !/loadGlove/.test(error.message)) throw error
+    if (path.toLowerCase().endsWith('.bin')) return oldFastText(path, error)
   }
-  return ['a text of GloVe', loadGlove(path)]
+  return ofWords('a text of GloVe', loadGlove(path))
 }
+
+/** Early models of fastText begin with their sizes, which could be anything: whether they fit the file decides. */
+function oldFastText(path: string, otherwise: FormatError): Opened {
+  try {
+    return ofFastText(loadFastText(path))
+  } catch (error) {
+    throw error instanceof TokenbedError ? otherwise : error
+  }
+}
+
+const ofFastText = (model: FastText): Opened => ({
+  kind: 'a model of fastText',
+  tensors: new Map([['vectors', new MadeTable(model.vectors)]]),
+  table: 'vectors',
+  rows: () => model.words,
+  metadata: {},
+  pretrained: null,
+  fastText: model,
+})
 
 const ofWords = (kind: string, vectors: Vectors): Opened => ({
   kind,

@@ -1,7 +1,10 @@
 //! The index of a model in several files.
 
+use crate::node::borrowed_text::copied;
 use crate::node::external::External;
-use crate::node::guard::guard;
+use crate::node::guard::{Failure, guard};
+use napi::Env;
+use napi::bindgen_prelude::Uint32ArraySlice;
 use napi_derive::napi;
 use std::path::Path;
 use tokenbed_io::names::NameList;
@@ -25,12 +28,13 @@ pub struct JoinedNames {
     /// All names, one after the other.
     pub text: String,
     /// The length of each, in UTF-16 units.
-    pub lengths: Vec<u32>,
+    pub lengths: Uint32ArraySlice<'static>,
 }
 
 /// The length of each name in UTF-16 units.
-pub(crate) fn lengths(names: &NameList) -> Vec<u32> {
-    names.iter().map(|name| name.encode_utf16().count() as u32).into_list()
+pub(crate) fn lengths(env: Env, names: &NameList) -> Result<Uint32ArraySlice<'static>, Failure> {
+    let lengths: Vec<u32> = names.iter().map(|name| name.encode_utf16().count() as u32).into_list();
+    copied(&lengths, |it| Uint32ArraySlice::copy_from(&env, it))
 }
 
 /// Reads an index.
@@ -57,9 +61,9 @@ pub fn index_ending(index: &External<ShardIndex>, name: String) -> Option<Vec<St
 
 /// The names of all tensors.
 #[napi(catch_unwind)]
-pub fn index_names(index: &External<ShardIndex>) -> Option<JoinedNames> {
+pub fn index_names(env: Env, index: &External<ShardIndex>) -> Option<JoinedNames> {
     guard(|| {
         let names = index.0.names();
-        Ok(JoinedNames { text: owned(names.text()), lengths: lengths(names) })
+        Ok(JoinedNames { text: owned(names.text()), lengths: lengths(env, names)? })
     })
 }

@@ -9,6 +9,7 @@ use crate::node::guard::{Failure, guard, status};
 use crate::node::process::computing_threads;
 use crate::text::stream::{invalid, ratio};
 use napi::Env;
+use napi::bindgen_prelude::Uint32ArraySlice;
 use napi_derive::napi;
 use std::path::Path;
 use tokenbed_io::word2vec::{self, Loaded, glove, projector};
@@ -19,7 +20,7 @@ pub struct LoadedWords {
     /// All words, one after the other.
     pub text: String,
     /// The length of each, in UTF-16 units.
-    pub lengths: Vec<u32>,
+    pub lengths: Uint32ArraySlice<'static>,
     pub dim: f64,
     /// The number of rows of the table; those after the last word mean nothing.
     pub rows: f64,
@@ -41,7 +42,7 @@ pub struct Word2VecOptions {
 }
 
 fn handed_over(env: Env, Loaded { words, dim, storage }: Loaded) -> Result<LoadedWords, Failure> {
-    let lengths = lengths(&words);
+    let lengths = lengths(env, &words)?;
     let rows = storage.len() / (dim * size_of::<f32>());
     let handle = handle(env, storage);
     Ok(LoadedWords { text: words.into_text(), lengths, dim: dim as f64, rows: rows as f64, handle })

@@ -13,7 +13,9 @@ use tokenbed_io::fasttext;
 use tokenbed_io::gguf;
 use tokenbed_io::npy;
 use tokenbed_io::npz;
+use tokenbed_io::recognise::{Wanted, recognise};
 use tokenbed_io::safetensors::{ToSave, load, save};
+use tokenbed_io::shards;
 use tokenbed_io::text::{InvalidUtf8, MAX_RATIO, TextFile};
 use tokenbed_io::tokens::{Stored, Tokens, Width};
 use tokenbed_io::torch;
@@ -60,6 +62,40 @@ pub fn safetensors(data: &[u8]) {
             total += tensor.storage.len();
         }
         assert!(total + 8 <= content.len());
+    }
+}
+
+/// Reading gives an error whose place is in the text, or an index in which every tensor has a file of the folder. The
+/// bytes are used as they are, and as the map in an index.
+pub fn shards(data: &[u8]) {
+    let framed = [b"{\"metadata\": {}, \"weight_map\": {".as_slice(), data, b"}}"].concat();
+    for content in [data, &framed] {
+        let path = file(content, ".index.json");
+        let index = match within(room(64 << 10, 64, content), TIME, || shards::open(&path)) {
+            Ok(index) => index,
+            Err(Error::Format { offset, .. }) => {
+                assert!(offset <= content.len() as u64, "{offset}");
+                continue;
+            }
+            Err(other) => panic!("{other}"),
+        };
+        for name in index.names().iter() {
+            let file = index.file(name).expect("every tensor is in a file");
+            assert!(!file.is_empty() && !file.contains(['/', '\\', '\0', ':']) && !file.starts_with(".."), "{file:?}");
+        }
+        let ends = |name: &str| name == "weight" || name.ends_with(".weight");
+        assert_eq!(index.ending("weight").count(), index.names().iter().filter(|name| ends(name)).count());
+    }
+}
+
+/// What any file is called, and what is advised, is a text of a line, in whatever it was wanted for.
+pub fn recognised(data: &[u8]) {
+    use Wanted::{FastText, Gguf, Lines, Npy, Npz, Own, Safetensors, Text, Tokenizer, Torch, Words};
+    for wanted in [Safetensors, Npy, Gguf, Npz, Torch, FastText, Words, Lines, Text, Tokenizer, Own] {
+        if let Some(found) = within(room(64 << 10, 16, data), TIME, || recognise(data, wanted)) {
+            assert!(!found.what.is_empty() && !found.advice.is_empty());
+            assert!(found.what.len() + found.advice.len() <= 2000 && !found.to_string().contains('\n'), "{found}");
+        }
     }
 }
 

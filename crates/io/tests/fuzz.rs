@@ -20,6 +20,23 @@ proptest! {
 
 proptest! {
     #[test]
+    fn shards(name in "[a-z.\"\\\\]{0,6}", file in "[a-z./:\\\\]{0,6}|\\[|null|7", cut in prop::option::of(0usize..40),
+              noise in prop::collection::vec(any::<u8>(), 0..60)) {
+        let mut data = format!(r#""{name}": "{file}", "x": {file:?}"#).into_bytes();
+        data.truncate(cut.unwrap_or(data.len()));
+        bodies::shards(&data);
+        bodies::shards(&noise);
+        bodies::recognised(&noise);
+        for mut seed in seeds("recognised") {
+            seed.truncate(cut.unwrap_or(seed.len()));
+            seed.extend(&noise);
+            bodies::recognised(&seed);
+        }
+    }
+}
+
+proptest! {
+    #[test]
     fn word2vec(how: u8, rows in 0usize..4, dim in 0usize..4, line in "[a-c\u{e9}]{0,2}( [0-9.eN-]{0,3}){0,4}\n?", repeats in 0usize..4, noise in prop::collection::vec(any::<u8>(), 0..60)) {
         bodies::word2vec(&[&[how], format!("{rows} {dim}\n{}", line.repeat(repeats)).as_bytes()].concat());
         bodies::word2vec(&[&[how], format!("{rows} {dim}\n").as_bytes(), &noise].concat());
@@ -127,6 +144,8 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 #[test]
 fn the_seeds_pass() {
     seeds("safetensors").iter().for_each(|seed| bodies::safetensors(seed));
+    seeds("shards").iter().for_each(|seed| bodies::shards(seed));
+    seeds("recognised").iter().for_each(|seed| bodies::recognised(seed));
     seeds("gguf").iter().for_each(|seed| bodies::gguf(seed));
     seeds("fasttext").iter().for_each(|seed| bodies::fasttext(seed));
     seeds("npz").iter().for_each(|seed| bodies::npz(seed));

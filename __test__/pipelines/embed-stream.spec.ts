@@ -9,14 +9,20 @@ import {
   AbortedError,
   embedStream,
   embedTransform,
+  randn,
   records,
+  saveTokens,
   streamIds,
   tensor,
+  TextEmbedder,
+  Tokenizer,
   UsageError,
+  zeros,
   type AsyncEmbedder,
   type TextRecord,
   type VectorBatch,
 } from '../../index.js'
+import { root } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 /** Gives each text its length and its first code; it counts what is asked at a time, and fails for texts with `!`. */
@@ -79,6 +85,29 @@ test('every form of source gives its vectors in order', async (t) => {
     t.is(ids(batches)[99], 'r99')
   }
   t.deepEqual(await all(embedStream([], { embedder })), [])
+})
+
+test('the documents of a folder of ids have the vectors of their texts', async (t) => {
+  const texts = ['the white whale', 'naïve 🐳  sea', '', ' a\n\nb ']
+  const gpt2 = Tokenizer.load('gpt2')
+  const embedder = new TextEmbedder({ tokenizer: gpt2, table: randn([50257, 4]) })
+  for (const separator of [undefined, '<|endoftext|>']) {
+    const folder = join(mkdtempSync(join(temporaryFolder(), 'ids-')), 'corpus')
+    await saveTokens(folder, { texts }, separator === undefined ? {} : { separator })
+    const batches = await all(embedStream({ folder }, { embedder, batchTokens: 5 }))
+    t.deepEqual(ids(batches), [0, 1, 2, 3])
+    t.deepEqual(rows(batches), embedder.embed(texts).toArray())
+    t.throws(() => embedStream({ folder }, { embedder: new Measuring() }), { message: /must have a tokenizer/ })
+    const other = new TextEmbedder({ tokenizer: Tokenizer.load('cl100k_base'), table: zeros([100277, 1]) })
+    t.throws(() => embedStream({ folder }, { embedder: other }), { message: /was encoded by gpt2/ })
+  }
+  // A tokenizer that does not give back what it read.
+  const lossy = TextEmbedder.load(join(root, 'testdata/golden/embed/m2v-f32'))
+  const folder = join(mkdtempSync(join(temporaryFolder(), 'ids-')), 'corpus')
+  await saveTokens(folder, { texts: ['the', 'the white whale'] }, { tokenizer: lossy.tokenizer })
+  const [{ ids: kept, errors }] = await all(embedStream({ folder }, { embedder: lossy, onError: 'collect' }))
+  t.deepEqual([kept, errors.map(({ id }) => id)], [[0], [1]])
+  t.regex(errors[0].error.message, /document 1 has other ids than the text/)
 })
 
 test('batches are bounded by tokens and bytes, and a record is never divided', async (t) => {

@@ -7,12 +7,15 @@ import { checkSignal } from '../layers/async.js'
 import { concat, zeros } from '../tensor/create.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { publishBatch, tokensIn } from './channel.js'
+import { documentsOf } from './documents.js'
 import { Records, records, type Entry, type TextRecord } from './records.js'
 
 /** What embeds texts: a TextEmbedder, or anything with its method. */
 export interface AsyncEmbedder {
   /** Number of elements of a vector, before `dim` cuts it. */
   readonly dim: number
+  /** Decodes the documents of a folder of ids; needed for that source alone. */
+  readonly tokenizer?: unknown
   embedAsync(texts: readonly string[], options?: object): Promise<Tensor>
 }
 
@@ -54,7 +57,11 @@ export interface StreamedVectors {
 
 type Items = AsyncIterable<string | TextRecord> | Iterable<string | TextRecord>
 /** What `embedStream` reads. */
-export type RecordSource = FilesOfRecords | { readonly texts: Items } | Items
+export type RecordSource = FilesOfRecords | { readonly texts: Items } | DocumentsOfFolder | Items
+/** The documents that `saveTokens` wrote, each with its number as its id. */
+export interface DocumentsOfFolder {
+  readonly folder: string
+}
 /** Files whose records are read as by `records`. */
 export interface FilesOfRecords {
   readonly files: readonly string[]
@@ -89,8 +96,8 @@ interface Plan {
  * }
  * ```
  *
- * @param source `{ files }`, whose records are read as by `records`; `{ texts }`; what `records` gives; or any (async)
- * iterable of texts or of `{ id, text }`.
+ * @param source `{ files }`, whose records are read as by `records`; `{ texts }`; `{ folder }`, whose documents were
+ * encoded by the embedder's tokenizer; what `records` gives; or any (async) iterable of texts or of `{ id, text }`.
  * @throws UsageError, at once, for a source, such as a bare string, and for options that cannot be used. While
  * iterating: what the source and the embedder throw, with the record's id, and AbortedError. Batches before a failure
  * are given first.
@@ -181,7 +188,7 @@ function planOf(options: EmbedStreamOptions & StreamedVectors, where: string): P
 }
 
 /** Finds the kind of a source, and returns a function that begins an iteration. */
-function sourceOf(source: unknown, { where, signal }: Plan): () => AsyncIterable<Entry> {
+function sourceOf(source: unknown, { where, signal, embedder: { tokenizer } }: Plan): () => AsyncIterable<Entry> {
   if (source instanceof Records) return () => source.entries()
   if (typeof source === 'string')
     throw new UsageError(
@@ -198,6 +205,7 @@ function sourceOf(source: unknown, { where, signal }: Plan): () => AsyncIterable
     const read = records(files, { signal })
     return () => read.entries()
   }
+  if ('folder' in source) return documentsOf(source.folder as string, tokenizer, signal, where)
   if (!('texts' in source)) throw notSource(source, where)
   const texts = source.texts
   if (!isObject(texts) || !(Symbol.asyncIterator in texts || Symbol.iterator in texts))
@@ -207,7 +215,7 @@ function sourceOf(source: unknown, { where, signal }: Plan): () => AsyncIterable
 
 const notSource = (source: unknown, where: string) =>
   new UsageError(
-    `${where}: the source must be { files: [...] }, { texts: [...] }, records(...), or an iterable of texts or records, not ${show(source)}`,
+    `${where}: the source must be { files: [...] }, { texts: [...] }, { folder }, records(...), or an iterable of texts or records, not ${show(source)}`,
   )
 
 async function* entriesOf(items: Items, signal: AbortSignal | undefined, where: string): AsyncGenerator<Entry> {

@@ -2,7 +2,7 @@
 
 import test from 'ava'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import {
@@ -111,10 +111,17 @@ test('a folder that was begun is completed, with the same bytes', async (t) => {
   for (const name of ['manifest.json', 'shard-00003.safetensors', 'shard-00014.safetensors', 'shard-00006.ids.json'])
     rmSync(join(begun, name))
   rmSync(join(begun, 'shard-00006.safetensors'))
-  writeFileSync(join(begun, '.shard-00003.1-x.part.safetensors'), 'left by a killed process')
+  const left = ['.shard-00003.1-x.part.safetensors', '.tokenbed-left.part']
+  for (const name of left) {
+    writeFileSync(join(begun, name), 'left by a killed process')
+    utimesSync(join(begun, name), 0, 0)
+  }
   await t.throwsAsync(embedShards(begun, files, options), { instanceOf: UsageError, message: /was begun already/ })
   await embedShards(begun, files, { ...options, resume: true })
   t.deepEqual(contents(begun), contents(clean))
+  const has = (name: string) => readdirSync(begun).includes(name)
+  // Windows does not say whether another process writes a file.
+  t.deepEqual(left.map(has), [false, process.platform === 'win32'])
 })
 
 test('any number of workers give each record once', async (t) => {
@@ -200,6 +207,15 @@ test('a record without text ends the work, and the shards before it stay', async
     message: `${path}: the record at line 101: it has no field "text"`,
   })
   t.is(readdirSync(folder).filter((name) => name.endsWith('.safetensors')).length, 14)
+  // A worker whose part begins further on counts from there, and says so.
+  const second = { ...options, shard: { index: 1, count: 2 } }
+  const error = (await t.throwsAsync(embedShards(join(fresh(), 'out'), [path], second))) as FormatError
+  const [, line, byte] = /the record at line (\d+) of the part that begins at byte (\d+): it has no/.exec(
+    error.message,
+  )!
+  const before = readFileSync(path).subarray(0, error.offset)
+  t.is(String(readFileSync(path).subarray(error.offset)), '{"id": "bad"}')
+  t.is(before.subarray(Number(byte)).filter((code) => code === 10).length, Number(line) - 1)
   const controller = new AbortController()
   const aborted = embedShards(join(fresh(), 'out'), [path], {
     ...options,

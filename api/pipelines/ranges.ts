@@ -3,7 +3,7 @@
 
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { FileError, UsageError } from '../base/errors.js'
-import type { ByteSource, RecordFormat } from './records.js'
+import { START, type ByteSource, type RecordFormat } from './records.js'
 
 /** A file, or the records that begin in a range of its bytes. */
 export interface FileRange {
@@ -76,6 +76,7 @@ const LOOK = 2 ** 16
 export class RangeOfFile implements ByteSource {
   readonly size: number
   readonly name: string
+  readonly [START]: number
   readonly #file: number
   readonly #start: number
 
@@ -87,6 +88,7 @@ export class RangeOfFile implements ByteSource {
       throw new FileError(`cannot read ${file}: ${(cause as Error).message}`, file, cause)
     }
     this.#start = this.#beginning(from)
+    this[START] = this.#start
     this.size = this.#beginning(to) - this.#start
   }
 

@@ -90,7 +90,10 @@ interface Plan {
 type Input =
   | { readonly path: string }
   | { readonly stdin: true }
-  | { readonly source: ByteSource; readonly name: string }
+  | { readonly source: ByteSource; readonly name: string; readonly start: number }
+
+/** What a source that is a part of a file says of itself: the byte at which it begins. @internal */
+export const START = Symbol('start')
 
 /**
  * Reads the records of files, one by one and in order. Files are read, decompressed and divided on another thread, a
@@ -147,7 +150,8 @@ function inputOf(given: unknown, where: string): Input {
   const source = given as ByteSource
   checkSize(source.size, `${where}: size`)
   checkFunction(source.read, `${where}: read`)
-  return { source, name: source.name === undefined ? 'the source' : checkText(source.name, `${where}: name`) }
+  const { [START]: start = 0 } = source as { [START]?: number }
+  return { source, start, name: source.name === undefined ? 'the source' : checkText(source.name, `${where}: name`) }
 }
 
 /** The records of files, which `records` makes. */
@@ -170,6 +174,7 @@ export class Records implements AsyncIterable<TextRecord> {
     let count = 0
     for (const input of this.inputs) {
       const name = 'path' in input ? input.path : 'stdin' in input ? 'the standard input' : input.name
+      const start = 'start' in input ? input.start : 0
       for await (const { texts, ids, bad } of this.#parts(input, name)) {
         let next = 0
         for (let i = 0; i < texts.length; i++) {
@@ -181,7 +186,8 @@ export class Records implements AsyncIterable<TextRecord> {
             continue
           }
           const { line, offset, message } = bad[next++]
-          yield { id, error: new FormatError(`${name}: the record at line ${line}: ${message}`, name, offset) }
+          const at = `the record at line ${line}${partAt(start)}`
+          yield { id, error: new FormatError(`${name}: ${at}: ${message}`, name, offset + start) }
         }
       }
     }
@@ -192,7 +198,7 @@ export class Records implements AsyncIterable<TextRecord> {
     const settings = this.#settings(name)
     if ('path' in input) return ofFile(input.path, settings, this.plan)
     if ('stdin' in input) return ofParts(abortable(process.stdin, signal, 'records'), name, settings, this.plan)
-    return ofParts(partsOf(input.source, signal), name, settings, this.plan)
+    return ofParts(partsOf(input.source, signal), name, settings, this.plan, input.start)
   }
 
   #settings(name: string): Settings {
@@ -243,12 +249,16 @@ async function* partsOf(source: ByteSource, signal: AbortSignal | undefined): As
   }
 }
 
+/** Lines of a part of a file are counted from its beginning: the lines before it were not read. */
+const partAt = (start: number) => (start > 0 ? ` of the part that begins at byte ${start}` : '')
+
 /** The records of bytes that come in parts, which are divided on this thread, a quarter of a megabyte at a time. */
 async function* ofParts(
   parts: AsyncIterable<unknown>,
   name: string,
   settings: Settings,
   { replaces }: Plan,
+  start = 0,
 ): AsyncGenerator<Read> {
   const text = call(native.recordTextNew(settings))
   const decoder = new TextDecoder('utf-8', { fatal: !replaces, ignoreBOM: true })
@@ -258,8 +268,9 @@ async function* ofParts(
     try {
       decoded = part === undefined ? decoder.decode() : decoder.decode(part, { stream: true })
     } catch {
-      const message = `${name}: the bytes after ${offset} are not UTF-8, which text must be, unless invalidUtf8 is 'replace'`
-      throw new FormatError(message, name, offset, true)
+      const at = offset + start
+      const message = `${name}: the bytes after ${at} are not UTF-8, which text must be, unless invalidUtf8 is 'replace'`
+      throw new FormatError(message, name, at, true)
     }
     offset += part?.length ?? 0
     try {
@@ -267,7 +278,7 @@ async function* ofParts(
       return part === undefined ? [...found, call(native.recordTextNext(text))] : found
     } catch (cause) {
       if (!isWrongUse(cause)) throw cause
-      throw new FormatError(`${name}: ${cause.message}`, name, offset)
+      throw new FormatError(`${name}: ${cause.message}${partAt(start)}`, name, offset + start)
     }
   }
   for await (const part of parts) {

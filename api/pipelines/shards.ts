@@ -44,6 +44,7 @@ import {
 } from '../base/validate.js'
 import { TensorWriter } from '../files/writer.js'
 import { checkSignal } from '../layers/async.js'
+import { check, native } from '../native/native.js'
 import { embedStream, type AsyncEmbedder, type StreamedVectors } from './embed-stream.js'
 import { RangeOfFile, rangesOf, sizesOf, type FileRange, type Shard } from './ranges.js'
 import { records, type Entry, type RecordFormat } from './records.js'
@@ -302,6 +303,8 @@ function begin(plan: Plan, text: string, resume: boolean): void {
   const small = [PLAN, MANIFEST, partName(index, count)].map((name) => name.replaceAll('.', '\\.')).join('|')
   const left = new RegExp(`^\\.(${baseName(plan, 0).slice(0, -5)}\\d+\\..*part|(${small})\\..*part$)`)
   for (const name of namesIn(folder)) if (left.test(name)) remove(join(folder, name))
+  // Those that nobody has locked, of whichever worker.
+  check(native.folderTidy(folder))
 }
 
 /** The parts of a plan that differ, by name. */

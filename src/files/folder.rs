@@ -6,6 +6,7 @@ use napi_derive::napi;
 use std::cell::RefCell;
 use std::path::Path;
 use std::time::Duration;
+use tokenbed_io::atomic;
 use tokenbed_io::lock::FolderLock;
 
 /// The lock as JavaScript holds it. It is released when it is garbage-collected.
@@ -25,6 +26,15 @@ pub fn folder_lock(path: String, milliseconds: f64) -> Option<External<Locked>> 
 pub fn folder_unlock(lock: &External<Locked>) -> bool {
     status(|| {
         lock.0.borrow_mut().take();
+        Ok(())
+    })
+}
+
+/// Removes the unfinished files of processes that were killed while they wrote into a folder.
+#[napi(catch_unwind)]
+pub fn folder_tidy(path: String) -> bool {
+    status(|| {
+        atomic::tidy_folder(Path::new(&path));
         Ok(())
     })
 }

@@ -23,6 +23,11 @@ pub fn tidy(path: &Path) {
     remove_left(folder(path));
 }
 
+/// [`tidy`], of a folder.
+pub fn tidy_folder(folder: &Path) {
+    remove_left(folder);
+}
+
 pub(crate) fn failed(path: &Path, source: io::Error) -> Error {
     Error::File { path: path.to_path_buf(), action: "write", source }
 }

@@ -98,14 +98,16 @@ const PREFIX: &str = ".tokenbed-";
 const SUFFIX: &str = ".part";
 
 /// Removes from a folder the unfinished files of processes that were killed: files named `.tokenbed-*.part` that
-/// nobody has locked and nobody wrote to for a minute. Files that cannot be inspected stay.
+/// nobody has locked. Where files have their names before they are locked, nobody may have written to them for a
+/// minute. Files that cannot be inspected stay.
 #[cfg(unix)]
 pub(crate) fn remove_left(folder: &Path) {
     use std::os::unix::ffi::OsStrExt;
+    let is_locked_first = std::cell::LazyCell::new(|| unnamed(folder).is_some());
     let is_ours = |name: &[u8]| name.starts_with(PREFIX.as_bytes()) && name.ends_with(SUFFIX.as_bytes());
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if !is_ours(entry.file_name().as_bytes())
-            || !entry.metadata().is_ok_and(|found| found.is_file() && is_old(&found))
+            || !entry.metadata().is_ok_and(|found| found.is_file() && (*is_locked_first || is_old(&found)))
         {
             continue;
         }
@@ -219,6 +221,7 @@ mod tests {
         };
         drop(make(".tokenbed-left.part", 90));
         drop(make(".tokenbed-new.part", 30));
+        let removed = 1 + usize::from(unnamed(folder).is_some());
         drop(make(".tokenbed-other", 90));
         drop(make("x.part", 90));
         std::os::unix::fs::symlink(folder.join("x.part"), folder.join(".tokenbed-link.part")).unwrap();
@@ -229,7 +232,7 @@ mod tests {
         remove_left(folder);
         let mut left = parts(folder);
         left.sort();
-        assert_eq!(left.len(), before - 1, "{left:?}");
+        assert_eq!(left.len(), before - removed, "{left:?}");
         assert!(!left.contains(&".tokenbed-left.part".into()), "{left:?}");
         held.persist(folder, &folder.join("whole")).unwrap();
         assert!(folder.join("whole").exists());

@@ -131,6 +131,12 @@ export type {
   TokensSource,
 } from './api/text/source.js'
 
+export { RowStore, type RowStoreOptions, type RowStoreStats, type SaveRowsOptions } from './api/rows/store.js'
+export { RowStoreError } from './api/rows/errors.js'
+export type { FileRows } from './api/rows/file.js'
+export type { RowsConnection, SavedTable, ServedRows } from './api/rows/place.js'
+export type { RowReader } from './api/rows/reader.js'
+
 export {
   saveTokens,
   type SaveTokensOptions,
@@ -151,6 +157,7 @@ export {
   type AsyncEmbedder,
   type EmbedStreamOptions,
   type EmbedTransform,
+  type DocumentsOfFolder,
   type FilesOfRecords,
   type RecordSource,
   type StreamedVectors,

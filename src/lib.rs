@@ -18,6 +18,7 @@ mod files;
 mod layers;
 mod node;
 mod optim;
+mod rows;
 mod search;
 mod tensor;
 mod text;

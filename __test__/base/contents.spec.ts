@@ -33,8 +33,12 @@ const {
 } = tokenbed
 const base = temporaryFolder()
 const folderOfIds = join(base, 'ids')
+let rowStore: tokenbed.RowStore
 
-test.before(async () => void (await tokenbed.saveTokens(folderOfIds, { texts: ['one', 'two'] })))
+test.before(async () => {
+  await tokenbed.saveTokens(folderOfIds, { texts: ['one', 'two'] })
+  rowStore = await tokenbed.RowStore.open({ rows: 4, dim: 2, dtype: 'float32', read: async () => [] })
+})
 
 function sparseGrad(rows: number[][] = [[1, 2]]): tokenbed.SparseGrad {
   const layer = Embedding.fromPretrained(zeros([4, rows[0].length]), { freeze: false, sparse: true })
@@ -95,6 +99,7 @@ const MAKERS: Record<string, () => object> = {
   Tokenizer: () => Tokenizer.fromFile(join(root, 'testdata/golden/hf/wordlevel.json')),
   TokenDecoder: () => Tokenizer.load('gpt2').decoder(),
   DataLoader: () => createDataLoader([1, 2, 3, 4, 5], { maxLength: 2 }),
+  RowStore: () => rowStore,
   FastText: () => tokenbed.loadFastText(join(root, 'testdata/golden/fasttext/skipgram-ns.bin')),
   Vectors: () => new tokenbed.Vectors(ones([2, 3]), ['a', 'b']),
   Trainer: () => new tokenbed.Trainer(Uint32Array.of(1, 2, 3), { objective: 'next-token', vocabSize: 4 }),

@@ -73,6 +73,20 @@ export const CLASSES_OF_VECTORS: Record<string, Record<string, readonly Slot[]>>
     doesntMatch: [['word']],
     rank: ['word', 'word'],
   },
+  RowStore: {
+    new: ['any', 'any', 'any', 'any'],
+    // Without a connection, so that nothing is sent to a server that happens to run.
+    'static open': [
+      { file: 'npy', tensor: 'text' },
+      { cacheBytes: 'hundred', maxAgeMs: 'number' },
+    ],
+    'static save': ['table', { table: 'text' }, { force: 'boolean', onProgress: 'callback', signal: 'signal' }],
+    stats: [],
+    lookup: ['ids', { signal: 'signal' }],
+    set: ['ids', 'tensor', { signal: 'signal' }],
+    invalidate: ['ids'],
+    close: [],
+  },
   TextEmbedder: {
     new: [{ tokenizer: 'tokenizer', table: 'table', weights: 'tensor', mapping: 'ids', normalize: 'boolean' }],
     'static load': ['folder', { semantics: SEMANTICS, tokenizer: 'path' }],

@@ -21,6 +21,8 @@ export class World {
   readonly #folder: string
   readonly #shared = new Map<number, tb.SharedTable>()
   #next = 0
+  /** Opened once, because opening takes a turn of the event loop. */
+  store!: tb.RowStore
   /** The source of random numbers: that of the current step. */
   random!: Random
 
@@ -49,6 +51,7 @@ export class World {
     )
     writeFileSync(at('text'), `${TEXTS[2]}\n`.repeat(20))
     await tb.saveTokens(at('tokens'), { texts: TEXTS.map((text) => text.replaceAll('<|endoftext|>', '')) })
+    this.store = await tb.RowStore.open({ file: this.#files.npy })
     this.#files.checkpoint = this.#files.safetensors
     copyFileSync(join(root, 'testdata/golden/gguf/tokenizer-llama.gguf'), at('gguf'))
     this.#files.fasttext = join(root, 'testdata/golden/fasttext/sup-ova-cut.ftz')
@@ -287,6 +290,7 @@ const MAKERS = new Map<string, (world: World) => object>([
       ),
   ],
   ['TokenFolder', (world) => tb.openTokens(world.file('tokens'))],
+  ['RowStore', (world) => world.store],
   ['FastText', () => tb.loadFastText(join(root, 'testdata/golden/fasttext/sup-ova.bin'))],
   ['TextEmbedder', () => tb.TextEmbedder.load(join(root, 'testdata/golden/embed/m2v-f32'))],
   ['Vectors', (world) => new tb.Vectors(world.matrix(), WORDS)],

@@ -77,6 +77,16 @@ export const vectors: Scenarios = {
     table.unshare()
     return sum
   },
+  rowStore: async () => {
+    const table = drawn(900, 16)
+    const bytes = new Uint8Array(table.data.buffer as ArrayBuffer, table.data.byteOffset, 900 * 64)
+    const read = async (ids: Uint32Array) => Array.from(ids, (id) => bytes.subarray(id * 64, (id + 1) * 64))
+    const store = await api.RowStore.open({ rows: 900, dim: 16, dtype: 'float32', read }, { cacheBytes: 30_000 })
+    const wide = BigInt64Array.from(ids(900, 900), BigInt)
+    const found = [await store.lookup(wide), await store.lookup(Uint32Array.from(ids(90, 900)))]
+    store.invalidate([1, 2])
+    return [...found, store.stats.misses]
+  },
   facts: () => {
     const { isa } = api.capabilities()
     api.setNumThreads(2)

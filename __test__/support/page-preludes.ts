@@ -167,6 +167,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       before: `${REVIEWS}\nimport { rmSync } from 'node:fs'\nrmSync('vectors', { recursive: true, force: true })`,
       after: 'if (manifest.rows !== 2) throw new Error(String(manifest.rows))',
     },
+    { after: 'if (hits + misses !== 4) throw new Error(String([hits, misses]))' },
   ],
   'docs/command-line.md': [],
   'docs/errors.md': [],

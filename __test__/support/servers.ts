@@ -40,15 +40,19 @@ async function freePort(): Promise<number> {
   return port
 }
 
+let base: string | undefined
+
 /** A redis-server that keeps its data over a restart. */
 export class RedisServer {
-  readonly #folder = mkdtempSync(join(temporaryFolder(), 'redis-'))
+  readonly #folder = mkdtempSync(join((base ??= temporaryFolder()), 'redis-'))
   readonly #policy: string
+  readonly #more: readonly string[]
   #child: ChildProcess | null = null
   port = 0
 
-  constructor(policy = 'noeviction') {
+  constructor(policy = 'noeviction', more: readonly string[] = []) {
     this.#policy = policy
+    this.#more = more
   }
 
   get url(): string {
@@ -58,7 +62,8 @@ export class RedisServer {
   async start(): Promise<this> {
     this.port ||= await freePort()
     const options = ['--bind', '127.0.0.1', '--appendonly', 'yes', '--save', '', '--maxmemory-policy', this.#policy]
-    this.#child = started(PROGRAM, ['--port', String(this.port), '--dir', this.#folder, ...options], {})
+    const all = ['--port', String(this.port), '--dir', this.#folder, ...options, ...this.#more]
+    this.#child = started(PROGRAM, all, {})
     await this.command('ping')
     return this
   }
@@ -80,6 +85,49 @@ export class RedisServer {
     } finally {
       client.disconnect()
     }
+  }
+}
+
+const SLOTS = 16384
+const CLUSTERED = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--repl-diskless-sync-delay', '0']
+
+/** Starts a cluster of six servers: three masters, which come first, and a replica of each. */
+export async function startCluster(): Promise<RedisServer[]> {
+  const servers = await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      const server = new RedisServer('noeviction', CLUSTERED)
+      // The bus of a cluster has the port plus 10,000.
+      do server.port = await freePort()
+      while (server.port > 55_000)
+      return server.start()
+    }),
+  )
+  const [first, ...others] = servers
+  for (const { port } of others) await first.command('cluster', 'meet', '127.0.0.1', String(port))
+  const share = Math.ceil(SLOTS / 3)
+  for (const [i, server] of servers.slice(0, 3).entries()) {
+    const end = Math.min((i + 1) * share, SLOTS) - 1
+    await server.command('cluster', 'addslotsrange', String(i * share), String(end))
+  }
+  const ids = await Promise.all(servers.slice(0, 3).map((server) => server.command('cluster', 'myid')))
+  for (const [i, server] of servers.slice(3).entries())
+    await eventually(async () => (await server.command('cluster', 'replicate', String(ids[i]))) === 'OK')
+  for (const server of servers) {
+    await eventually(async () => {
+      const state = String(await server.command('cluster', 'info'))
+      const link = String(await server.command('info', 'replication'))
+      return /cluster_state:ok/.test(state) && /cluster_known_nodes:6/.test(state) && !/link_status:down/.test(link)
+    })
+  }
+  return servers
+}
+
+/** Waits until something is so; what it throws means that it is not. */
+async function eventually(isSo: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; ; i++) {
+    if (await isSo().catch(() => false)) return
+    if (i === 600) throw new Error('the cluster did not start')
+    await setTimeout(50)
   }
 }
 

@@ -284,6 +284,21 @@ tokenbed.loadSafetensors('x').skipped.get('a')?.stored satisfies string | undefi
 tokenbed.inspectSafetensors('x').tensors[0].dtype satisfies DType | null
 tokenbed.createDataLoader({ folder: 'x', verify: true })
 tokenbed.openTokens('x', { verify: true }).document(0) satisfies Uint32Array
+
+void (async () => {
+  const store = await tokenbed.RowStore.open({ connection: ['redis://a'], table: 't' }, { cacheBytes: 1, maxAgeMs: 1 })
+  const found = await store.lookup([[1], [2]], { signal: AbortSignal.abort() })
+  found satisfies tokenbed.Tensor
+  await store.set([1], x)
+  store.invalidate([1]) satisfies void
+  store.stats.hits satisfies number
+  const saved = await tokenbed.RowStore.save(x, { connection: 'redis://a', table: 't' }, { force: true })
+  saved satisfies tokenbed.SavedTable
+  // @ts-expect-error made by open
+  new tokenbed.RowStore()
+  // @ts-expect-error a place, not a path
+  await tokenbed.RowStore.open('table.npy')
+})
 tokenbed.inspectTokens('x').dtype satisfies 'u16' | 'u32'
 // @ts-expect-error: ids have two widths
 void tokenbed.saveTokens('x', { texts: ['a'] }, { dtype: 'int32' })

@@ -15,7 +15,7 @@ const API = [
   ['tensor'],
   ['layers', 'optim', 'files', 'text'],
   ['vectors', 'search', 'surgery', 'pipelines', 'pretrained'],
-  ['models', 'arrow', 'queue'],
+  ['models', 'arrow', 'queue', 'rows'],
   ['train', 'embed'],
 ]
 /** The rooms of cli/, likewise; '.' stands for the files outside of any room. */
@@ -43,10 +43,18 @@ const isPackage = ({ said, target }) => target === null && /^(@[\w-]+\/)?[\w-][\
 const isIn = (folder, path) => path.startsWith(`${folder}/`)
 /** The files that users import. */
 const ENTRIES = ['index.ts', 'arrow.ts', 'queue.ts']
-/** The packages that users install themselves, and the one file that loads them. Others may import their types. */
-const PEERS = { packages: ['bullmq', 'ioredis', 'pg'], room: 'api/queue', loader: 'api/queue/peers.ts' }
+/**
+ * The packages that users install themselves, and the one file of a room that loads them. Others may import their
+ * types.
+ */
+const PEERS = [
+  { packages: ['bullmq', 'ioredis', 'pg'], room: 'api/queue' },
+  { packages: ['ioredis'], room: 'api/rows' },
+]
 const isPeer = ({ path, said, isType }) =>
-  PEERS.packages.includes(said) && isIn(PEERS.room, path) && (isType || path === PEERS.loader)
+  PEERS.some(
+    ({ packages, room }) => packages.includes(said) && isIn(room, path) && (isType || path === `${room}/peers.ts`),
+  )
 const OUTSIDE = ['cli', 'examples', 'bench']
 
 /** The room of a file in a folder: `.` if it is in no room, null if the file is elsewhere. */
@@ -128,7 +136,7 @@ export const typescriptRules = [
     offenders: offendersAmong(({ path, said }) => path !== 'api/native/native.ts' && isNative(said)),
   },
   {
-    name: 'api/ and cli/ import packages only in cli/bundled/, whose files contain what they import, and optional ones in api/arrow/ and api/queue/',
+    name: 'api/ and cli/ import packages only in cli/bundled/, whose files contain what they import, and optional ones in api/arrow/, api/queue/ and api/rows/',
     offenders: offendersAmong(
       (one) =>
         ['api', 'cli'].some((folder) => isIn(folder, one.path)) &&

@@ -16,6 +16,7 @@ pub mod optim;
 pub mod options;
 pub mod positions;
 pub mod quantize;
+pub mod row_cache;
 pub mod row_grad;
 pub mod row_sums;
 pub mod search;

@@ -52,6 +52,7 @@ const NOT_CALLED = {
   startedThreads: 'a number',
   externalMemory: 'a number',
   nativeUsage: 'a few numbers',
+  folderTidy: 'a path',
 }
 
 export function buildFailing() {

@@ -4,7 +4,9 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync
 import { join } from 'node:path'
 import {
   arange,
+  embedShards,
   FileError,
+  full,
   loadModel,
   saveModel,
   saveNpy,
@@ -13,6 +15,7 @@ import {
   Trainer,
   zeros,
 } from '../../index.js'
+import { contents } from '../support/contents.js'
 import { refuses } from '../support/errors.js'
 import { temporaryFolder } from '../support/temporary.js'
 
@@ -169,4 +172,24 @@ onSmallDisk('a checkpoint that fills the disk leaves the old one, and the traine
   const { progress } = await trainer.run()
   t.is(progress.tokens, progress.totalTokens)
   spawnSync('rm', [path])
+})
+
+onSmallDisk('shards that fill the disk end the work, and what is there is completed later', async (t, disk) => {
+  const texts = Array.from({ length: 60 }, (_, i) => 'x'.repeat(i % 7))
+  const source = join(temporaryFolder(), 'texts.txt')
+  writeFileSync(source, texts.map((text) => `${text}\n`).join(''))
+  const dim = 4096
+  const embedAsync = async (some: readonly string[]) => full([some.length, dim], some.length)
+  const options = { embedder: { dim, embedAsync }, model: 'm', shardRows: 10 }
+  const [clean, folder] = [join(temporaryFolder(), 'clean'), join(disk, 'shards')]
+  await embedShards(clean, [source], options)
+  const filler = join(disk, 'filler')
+  writeFileSync(filler, Buffer.alloc(free() - 3.5 * 10 * 4 * dim))
+  const error = await t.throwsAsync(embedShards(folder, [source], options), { instanceOf: FileError })
+  isFull(t, error, /shard-00003\./)
+  t.deepEqual(readdirSync(folder).sort(), ['plan.json', ...[0, 1, 2].map((i) => `shard-0000${i}.safetensors`)])
+  rmSync(filler)
+  await embedShards(folder, [source], { ...options, resume: true })
+  t.deepEqual(contents(folder), contents(clean))
+  rmSync(folder, { recursive: true })
 })

@@ -3,6 +3,7 @@
 import test from 'ava'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { saveNpy, saveSafetensors, tensor, TextEmbedder, zeros } from '../../index.js'
 import { fails, output } from '../support/command.js'
 import { root } from '../support/golden.js'
@@ -60,6 +61,18 @@ test('split divides files and stdin', async (t) => {
   t.true(lapping.every((chunk, i) => i === 0 || chunk.start < lapping[i - 1].end))
   const lines = (await output(t, ['split', path, '--max-tokens', '12'])).trimEnd().split('\n')
   t.is(lines.length, chunks.length)
+  const packed = file('book.txt.gz')
+  writeFileSync(packed, gzipSync(text))
+  const unpacked = parsed(await output(t, ['split', packed, '--max-tokens', '12', '--json']))
+  t.deepEqual(
+    unpacked,
+    chunks.map((chunk) => ({ ...chunk, file: packed })),
+  )
+  writeFileSync(packed, Buffer.from('no gzip'))
+  await fails(t, ['split', packed], 1, ['book.txt.gz'])
+  writeFileSync(packed, gzipSync(Buffer.from([65, 255])))
+  await fails(t, ['split', packed], 1, ['not UTF-8', '--invalid-utf8 replace'])
+  t.regex(await output(t, ['split', packed, '--invalid-utf8', 'replace']), /A\ufffd/)
   await fails(t, ['split', path, '--max-tokens', '4', '--overlap', '4'], 2, ['below --max-tokens'])
   await fails(t, ['split', path, '--max-tokens', '0'], 2, ['from 1 on'])
 })

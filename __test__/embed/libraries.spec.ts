@@ -1,10 +1,13 @@
 import test from 'ava'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { loadSafetensors, TextEmbedder, type EmbedOptions, type Tensor } from '../../index.js'
+import { loadFastText, loadSafetensors, TextEmbedder, type EmbedOptions, type Tensor } from '../../index.js'
 import { root } from '../support/golden.js'
 
-/** The folders and vectors of make.py; `TOKENBED_EMBED_GOLDENS` names a folder with more of the latter. */
+/**
+ * The folders and vectors of make.py, and the vectors of make_st.py and make_fasttext.py; `TOKENBED_EMBED_GOLDENS` names a
+ * folder with more of the latter.
+ */
 const folders = join(root, 'testdata/golden/embed')
 const goldens = process.env.TOKENBED_EMBED_GOLDENS ?? folders
 const texts: string[] = JSON.parse(readFileSync(join(goldens, 'texts.json'), 'utf8'))
@@ -45,6 +48,30 @@ for (const [name, wanted] of expected) {
     t.true(off <= (isHalf ? 2e-3 : 1e-6), `${off}`)
   })
 }
+
+const made = (name: string) => {
+  const path = join(goldens, `${name}.safetensors`)
+  return existsSync(path) ? loadSafetensors(path) : []
+}
+
+for (const [name, wanted] of made('transformers'))
+  test(`vectors are those of sentence-transformers itself: ${name}`, (t) => {
+    const off = difference(TextEmbedder.load(join(folders, name)).embed(texts), wanted)
+    t.true(off <= 1e-6, `${off}`)
+  })
+
+for (const [name, wanted] of made('fasttext'))
+  test(`vectors are those of fastText: ${name}`, async (t) => {
+    const path = join(root, 'testdata/golden/fasttext', name)
+    const { words } = loadFastText(path)
+    const known = (i: number) => `${words[i % words.length]} ${words[(3 * i) % words.length]}`
+    const embedder = TextEmbedder.load(path)
+    const asked = texts.map((text, i) => `${text} ${known(i)}`)
+    const vectors = embedder.embed(asked)
+    const off = difference(vectors, wanted)
+    t.true(off <= 1e-6, `${off}`)
+    t.deepEqual((await embedder.embedAsync(asked)).data, vectors.data)
+  })
 
 test('the semantics are those of the folder', (t) => {
   const of = (name: string) => TextEmbedder.load(join(folders, name)).semantics

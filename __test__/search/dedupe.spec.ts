@@ -143,3 +143,15 @@ test('a signal ends it', async (t) => {
   setTimeout(() => control.abort(), 20)
   await t.throwsAsync(working, { instanceOf: AbortedError })
 })
+
+test('it says how far it is, and ends with what a report throws', async (t) => {
+  const rows = drawn(30_000, 64)
+  const heard: number[] = []
+  const onProgress = (done: number) => {
+    heard.push(done)
+    throw new RangeError('enough')
+  }
+  await t.throwsAsync(dedupeAsync(rows, { onProgress }), { instanceOf: RangeError, message: 'enough' })
+  t.true(heard.every((done) => Number.isInteger(done) && done >= 0 && done <= 30_000))
+  await t.throwsAsync(dedupeAsync(rows, { onProgress: 5 as never }), { message: /onProgress takes a function/ })
+})

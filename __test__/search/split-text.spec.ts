@@ -11,6 +11,7 @@ import {
   type TextChunk,
 } from '../../index.js'
 import { refuses } from '../support/errors.js'
+import { randomTexts } from '../support/random-text.js'
 
 const gpt2 = Tokenizer.load('gpt2')
 
@@ -84,6 +85,16 @@ test('every character is in a chunk, and no chunk has too many tokens', async (t
     }
   }
   t.deepEqual(splitText('', { maxTokens: 5 }), [])
+})
+
+test('random texts rejoin from their chunks, whatever is in them', (t) => {
+  for (const [i, text] of randomTexts(7, 150).entries()) {
+    const by = (['token', 'sentence', 'meaning'] as const)[i % 3]
+    const maxTokens = 1 + ((i * 7) % 23)
+    const overlap = i % 2 === 0 ? 0 : i % maxTokens
+    const options = { maxTokens, overlap, by, tokenizer: gpt2, embedder }
+    checkChunks(t, text, splitText(text, options), options)
+  }
 })
 
 test('by token, chunks are full', (t) => {

@@ -1,13 +1,20 @@
 // The nearest rows, compared with sums of float64 over all rows.
 
 import test from 'ava'
+import { join } from 'node:path'
 import {
   AbortedError,
   Generator,
   QuantizedTable,
+  cluster,
+  dedupe,
   getNumThreads,
+  loadNpy,
+  loadSafetensors,
   quantize,
   randn,
+  saveNpy,
+  saveSafetensors,
   setNumThreads,
   tensor,
   topK,
@@ -17,6 +24,7 @@ import {
   type Tensor,
 } from '../../index.js'
 import { refuses } from '../support/errors.js'
+import { temporaryFolder } from '../support/temporary.js'
 
 const drawn = (rows: number, dim: number, seed = 1) => randn([rows, dim], { generator: new Generator(seed) })
 const listed = (x: Tensor) => x.toArray() as number[][]
@@ -237,4 +245,28 @@ test('a signal ends a search', async (t) => {
   const searching = topKAsync(rows, rows, { signal: control.signal })
   setTimeout(() => control.abort(), 20)
   await t.throwsAsync(searching, { instanceOf: AbortedError })
+})
+
+test('rows of mapped files are searched, grouped and clustered like those in memory', async (t) => {
+  const folder = temporaryFolder()
+  const rows = drawn(9000, 64)
+  const queries = drawn(5, 64, 2)
+  const [npy, tensors] = [join(folder, 'rows.npy'), join(folder, 'rows.safetensors')]
+  saveNpy(npy, rows)
+  saveSafetensors(tensors, { half: rows.to('float16'), rows })
+  const mapped = loadSafetensors(tensors)
+  for (const [table, same] of [
+    [loadNpy(npy), rows],
+    [mapped.get('rows')!, rows],
+    [mapped.get('half')!, rows.to('float16')],
+  ]) {
+    const [found, wanted] = [topK(queries, table), topK(queries, same)]
+    t.deepEqual([listed(found.ids), listed(found.scores)], [listed(wanted.ids), listed(wanted.scores)])
+    // eslint-disable-next-line no-await-in-loop -- one at a time
+    t.deepEqual(listed((await topKAsync(queries, table)).ids), listed(wanted.ids))
+    const some = [table, same].map((it) => it.narrow(0, 0, 1500))
+    t.deepEqual(dedupe(some[0], { threshold: 0.3 }), dedupe(some[1], { threshold: 0.3 }))
+    const [a, b] = some.map((it) => cluster(it, { k: 5, restarts: 1 }))
+    t.deepEqual([a.labels, a.inertia], [b.labels, b.inertia])
+  }
 })

@@ -8,7 +8,6 @@ import { guardReceivers, isInstance, stranger } from '../base/receivers.js'
 import { checkSignal, lookUp } from '../layers/async.js'
 import type { QuantizedTable } from '../layers/quantize.js'
 import { resultFor } from '../layers/result.js'
-import { scopeless } from '../memory/scope.js'
 import { notAwaitedAtExit } from '../native/leaving.js'
 import { call, check, native } from '../native/native.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -29,8 +28,8 @@ import {
 import type { Vectors } from '../vectors/vectors.js'
 import { openFolder, type LoadOptions } from './folder.js'
 import { partsOfVectors, type FromVectorsOptions } from './from-vectors.js'
-import { checkParts, type CheckedParts, type Semantics, type TextEmbedderParts } from './parts.js'
-import { saveModel2Vec } from './save.js'
+import { makeOf, type Made } from './made.js'
+import type { Semantics, TextEmbedderParts } from './parts.js'
 import { Soon } from './soon.js'
 
 /** How vectors are written. */
@@ -83,8 +82,8 @@ const CONTENTS = new Contents<TextEmbedder>('TextEmbedder', {
 
 /**
  * Makes one vector of a text: the mean of the vectors of its tokens. It runs static embedding models with their
- * libraries' numbers: model2vec, StaticEmbedding of sentence-transformers, WordLlama, and what `tokenbed train`
- * learned.
+ * libraries' numbers: model2vec, StaticEmbedding of sentence-transformers, WordLlama, fastText, and what
+ * `tokenbed train` learned.
  *
  * A call makes the vectors of all its texts at once, on all cores. A text's vector has the same bits in any batch, on
  * any number of threads and on any machine. A text without tokens that count has a vector of zeros.
@@ -98,16 +97,12 @@ export class TextEmbedder {
   /** Number of elements of a vector. */
   readonly dim: number
   /** Which tokens of a text count. */
-  readonly semantics: Semantics
-  readonly tokenizer: Tokenizer
+  readonly semantics: Semantics | 'fasttext'
   /** Whether vectors get length 1 unless told otherwise. */
   readonly normalize: boolean
   /** The largest number of tokens of a text; null for any number. */
   readonly maxLength: number | null
-  readonly #parts: CheckedParts
-  readonly #native: ReturnType<typeof native.embedderNew> & object
-  /** The types of vectors unless told otherwise. */
-  readonly #element: Element
+  readonly #made: Made
   /** The way that was used last. */
   #way: Way | null = null
   readonly #soon: Soon
@@ -121,39 +116,25 @@ export class TextEmbedder {
    * `mapping` that is no row; DTypeError for tensors of other types.
    */
   constructor(parts: TextEmbedderParts) {
-    // Its tensors belong to the embedder, and to no scope that happens to be open.
-    const checked = scopeless(() => checkParts(parts, 'TextEmbedder'))
-    const { tokenizer, format, weights, mapping, semantics, normalize, maxLength } = checked
-    const [rows, dim] = checked.sizes
-    this.#parts = checked
-    this.#native = call(
-      native.embedderNew(tokenizer.forStream({}, 'TextEmbedder')[0], {
-        semantics,
-        maxLength: maxLength ?? undefined,
-        weights: weights?.operand(),
-        mapping: mapping ?? undefined,
-        format,
-        rows,
-        dim,
-      }),
-      [0],
-    )
-    this.dim = dim
-    this.semantics = semantics
-    this.tokenizer = tokenizer
-    this.normalize = normalize
-    this.maxLength = maxLength
-    this.#element = semantics.startsWith('model2vec') && format === 'float16' ? 'float16' : 'float32'
-    this.#soon = new Soon(
-      (texts) => this.embed(texts, { dtype: 'float32' }),
-      (texts) => this.embedAsync(texts, { dtype: 'float32' }),
-    )
+    const made = makeOf(parts, 'TextEmbedder')
+    this.#made = made
+    this.dim = made.dim
+    this.semantics = made.semantics
+    this.normalize = made.normalize
+    this.maxLength = made.maxLength
+    const later = (texts: readonly string[]) => this.embedAsync(texts, { dtype: 'float32' })
+    // The first use of a model of fastText indexes its words, which takes too long for the event loop.
+    this.#soon = new Soon(made.rows === null ? later : (texts) => this.embed(texts, { dtype: 'float32' }), later)
   }
 
   /**
    * Opens a static embedding model: a folder of model2vec; of sentence-transformers, if its modules are a
-   * StaticEmbedding and a Normalize; of WordLlama, or one of its weights; or of `tokenbed train`. Tables are mapped if
-   * they are large. Nothing is downloaded.
+   * StaticEmbedding and a Normalize; of WordLlama, or one of its weights; of `tokenbed train`; or a model of fastText,
+   * `.bin` or `.ftz`, or a folder with one. Tables are mapped if they are large. Nothing is downloaded.
+   *
+   * A model of fastText gives the vectors of `FastText.sentenceVector`, with line breaks as spaces. In one that was
+   * trained to classify, the end of a line counts, so that the empty text has a vector, too. With the semantics `mean`
+   * it is the mean of the vectors of the words that the model has.
    *
    * @throws FileError if something is missing or cannot be read; FormatError, with the path, for a folder of another
    * kind, for modules that are not run here, which it names, and for a table and a vocabulary that do not fit.
@@ -161,7 +142,7 @@ export class TextEmbedder {
   static load(path: string, options?: LoadOptions): TextEmbedder {
     const where = 'TextEmbedder.load'
     const full = resolve(checkPath(path, where))
-    return openFolder(full, options, where, (parts) => new TextEmbedder(parts))
+    return openFolder(full, options, where, (parts) => new TextEmbedder(parts as TextEmbedderParts))
   }
 
   /**
@@ -198,10 +179,10 @@ export class TextEmbedder {
     if (!isOne) checkTexts(text, where)
     const out = options?.out
     const result = resultFor(out, isOne ? [] : [text.length], way.width, where, way.dtype)
-    const { rows } = this.#parts
+    const rows = this.#made.rows?.operand()
     const done = isOne
-      ? native.embedText(way.plan, rows.operand(), text, result.operand())
-      : native.embedTexts(way.plan, rows.operand(), text as string[], result.operand())
+      ? native.embedText(way.plan, text, result.operand(), rows)
+      : native.embedTexts(way.plan, text as string[], result.operand(), rows)
     if (!done) {
       if (out === undefined) result.dispose()
       check(done)
@@ -230,7 +211,7 @@ export class TextEmbedder {
     const signal = checkSignal(given, where)
     const held = await heldTexts(own, isOne, where, signal)
     notAwaitedAtExit()
-    const { rows } = this.#parts
+    const { rows } = this.#made
     const result = await lookUp({
       where,
       signal,
@@ -238,9 +219,10 @@ export class TextEmbedder {
       rows: isOne ? [] : [own.length],
       dim: way.width,
       dtype: way.dtype,
-      tables: [rows],
+      tables: rows === null ? [] : [rows],
       follows: [],
-      work: (table) => native.embedWork(way.plan, held, table),
+      work: (table) =>
+        rows === null ? native.embedWorkByFastText(way.plan, held) : native.embedWork(way.plan, held, table),
       now: () => this.embed(isOne ? text : own, { dim: way.dim, normalize: way.normalize, dtype: way.element }),
       name: where,
       way: () => () => [],
@@ -266,21 +248,30 @@ export class TextEmbedder {
    * `load` reads it with the semantics that it has here. A QuantizedTable and a bfloat16 table are written as float32,
    * except for float16.
    *
-   * @throws UsageError for the tokenizer of an encoding, which has no tokenizer.json; FileError if the folder cannot be
-   * written.
+   * @throws UsageError for the tokenizer of an encoding, which has no tokenizer.json, and for a model of fastText, whose
+   * sub-words no such folder holds; FileError if the folder cannot be written.
    */
   save(folder: string): void {
-    saveModel2Vec(resolve(checkPath(folder, 'TextEmbedder.save')), this.#parts, 'TextEmbedder.save')
+    const where = 'TextEmbedder.save'
+    this.#made.save(resolve(checkPath(folder, where)), where)
   }
 
-  /** The vectors of tokens, (rows, dim), as they were given; a float64 table as float32. */
+  /** Of a model of fastText: a tokenizer of its words, between white space, which is made when it is first read. */
+  get tokenizer(): Tokenizer {
+    return this.#made.tokenizer()
+  }
+
+  /**
+   * The vectors of tokens, (rows, dim), as they were given; a float64 table as float32. Of a model of fastText: those of
+   * its words, which are made when they are first read.
+   */
   get table(): Tensor | QuantizedTable {
-    return this.#parts.table
+    return this.#made.table()
   }
 
   /** Checks the options of a call. */
   #wayOf({ dim = this.dim, normalize = this.normalize, dtype, out }: Partial<EmbedOptions>, where: string): Way {
-    const element = dtype ?? elementOf(out) ?? this.#element
+    const element = dtype ?? elementOf(out) ?? this.#made.element
     const known = this.#way
     if (known !== null && known.dim === dim && known.normalize === normalize && known.element === element) return known
     checkSize(dim, `${where}: dim`, 1, this.dim)
@@ -288,19 +279,19 @@ export class TextEmbedder {
     checkWord(element, WORDS, `${where}: dtype`)
     if (element === 'binary' && dim % 8 !== 0)
       throw new UsageError(`${where}: dim ${dim} must be a multiple of 8 for binary, which packs eight bits in a byte`)
-    const plan = call(native.embedPlan(this.#native, dim, normalize, element))
+    const plan = call(native.embedPlan(this.#made.native, dim, normalize, element))
     const width = element === 'binary' ? dim / 8 : dim
     return (this.#way = { dim, normalize, element, plan, dtype: ELEMENTS[element], width })
   }
 
   /** @internal */
   static [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === 'object' && value !== null && #parts in value && isInstance(this, TextEmbedder, value)
+    return typeof value === 'object' && value !== null && #made in value && isInstance(this, TextEmbedder, value)
   }
 
   static {
-    guardReceivers(this, (value) => #parts in value, ['embed'])
-    CONTENTS.guard(this, (value) => #parts in value)
+    guardReceivers(this, (value) => #made in value, ['embed'])
+    CONTENTS.guard(this, (value) => #made in value)
   }
 }
 

@@ -3,8 +3,9 @@
 
 import { statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { DTypeError, FileError, FormatError, ShapeError, TokenIndexError } from '../base/errors.js'
-import { isThere, namesIn } from '../base/look.js'
+import { DTypeError, FileError, FormatError, ShapeError, TokenIndexError, UsageError } from '../base/errors.js'
+import { isFolder, isThere, namesIn } from '../base/look.js'
+import { readStart } from '../base/read-file.js'
 import { checkOptions, checkPath, checkWord, show } from '../base/validate.js'
 import { TensorFile } from '../files/tensor-file.js'
 import { scopeless } from '../memory/scope.js'
@@ -19,13 +20,18 @@ import {
   type JsonObject,
 } from '../pretrained/config.js'
 import { Tokenizer } from '../text/tokenizer.js'
+import { loadFastText } from '../vectors/fasttext.js'
+import { FastTextParts } from './made.js'
 import { MODEL2VEC_LENGTH, SEMANTICS, type Semantics, type TextEmbedderParts } from './parts.js'
 import { wordTokenizer } from './words.js'
 
 export interface LoadOptions {
-  /** Which tokens count; default: as the library does it whose folder it is. */
-  semantics?: Semantics
-  /** The path of another `tokenizer.json`. */
+  /**
+   * Which tokens count; default: as the library does it whose folder it is. A model of fastText has `fasttext`, which no
+   * other has, or `mean`.
+   */
+  semantics?: Semantics | 'fasttext'
+  /** The path of another `tokenizer.json`. fastText divides texts itself. */
   tokenizer?: string
 }
 
@@ -42,11 +48,21 @@ export function openFolder<T>(
   path: string,
   options: LoadOptions | undefined,
   where: string,
-  make: (parts: TextEmbedderParts) => T,
+  make: (parts: TextEmbedderParts | FastTextParts) => T,
 ): T {
-  const { semantics, tokenizer } = checkOptions(options, ['semantics', 'tokenizer'], where)
-  if (semantics !== undefined) checkWord(semantics, SEMANTICS, `${where}: semantics`)
-  const found = scopeless(() => find(path, semantics))
+  const { semantics: said, tokenizer } = checkOptions(options, ['semantics', 'tokenizer'], where)
+  if (said !== undefined) checkWord(said, [...SEMANTICS, 'fasttext'] as const, `${where}: semantics`)
+  const semantics = said === 'fasttext' ? undefined : said
+  let found = scopeless(() => find(path, semantics))
+  if (found instanceof FastTextParts) {
+    if (semantics === undefined) {
+      if (tokenizer === undefined) return make(found)
+      throw new UsageError(`${where}: ${found.path} is a model of fastText, which takes no tokenizer: it divides texts itself`)
+    }
+    found = wordsOf(found, semantics, where)
+  } else if (said === 'fasttext') {
+    throw new UsageError(`${where}: ${path} is no model of fastText, and no other has the semantics 'fasttext'`)
+  }
   const parts = {
     ...found.parts,
     tokenizer:
@@ -68,15 +84,16 @@ function named(parts: TextEmbedderParts, semantics: Semantics): TextEmbedderPart
 }
 
 /** The kinds of folders, in the order in which they are tried. */
-const KINDS: readonly ((folder: string, semantics: Semantics | undefined) => Found | null)[] = [
+const KINDS: readonly ((folder: string, semantics: Semantics | undefined) => Found | FastTextParts | null)[] = [
   trained,
   model2vec,
   sentenceTransformers,
   model2vecOfTransformers,
   wordLlama,
+  fastText,
 ]
 
-function find(path: string, semantics: Semantics | undefined): Found {
+function find(path: string, semantics: Semantics | undefined): Found | FastTextParts {
   let isFolder: boolean
   try {
     isFolder = statSync(path).isDirectory()
@@ -84,10 +101,10 @@ function find(path: string, semantics: Semantics | undefined): Found {
     throw new FileError(`cannot open ${path}: ${(cause as Error).message}`, path, cause)
   }
   if (!isFolder) {
-    const found = wordLlamaFile(path)
+    const found = wordLlamaFile(path) ?? (FASTTEXT.test(path) || isFastText(path) ? fastTextFile(path) : null)
     if (found !== null) return found
     throw new FormatError(
-      `${path}: it is no static embedding model: name the folder of one, or the weights of WordLlama, NAME_DIM.safetensors`,
+      `${path}: it is no static embedding model: name the folder of one, the weights of WordLlama, NAME_DIM.safetensors, or a model of fastText, .bin or .ftz`,
       path,
       0,
     )
@@ -110,7 +127,7 @@ function whatItIs(folder: string): string {
   const names = namesIn(folder)
   return names.length === 0
     ? 'the folder is empty'
-    : `it has neither modules.json, nor a config.json with a model.safetensors and a tokenizer.json, nor weights; there are ${names.slice(0, 5).map(show).join(', ')}`
+    : `it has neither modules.json, nor a config.json with a model.safetensors and a tokenizer.json, nor weights, nor a model of fastText; there are ${names.slice(0, 5).map(show).join(', ')}`
 }
 
 /** A folder of `tokenbed train` or `saveModel`. */
@@ -295,5 +312,47 @@ function wordLlamaFile(path: string): Found | null {
     path,
     parts: { table: file.load(TRANSFORMERS)!, semantics: 'wordllama' },
     tokenizer: () => Tokenizer.fromFile(join(dirname(dirname(path)), 'tokenizers', `${name}_tokenizer_config.json`)),
+  }
+}
+
+/** The endings of fastText's models. */
+const FASTTEXT = /\.(bin|ftz)$/i
+/** What they begin with, but for very old ones. */
+const MAGIC = [0xba, 0x16, 0x4f, 0x2f]
+
+function isFastText(path: string): boolean {
+  const start = readStart(path, MAGIC.length)
+  return MAGIC.every((byte, i) => start[i] === byte)
+}
+
+/** A folder with a model of fastText. */
+function fastText(folder: string): FastTextParts | null {
+  const names = namesIn(folder).filter((name) => {
+    const path = join(folder, name)
+    return FASTTEXT.test(name) && !isFolder(path) && isFastText(path)
+  })
+  if (names.length > 1)
+    throw new FormatError(
+      `${folder}: it has several models of fastText, ${names.map(show).join(', ')}: name one of the files`,
+      folder,
+      0,
+    )
+  return names.length === 0 ? null : fastTextFile(join(folder, names[0]))
+}
+
+function fastTextFile(path: string): FastTextParts {
+  return new FastTextParts(path, loadFastText(path))
+}
+
+/** The words of a model of fastText, and their vectors. */
+function wordsOf({ path, model }: FastTextParts, semantics: Semantics, where: string): Found {
+  if (semantics !== 'mean')
+    throw new UsageError(
+      `${where}: ${path} is a model of fastText, whose semantics are 'fasttext', or 'mean' for the vectors of its words alone, and not '${semantics}'`,
+    )
+  return {
+    path,
+    parts: { table: model.vectors.weight, semantics },
+    tokenizer: () => wordTokenizer(model.words, path),
   }
 }

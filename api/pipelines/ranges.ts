@@ -66,7 +66,8 @@ export function rangesOf(
 
 function canBeCut(file: string, format: RecordFormat | undefined): boolean {
   const name = file.toLowerCase()
-  return !/\.(gz|zst)$/.test(name) && format !== 'csv' && !(format === undefined && /\.[ct]sv$/.test(name))
+  if (format === 'csv' || format === 'whole' || /\.(gz|zst)$/.test(name)) return false
+  return !(format === undefined && /\.[ct]sv$/.test(name))
 }
 
 /** Bytes in which the next line break is looked for. */

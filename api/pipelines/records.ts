@@ -26,7 +26,7 @@ export interface TextRecord {
   text: string
 }
 
-export type RecordFormat = 'text' | 'jsonl' | 'csv'
+export type RecordFormat = 'text' | 'jsonl' | 'csv' | 'whole'
 
 /** Bytes that can be read in parts, such as an object of a store: `read` gives those from `from` to before `to`. */
 export interface ByteSource {
@@ -47,6 +47,8 @@ export interface RecordsOptions {
    * - `jsonl`: each line is a JSON object; empty lines are skipped.
    * - `csv`: as RFC 4180 has it, with quotes, and a first row that names the fields; fields of a `.tsv` are divided by
    *   tabs.
+   * - `whole`: the whole file is one record, with all its line ends and a byte order mark;
+   *   an empty one has none.
    */
   format?: RecordFormat
   /** The field of a JSON object or of a CSV that holds the text; default `text`. */
@@ -124,7 +126,7 @@ export function records(
     maxRecordBytes = MAX_RECORD,
     signal,
   } = checkOptions(options, OPTIONS, where)
-  if (format !== undefined) checkWord(format, ['text', 'jsonl', 'csv'], `${where}: format`)
+  if (format !== undefined) checkWord(format, ['text', 'jsonl', 'csv', 'whole'], `${where}: format`)
   checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
   if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
   const plan: Plan = {

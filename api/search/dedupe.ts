@@ -3,12 +3,12 @@
 import { setImmediate } from 'node:timers/promises'
 import { throwIfAborted } from '../base/abortable.js'
 import { UsageError } from '../base/errors.js'
-import { checkNumber, checkOptions } from '../base/validate.js'
+import { checkFunction, checkNumber, checkOptions } from '../base/validate.js'
 import type { QuantizedTable } from '../layers/quantize.js'
 import { resultTensor } from '../layers/async.js'
 import { unwritten } from '../memory/arrays.js'
 import { untrack } from '../memory/scope.js'
-import { check, native } from '../native/native.js'
+import { check, native, type Handle } from '../native/native.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { offThread } from './off-thread.js'
 import { checkRows, metricFor, type Rows } from './rows.js'
@@ -51,21 +51,22 @@ export function dedupe(rows: Tensor | QuantizedTable, options?: DedupeOptions): 
 
 /**
  * `dedupe` on another thread, so that this one goes on: the groups are the same, and errors come as rejections. The
- * rows must not be written meanwhile. `signal` ends it within some milliseconds.
+ * rows must not be written meanwhile. `signal` ends it within some milliseconds. `onProgress` hears ten
+ * times a second how many rows have a group by then.
  *
- * @throws The errors of `dedupe`; AbortedError if `signal` aborts.
+ * @throws The errors of `dedupe`; AbortedError if `signal` aborts; what `onProgress` throws.
  */
 export async function dedupeAsync(
   rows: Tensor | QuantizedTable,
-  options?: DedupeOptions & { signal?: AbortSignal },
+  options?: DedupeOptions & { signal?: AbortSignal; onProgress?: (rows: number) => void },
 ): Promise<number[][]> {
   const where = 'dedupeAsync'
-  const { signal, ...rest } = checkOptions(options, ['threshold', 'metric', 'signal'], where)
+  const { signal, onProgress, ...rest } = checkOptions(options, ['threshold', 'metric', 'signal', 'onProgress'], where)
+  if (onProgress !== undefined) checkFunction(onProgress, `${where}: onProgress`)
   const { table, threshold } = checked(rows, rest, where)
   try {
-    const [handle] = await offThread(where, signal, table.weight, (weight) =>
-      native.dedupeWork(table.operand, weight, threshold),
-    )
+    const work = (weight: Handle) => native.dedupeWork(table.operand, weight, threshold)
+    const [handle] = await offThread(where, signal, table.weight, work, onProgress)
     const result = resultTensor(handle, 'int32', [table.operand.rows])
     untrack(result)
     const grouping = new Grouping(result.borrow() as Int32Array)

@@ -175,6 +175,11 @@ export class FastText {
     return this.#vectors
   }
 
+  /** What makes vectors of sentences of many texts. @internal */
+  embedder(): ReturnType<typeof native.embedderOfFastText> & object {
+    return call(native.embedderOfFastText(this.#file))
+  }
+
   /** @internal */
   static [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === 'object' && value !== null && #file in value && isInstance(this, FastText, value)

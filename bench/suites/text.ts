@@ -14,6 +14,8 @@ import { busy, local, rounds, type Player } from '../turns.js'
 /** Rounds in which the players take turns, and how long a turn takes at least, in milliseconds. */
 const [ROUNDS, TURN] = [7, 100]
 const LENGTHS = [100, 500]
+/** Lengths that texts have in turn where they are mixed: libraries that fill up a batch to its longest text are slow then. */
+const MIXED = [30, 100, 250, 60, 500, 1000, 40, 4000]
 const DIM = 256
 /** Texts in a batch. */
 const TEXTS = 2000
@@ -23,6 +25,15 @@ function cut(length: number): string[] {
   const whole = documents('English').join(' ').replace(/\s+/g, ' ')
   const count = Math.min(TEXTS, Math.floor(whole.length / length))
   return Array.from({ length: count }, (_, i) => whole.slice(i * length, (i + 1) * length))
+}
+
+/** Texts of the mixed lengths, in turn. */
+function mixed(): string[] {
+  const whole = documents('English').join(' ').replace(/\s+/g, ' ')
+  const texts: string[] = []
+  for (let at = 0; at < whole.length && texts.length < TEXTS; at += texts.at(-1)!.length)
+    texts.push(whole.slice(at, at + MIXED[texts.length % MIXED.length]))
+  return texts
 }
 
 /** Folders of model2vec: TOKENBED_TEXT_MODELS, or one that is made of BERT's tokenizer and a drawn table. */
@@ -47,7 +58,7 @@ export async function text(report: Report): Promise<void> {
   const versions = found.flatMap((one) => ('peer' in one ? [`${one.name} ${one.peer.version}`] : []))
   const at = mkdtempSync(join(tmpdir(), 'tokenbed-bench-'))
   try {
-    const texts = Object.fromEntries(LENGTHS.map((length) => [String(length), cut(length)]))
+    const texts: Record<string, string[]> = { ...Object.fromEntries(LENGTHS.map((length) => [String(length), cut(length)])), mixed: mixed() }
     const path = join(at, 'texts.json')
     writeFileSync(path, JSON.stringify(texts))
     for (const peer of [rust, python, llama]) await peer?.ask({ do: 'texts', path })

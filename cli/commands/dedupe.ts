@@ -5,6 +5,7 @@ import { dedupeAsync } from '../../index.js'
 import { linesOf, openRows, ROWS_ARGUMENT } from '../options/rows.js'
 import { WrongUse } from '../terminal/failure.js'
 import { counted, parseNumber, shown } from '../terminal/numbers.js'
+import { startProgress } from '../terminal/progress.js'
 import { print, sayError } from '../terminal/streams.js'
 
 interface Options {
@@ -50,7 +51,10 @@ async function dedupe(path: string, { threshold, texts, json, quiet }: Options):
   if (threshold > 1) throw new WrongUse(`--threshold ${threshold}: a similarity, which is at most 1`)
   const rows = openRows(path)
   const lines = texts === undefined ? null : await linesOf(texts, rows.shape[0])
-  const groups = await dedupeAsync(rows, { threshold })
+  const progress = startProgress(rows.shape[0], quiet ?? false, 0, 'vectors')
+  const groups = await dedupeAsync(rows, { threshold, onProgress: (done) => progress.update(done, done) }).finally(() =>
+    progress.stop(),
+  )
   if (json) return print(`${JSON.stringify({ rows: rows.shape[0], threshold, groups })}\n`)
   if (!quiet) {
     const copies = rows.shape[0] - groups.length

@@ -49,9 +49,10 @@ interface Options {
 
 const NOTES = `
 With --model each line of FILES has one vector, or each record of a .jsonl or .csv file, whose --field holds the text; the model is a
-folder of model2vec, of StaticEmbedding of sentence-transformers, of WordLlama or of tokenbed train. The file holds embeddings,
-lines x dim, and file_rows, files x 2: the first row of a file, and the one after its last. With --shard-rows --out is a folder of
-shards and a manifest.json: it can be killed and completed with --resume, and made by several workers with --shard.
+folder of model2vec, of StaticEmbedding of sentence-transformers, of WordLlama or of tokenbed train, or a model of fastText. The file
+holds embeddings, lines x dim, and file_rows, files x 2: the first row of a file, and the one after its last. With --shard-rows
+--out is a folder of shards and a manifest.json: it can be killed and completed with --resume, and made by several workers with
+--shard.
 
 Without it, FILES are texts, each cut into windows of its own; patterns such as 'books/**/*.txt' are expanded, .gz and .zst files
 decompressed, and - is stdin, which is also read when no file is named. Every token of every file is embedded: a last window
@@ -105,7 +106,7 @@ export function addEmbed(program: Command): void {
     .option('--json', 'print the result as one JSON object')
     .helpOption('-h, --help', 'print this help')
     .optionsGroup('One vector a line:')
-    .option('--model <folder>', 'the folder of a static embedding model')
+    .option('--model <folder>', 'a static embedding model: a folder, or a file of fastText')
     .option('--field <name>', 'the field of a record of JSON Lines or of a CSV that holds the text (default: text)')
     .option('--id <name>', 'the field that holds the id, kept with shards (default: id)')
     .option('--shard-rows <n>', '--out is a folder of shards of so many vectors', parseSize(1))

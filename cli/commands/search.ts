@@ -8,6 +8,7 @@ import { linesOf, openRows, ROWS_ARGUMENT } from '../options/rows.js'
 import { WorkFailed, WrongUse, asWrongUse } from '../terminal/failure.js'
 import { parseSize } from '../terminal/numbers.js'
 import { visibleText } from '../terminal/pieces.js'
+import { startProgress } from '../terminal/progress.js'
 import { print } from '../terminal/streams.js'
 
 interface Options {
@@ -15,8 +16,12 @@ interface Options {
   top: number
   metric?: 'cosine' | 'dot' | 'euclidean' | 'hamming'
   texts?: string
+  quiet?: boolean
   json?: boolean
 }
+
+/** Queries that are searched together. */
+const TOGETHER = 256
 
 const NOTES = `
 A QUERY is a text, or a file of queries, one in a line. The model makes a vector of each, as 'tokenbed embed --model' made those
@@ -46,13 +51,14 @@ export function addSearch(program: Command): void {
       ]),
     )
     .option('--texts <file>', 'the texts of the vectors, one in a line, which are shown beside them')
+    .option('-q, --quiet', 'say nothing but results and errors')
     .option('--json', 'one JSON object: { queries: [{ text, nearest: [{ id, score, text? }] }] }')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', NOTES)
     .action(search)
 }
 
-async function search(path: string, args: string[], { model, top, metric, texts, json }: Options): Promise<void> {
+async function search(path: string, args: string[], { model, top, metric, texts, quiet, json }: Options): Promise<void> {
   const rows = openRows(path)
   const lines = texts === undefined ? null : await linesOf(texts, rows.shape[0])
   const queries = (await Promise.all(args.map(queriesOf))).flat()
@@ -64,11 +70,25 @@ async function search(path: string, args: string[], { model, top, metric, texts,
     throw new WorkFailed(
       `${path}: vectors of ${dim} numbers, and those of ${model} have ${embedder.dim}: not of this model`,
     )
-  const vectors = await embedder.embedAsync(queries, { dim, dtype: isBits ? 'binary' : 'float32' })
   const k = Math.min(top, rows.shape[0])
   if (k === 0) throw new WorkFailed(`${path}: there are no vectors`)
-  const found = await asWrongUseAsync(() => topKAsync(vectors, rows, { k, metric }))
-  const [ids, scores] = [found.ids.toArray() as number[][], found.scores.toArray() as number[][]]
+  const [ids, scores]: [number[][], number[][]] = [[], []]
+  const progress = startProgress(queries.length, quiet ?? false, 0, 'queries')
+  try {
+    for (let from = 0; from < queries.length; from += TOGETHER) {
+      const some = queries.slice(from, from + TOGETHER)
+      // eslint-disable-next-line no-await-in-loop -- a search takes all cores
+      const vectors = await embedder.embedAsync(some, { dim, dtype: isBits ? 'binary' : 'float32' })
+      // eslint-disable-next-line no-await-in-loop
+      const found = await asWrongUseAsync(() => topKAsync(vectors, rows, { k, metric }))
+      ids.push(...(found.ids.toArray() as number[][]))
+      scores.push(...(found.scores.toArray() as number[][]))
+      for (const one of [vectors, found.ids, found.scores]) one.dispose()
+      progress.update(ids.length, ids.length)
+    }
+  } finally {
+    progress.stop()
+  }
   const results = queries.map((text, query) => ({
     text,
     nearest: ids[query].map((id, place) => ({

@@ -1,6 +1,6 @@
 //! Vectors of texts that other threads make, while JavaScript continues.
 
-use crate::embed::embedder::{BareEmbedder, EmbedPlan, of_one};
+use crate::embed::embedder::{Asked, EmbedPlan, Maker};
 use crate::layers::async_forward::elements;
 use crate::node::buffers::Handle;
 use crate::node::external::External;
@@ -14,16 +14,29 @@ use std::sync::Arc;
 use tokenbed_core::Error;
 use tokenbed_core::storage::{Part, Storage};
 use tokenbed_embed::Form;
-use tokenbed_kernels::dispatch;
 
 /// Texts that get vectors.
 struct Embedding {
     texts: Whole,
-    embedder: Arc<BareEmbedder>,
+    maker: Arc<Maker>,
     form: Form,
     bytes: usize,
-    table: Part,
+    /// Absent for a model of fastText.
+    table: Option<Part>,
     threads: usize,
+}
+
+impl Embedding {
+    fn new(plan: &EmbedPlan, texts: &HeldTexts, table: Option<Part>) -> Result<Self, Failure> {
+        Ok(Self {
+            texts: texts.take(),
+            maker: Arc::clone(&plan.maker),
+            form: plan.form,
+            bytes: plan.bytes,
+            table,
+            threads: computing_threads()?,
+        })
+    }
 }
 
 /// The vectors of texts that were collected, as work to be queued. Its result is (texts, dim). Rust must own the table.
@@ -33,16 +46,13 @@ pub fn embed_work(
     texts: &External<HeldTexts>,
     table: &External<Handle>,
 ) -> Option<External<Work>> {
-    work(|| {
-        Ok(Embedding {
-            texts: texts.take(),
-            embedder: Arc::clone(&plan.embedder),
-            form: plan.form,
-            bytes: plan.bytes,
-            table: table.hold()?,
-            threads: computing_threads()?,
-        })
-    })
+    work(|| Embedding::new(plan, texts, Some(table.hold()?)))
+}
+
+/// The same by a model of fastText, which needs no table.
+#[napi(catch_unwind)]
+pub fn embed_work_by_fast_text(plan: &External<EmbedPlan>, texts: &External<HeldTexts>) -> Option<External<Work>> {
+    work(|| Embedding::new(plan, texts, None))
 }
 
 impl Errand for Embedding {
@@ -64,11 +74,10 @@ impl Embedding {
         let bytes = bytes.ok_or_else(|| Error::Shape(format!("{} vectors are too many", texts.len())))?;
         let mut result = Storage::result(bytes)?;
         let out = result.elements_mut().ok_or_else(|| Error::Shape("the result is not aligned".into()))?;
-        let rows = self.embedder.rows(elements(&self.table)?)?;
+        let table = self.table.as_ref().map_or(Ok::<&[u8], Failure>(&[]), elements)?;
         let go_on = || go_on.is_wanted();
-        let threads = (self.threads, Some(&go_on as &(dyn Fn() -> bool + Sync)));
-        let done = self.embedder.embedder().embed(dispatch::active(), rows, &texts, self.form, threads, out);
-        done.map_err(|error| if is_one { of_one(error) } else { error.into() })?;
+        let asked = Asked { texts: &texts, is_one, form: self.form, threads: self.threads, go_on: Some(&go_on) };
+        self.maker.embed(table, asked, out)?;
         Ok(Vec::from([result]))
     }
 }

@@ -10,12 +10,20 @@ use napi::Env;
 use napi::bindgen_prelude::{Float32ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
 use std::path::Path;
+use std::sync::Arc;
 use tokenbed_fasttext::FastText;
 use tokenbed_io::fasttext::Kind;
 use tokenbed_kernels::dispatch;
 
 /// An open model, whose words are indexed when one is first asked for.
-pub struct FastTextFile(FastText);
+pub struct FastTextFile(Arc<FastText>);
+
+impl FastTextFile {
+    /// The model, which others may hold, too.
+    pub(crate) fn model(&self) -> Arc<FastText> {
+        Arc::clone(&self.0)
+    }
+}
 
 /// What the header of a model says.
 #[napi(object, object_from_js = false)]
@@ -37,7 +45,7 @@ pub fn open_fast_text(path: String) -> Option<OpenedFastText> {
         let header = model.header();
         let (dim, words, labels) = (header.dim as f64, header.words as f64, header.labels as f64);
         let supervised = header.kind == Kind::Supervised;
-        Ok(OpenedFastText { file: External::new(FastTextFile(model)), dim, words, labels, supervised })
+        Ok(OpenedFastText { file: External::new(FastTextFile(Arc::new(model))), dim, words, labels, supervised })
     })
 }
 

@@ -36,6 +36,7 @@ impl RecordSettings {
             RecordFormat::Jsonl => Format::JsonLines,
             RecordFormat::Csv => Format::Table(b','),
             RecordFormat::Tsv => Format::Table(b'\t'),
+            RecordFormat::Whole => Format::Whole,
         };
         Ok(Settings { format, field: self.field, id: self.id, most: size(self.max_bytes)? })
     }

@@ -145,7 +145,7 @@ words! {
 }
 words! {
     /// How the records of a text are written.
-    RecordFormat for RecordFormat { Text = "text", Jsonl = "jsonl", Csv = "csv", Tsv = "tsv" }
+    RecordFormat for RecordFormat { Text = "text", Jsonl = "jsonl", Csv = "csv", Tsv = "tsv", Whole = "whole" }
 }
 
 /// A value that crosses as its word.

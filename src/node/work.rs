@@ -7,7 +7,7 @@ use crate::node::guard::{Failure, Report, caught, guard, status};
 use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Task};
 use napi_derive::napi;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokenbed_core::storage::Storage;
 use tokenbed_memory::Gather;
@@ -17,15 +17,21 @@ pub(crate) trait Errand: Send {
     fn run(self: Box<Self>, go_on: &GoOn) -> Result<Vec<Storage>, Failure>;
 }
 
-/// Says whether anybody still wants the results of work.
+/// Says whether anybody still wants the results of work, and hears how far it is.
 #[derive(Clone)]
 pub(crate) struct GoOn {
     stopped: Arc<AtomicBool>,
     /// Set when the thread that queued the work is ending; nobody then waits for work still in the queue.
     ending: Arc<AtomicBool>,
+    done: Arc<AtomicUsize>,
 }
 
 impl GoOn {
+    /// Keeps how much is done, for [`work_done`].
+    pub(crate) fn tell(&self, done: usize) {
+        self.done.store(done, Ordering::Relaxed);
+    }
+
     pub(crate) fn is_wanted(&self) -> bool {
         !self.stopped.load(Ordering::Relaxed) && !self.ending.load(Ordering::Relaxed)
     }
@@ -108,7 +114,7 @@ impl Task for Queued {
 pub(crate) fn work<E: Errand + 'static>(errand: impl FnOnce() -> Result<E, Failure>) -> Option<External<Work>> {
     guard(|| {
         let errand: Box<dyn Errand> = Box::new(errand()?);
-        let go_on = GoOn { stopped: Arc::default(), ending: ENDING.with(Arc::clone) };
+        let go_on = GoOn { stopped: Arc::default(), ending: ENDING.with(Arc::clone), done: Arc::default() };
         Ok(External::new(Work(Arc::new(Shared { errand: Mutex::new(Some(errand)), go_on }))))
     })
 }
@@ -122,6 +128,12 @@ pub fn work_queue(work: &External<Work>) -> Option<AsyncTask<Queued>> {
         shared.go_on.ending.store(false, Ordering::Relaxed);
         Ok(AsyncTask::new(Queued { shared, computed: false, settled: false }))
     })
+}
+
+/// How much is done of work that tells it, in the unit of its errand.
+#[napi(catch_unwind)]
+pub fn work_done(work: &External<Work>) -> Option<f64> {
+    guard(|| Ok(work.0.go_on.done.load(Ordering::Relaxed) as f64))
 }
 
 /// Stops work. Returns true if it had not started, in which case it never will; work that is running stops as soon as

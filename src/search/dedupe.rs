@@ -18,7 +18,7 @@ pub fn dedupe_rows(rows: RowsOperand, weight: Operand, threshold: f64, firsts: O
     status(|| {
         threads()?;
         let rows = Shape::new(&rows)?.over(&weight)?;
-        dedupe(dispatch::active(), rows, threshold, &|| true, firsts.exclusive(&[&weight])?)?;
+        dedupe(dispatch::active(), rows, threshold, (&|| true, &|_| ()), firsts.exclusive(&[&weight])?)?;
         Ok(())
     })
 }
@@ -32,7 +32,8 @@ impl Errand for HeldCopies {
     fn run(self: Box<Self>, go_on: &GoOn) -> Result<Vec<Storage>, Failure> {
         let mut firsts = room(self.rows.shape().rows, size_of::<u32>())?;
         let rows = self.rows.rows()?;
-        let finished = dedupe(dispatch::active(), rows, self.threshold, &|| go_on.is_wanted(), part(&mut firsts)?)?;
+        let watched = (&(|| go_on.is_wanted()) as _, &(|done| go_on.tell(done)) as _);
+        let finished = dedupe(dispatch::active(), rows, self.threshold, watched, part(&mut firsts)?)?;
         if finished { Ok(Vec::from([firsts])) } else { Err(Failure::aborted()) }
     }
 }

@@ -1,5 +1,6 @@
 //! How vectors are written.
 
+use crate::semantics::Semantics;
 use tokenbed_core::Error;
 use tokenbed_kernels::half::f32_to_f16;
 
@@ -73,6 +74,13 @@ impl Form {
         let why =
             || format!("vectors of {} elements cannot be written: for bits, dim must be a multiple of 8", self.dim);
         self.element.bytes(self.dim).ok_or_else(|| Error::Shape(why()))
+    }
+
+    /// Writes the first elements of a vector that was made elsewhere; they are changed on the way. `out` has exactly their
+    /// bytes.
+    pub fn write_front(&self, vector: &mut [f32], out: &mut [u8]) {
+        let dim = self.dim.min(vector.len());
+        self.write(Semantics::Mean.least_norm(), &mut vector[..dim], out);
     }
 
     /// Writes a vector, whose elements are changed on the way. `out` has exactly its bytes.

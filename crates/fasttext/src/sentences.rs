@@ -2,8 +2,9 @@
 
 use super::line::{Scratch, divides};
 use super::{FastText, Open, scale};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use tokenbed_core::Result;
+use tokenbed_core::{Error, Result};
 use tokenbed_io::fasttext::Kind;
 use tokenbed_memory::filled;
 use tokenbed_threads::parallel_shares;
@@ -20,18 +21,43 @@ impl FastText {
     /// [`Error::Format`](tokenbed_core::Error::Format) if the dictionary does not match the header;
     /// [`Error::Shape`](tokenbed_core::Error::Shape) for a result of another size.
     pub fn sentences<T: AsRef<str> + Sync>(&self, texts: &[T], threads: usize, out: &mut [f32]) -> Result<()> {
+        let write = |vector: &mut [f32], out: &mut [f32]| out.copy_from_slice(vector);
+        self.write_sentences(texts, (threads, None), (self.header().dim, out), write).map(|_| ())
+    }
+
+    /// Computes the vectors of texts as [`sentences`](Self::sentences) does, as long as it may go on, and hands each to
+    /// `write` with its place in `out`, which has `width` elements for a text. Returns whether all were written.
+    ///
+    /// # Errors
+    /// Those of [`sentences`](Self::sentences).
+    pub fn write_sentences<T: AsRef<str> + Sync, O: Send>(
+        &self,
+        texts: &[T],
+        (threads, go_on): (usize, Option<&(dyn Fn() -> bool + Sync)>),
+        (width, out): (usize, &mut [O]),
+        write: impl Fn(&mut [f32], &mut [O]) + Sync,
+    ) -> Result<bool> {
         let (open, dim) = (self.ready()?, self.header().dim);
-        self.check(out.len(), texts.len())?;
-        let shares = Mutex::new(texts.chunks(SHARE).zip(out.chunks_mut(SHARE * dim)));
+        if width == 0 || texts.len().checked_mul(width) != Some(out.len()) {
+            return Err(Error::Shape(format!("{} elements for {} vectors of {width}", out.len(), texts.len())));
+        }
+        let stopped = AtomicBool::new(false);
+        let shares = Mutex::new(texts.chunks(SHARE).zip(out.chunks_mut(SHARE * width)));
         parallel_shares(texts.len().div_ceil(SHARE), threads, |_| {
             let next = shares.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((texts, out)) = next else { return };
-            let (mut scratch, mut word) = (Scratch::default(), filled(0.0, dim));
-            for (text, out) in texts.iter().zip(out.chunks_exact_mut(dim)) {
-                open.sentence(text.as_ref().as_bytes(), &mut scratch, &mut word, out);
+            let (mut scratch, mut word, mut sum) = (Scratch::default(), filled(0.0, dim), filled(0.0, dim));
+            for (text, out) in texts.iter().zip(out.chunks_exact_mut(width)) {
+                // Relaxed: nothing else is read by what this says.
+                if stopped.load(Ordering::Relaxed) || go_on.is_some_and(|go_on| !go_on()) {
+                    stopped.store(true, Ordering::Relaxed);
+                    return;
+                }
+                open.sentence(text.as_ref().as_bytes(), &mut scratch, &mut word, &mut sum);
+                write(&mut sum, out);
             }
         });
-        Ok(())
+        Ok(!stopped.into_inner())
     }
 }
 

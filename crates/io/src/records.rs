@@ -1,4 +1,4 @@
-//! Records out of a text that arrives in parts: its lines, JSON Lines, or the rows of a CSV.
+//! Records out of a text that arrives in parts: its lines, JSON Lines, the rows of a CSV, or the whole text.
 
 mod json;
 mod table;
@@ -16,6 +16,8 @@ pub enum Format {
     JsonLines,
     /// Rows of fields with this byte between them, after a first row that names them.
     Table(u8),
+    /// The whole text is one record, with its byte order mark; an empty one has none.
+    Whole,
 }
 
 /// Which records to read.
@@ -88,6 +90,10 @@ impl Records {
     /// # Errors
     /// [`Unreadable`] for a record that is too long, and for a CSV that does not have the field.
     pub fn push(&mut self, part: &str, records: &mut Vec<Record>) -> Result<(), Unreadable> {
+        if self.settings.format == Format::Whole {
+            self.rest.put_str(part);
+            return self.check_length(self.rest.len());
+        }
         // A byte order mark is no part of the first record.
         let part = if self.offset == 0 && self.rest.is_empty() && self.line == 1 {
             let bare = part.strip_prefix('\u{feff}').unwrap_or(part);
@@ -129,7 +135,12 @@ impl Records {
             return table.finish(&self.settings, records);
         }
         let last = std::mem::take(&mut self.rest);
-        if last.is_empty() { Ok(()) } else { self.line(&last, records) }
+        match self.settings.format {
+            _ if last.is_empty() => {}
+            Format::Whole => records.put(Record { id: None, text: Ok(last), line: 1, offset: 0 }),
+            _ => self.line(&last, records)?,
+        }
+        Ok(())
     }
 
     /// A line with its line break, which only the last may lack.

@@ -67,7 +67,7 @@ fn groups_and_clusters_are_the_same_on_every_instruction_set() {
     let mut first: Option<(Vec<u32>, Vec<f32>, Vec<i32>, f64)> = None;
     for kernels in dispatch::available() {
         let mut firsts = vec![0; rows];
-        assert!(dedupe(kernels, table, 0.8, &|| true, &mut firsts).unwrap());
+        assert!(dedupe(kernels, table, 0.8, (&|| true, &|_| ()), &mut firsts).unwrap());
         let (mut centers, mut labels, mut inertia) = (vec![0.0; k * dim], vec![0; rows], [0.0]);
         let out = Clusters { centers: &mut centers, labels: &mut labels, inertia: &mut inertia };
         let request = Request { k, seed: 1, iterations: 50, restarts: 2 };
@@ -86,7 +86,7 @@ fn work_stops_when_it_may_not_go_on() {
     let search = Search { kernels, rows, metric: Metric::Dot, k: 2, among: None };
     let out = Found { ids: &mut [0; 2], scores: &mut [0.0; 2] };
     assert!(!top_k(&search, Queries::Floats(&elements[..8]), &|| false, out).unwrap());
-    assert!(!dedupe(kernels, rows, 0.9, &|| false, &mut vec![0; 5000]).unwrap());
+    assert!(!dedupe(kernels, rows, 0.9, (&|| false, &|_| ()), &mut vec![0; 5000]).unwrap());
     let request = Request { k: 2, seed: 0, iterations: 5, restarts: 1 };
     let out = Clusters { centers: &mut [0.0; 16], labels: &mut vec![0; 5000], inertia: &mut [0.0] };
     assert!(!cluster(kernels, rows, request, &|| false, out).unwrap());

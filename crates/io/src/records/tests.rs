@@ -82,6 +82,18 @@ fn tables_without_the_field_are_refused() {
 }
 
 #[test]
+fn the_whole_text_is_a_record() {
+    assert_eq!(texts(read(Format::Whole, "", 1).unwrap()).len(), 0);
+    for text in ["\u{feff}a\r\nb\n\n", "one"] {
+        for part in [1, 3, 1000] {
+            assert_eq!(texts(read(Format::Whole, text, part).unwrap()), [text]);
+        }
+    }
+    let mut reader = Records::new(Settings { most: 3, ..settings(Format::Whole) });
+    assert_eq!(reader.push("\n\n\n\n", &mut Vec::new()).unwrap_err().offset, 0);
+}
+
+#[test]
 fn records_have_a_longest_length() {
     for format in [Format::Lines, Format::JsonLines, Format::Table(b',')] {
         let mut reader = Records::new(Settings { most: 10, ..settings(format) });

@@ -30,7 +30,8 @@ const WORDS: usize = BLOCK / 64;
 /// No first yet.
 const NONE: u32 = u32::MAX;
 
-/// Writes the first of each row's group to `firsts`. `go_on` is asked between blocks. Returns whether it finished.
+/// Writes the first of each row's group to `firsts`. `go_on` is asked between blocks, and `told` hears how many rows have
+/// a group by then. Returns whether it finished.
 ///
 /// Rows of bits are compared by 1 - 2 h / bits, where h is the number of bits in which they differ; all others by their
 /// cosine.
@@ -41,7 +42,7 @@ pub fn dedupe(
     kernels: Kernels,
     rows: SearchRows<'_>,
     threshold: f64,
-    go_on: GoOn<'_>,
+    (go_on, told): (GoOn<'_>, &dyn Fn(usize)),
     firsts: &mut [u32],
 ) -> Result<bool> {
     if firsts.len() != rows.len() {
@@ -49,10 +50,11 @@ pub fn dedupe(
     }
     let threshold = threshold as f32;
     if rows.kind() == Kind::Bits {
-        return Ok(of_bits(kernels, rows, threshold, go_on, firsts));
+        return Ok(of_bits(kernels, rows, threshold, (go_on, told), firsts));
     }
     let mut known = Vec::new();
     for start in (0..rows.len()).step_by(BLOCK) {
+        told(start);
         let end = rows.len().min(start + BLOCK);
         let block = Block::new(kernels, rows, start..end, threshold)?;
         let found: Vec<AtomicU32> = (start..end).map(|_| AtomicU32::new(NONE)).into_list();
@@ -216,7 +218,13 @@ impl<'a> Block<'a> {
 const CHUNK: usize = 1024;
 
 /// [`dedupe`] of rows of bits.
-fn of_bits(kernels: Kernels, rows: SearchRows<'_>, threshold: f32, go_on: GoOn<'_>, firsts: &mut [u32]) -> bool {
+fn of_bits(
+    kernels: Kernels,
+    rows: SearchRows<'_>,
+    threshold: f32,
+    (go_on, told): (GoOn<'_>, &dyn Fn(usize)),
+    firsts: &mut [u32],
+) -> bool {
     let bits = rows.dim() as f64;
     let reaches = |distance: u32| ((bits - 2.0 * f64::from(distance)) / bits) as f32 >= threshold;
     let row_bytes = rows.row_bytes();
@@ -224,6 +232,7 @@ fn of_bits(kernels: Kernels, rows: SearchRows<'_>, threshold: f32, go_on: GoOn<'
     let (mut known, mut bytes): (Vec<u32>, Vec<u8>) = (Vec::new(), Vec::new());
     let mut room = Room::default();
     for start in (0..rows.len()).step_by(BLOCK) {
+        told(start);
         let end = rows.len().min(start + BLOCK);
         let block = rows.bytes(&Which::Range(start..end), &mut room);
         let row = |j: usize| &block[j * row_bytes..(j + 1) * row_bytes];

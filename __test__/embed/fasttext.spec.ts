@@ -19,7 +19,8 @@ import { temporaryFolder } from '../support/temporary.js'
 
 const folder = join(root, 'testdata/golden/fasttext')
 const at = (name: string) => join(folder, name)
-const said = readGolden<Record<string, { supervised: boolean; sentences: [string, number[]][] }>>('fasttext/values.json')
+const said =
+  readGolden<Record<string, { supervised: boolean; sentences: [string, number[]][] }>>('fasttext/values.json')
 const floats = (one: Tensor) => Array.from(one.data as Float32Array)
 
 for (const [name, { supervised, sentences }] of Object.entries(said))

@@ -12,7 +12,8 @@ import { loadGlove, loadWord2Vec, type Vectors } from '../../index.js'
 const python = process.env.TOKENBED_PYTHON ?? 'python3'
 const hasGensim = spawnSync(python, ['-c', 'import gensim']).status === 0
 
-const hasLlama = hasGensim && spawnSync(python, ['-c', 'import importlib.metadata as m; m.version("wordllama")']).status === 0
+const hasLlama =
+  hasGensim && spawnSync(python, ['-c', 'import importlib.metadata as m; m.version("wordllama")']).status === 0
 
 /** Draws vectors for most of the words of the files, in which words of a pair are somewhat alike. */
 const DRAWN = `

@@ -57,7 +57,9 @@ export function openFolder<T>(
   if (found instanceof FastTextParts) {
     if (semantics === undefined) {
       if (tokenizer === undefined) return make(found)
-      throw new UsageError(`${where}: ${found.path} is a model of fastText, which takes no tokenizer: it divides texts itself`)
+      throw new UsageError(
+        `${where}: ${found.path} is a model of fastText, which takes no tokenizer: it divides texts itself`,
+      )
     }
     found = wordsOf(found, semantics, where)
   } else if (said === 'fasttext') {

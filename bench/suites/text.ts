@@ -58,7 +58,10 @@ export async function text(report: Report): Promise<void> {
   const versions = found.flatMap((one) => ('peer' in one ? [`${one.name} ${one.peer.version}`] : []))
   const at = mkdtempSync(join(tmpdir(), 'tokenbed-bench-'))
   try {
-    const texts: Record<string, string[]> = { ...Object.fromEntries(LENGTHS.map((length) => [String(length), cut(length)])), mixed: mixed() }
+    const texts: Record<string, string[]> = {
+      ...Object.fromEntries(LENGTHS.map((length) => [String(length), cut(length)])),
+      mixed: mixed(),
+    }
     const path = join(at, 'texts.json')
     writeFileSync(path, JSON.stringify(texts))
     for (const peer of [rust, python, llama]) await peer?.ask({ do: 'texts', path })

@@ -58,7 +58,11 @@ export function addSearch(program: Command): void {
     .action(search)
 }
 
-async function search(path: string, args: string[], { model, top, metric, texts, quiet, json }: Options): Promise<void> {
+async function search(
+  path: string,
+  args: string[],
+  { model, top, metric, texts, quiet, json }: Options,
+): Promise<void> {
   const rows = openRows(path)
   const lines = texts === undefined ? null : await linesOf(texts, rows.shape[0])
   const queries = (await Promise.all(args.map(queriesOf))).flat()

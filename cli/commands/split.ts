@@ -61,7 +61,10 @@ export function addSplit(program: Command): void {
     .action(split)
 }
 
-async function split(args: string[], { maxTokens, overlap, by, quiet, json, model, ...options }: Options): Promise<void> {
+async function split(
+  args: string[],
+  { maxTokens, overlap, by, quiet, json, model, ...options }: Options,
+): Promise<void> {
   if (overlap >= maxTokens)
     throw new WrongUse(
       `--overlap ${overlap}: it must be below --max-tokens, ${maxTokens}, or the chunks would never end`,
@@ -72,7 +75,10 @@ async function split(args: string[], { maxTokens, overlap, by, quiet, json, mode
   const inputs = inputsOf(args)
   const tokenizer = findTokenizer(options.tokenizer)
   const embedder = model === undefined ? undefined : TextEmbedder.load(model)
-  const total = inputs.reduce<number | null>((sum, { bytes }) => (sum === null || bytes === null ? null : sum + bytes), 0)
+  const total = inputs.reduce<number | null>(
+    (sum, { bytes }) => (sum === null || bytes === null ? null : sum + bytes),
+    0,
+  )
   // In a terminal the chunks themselves are seen.
   const progress = startProgress(total, (quiet ?? false) || process.stdout.isTTY, 0, 'chunks')
   let [count, done] = [0, 0]

@@ -57,6 +57,15 @@ for (const [name, expected] of Object.entries(cases)) {
   })
 }
 
+test('the bytes of a file are freed as soon as they are read', (t) => {
+  // White space between the parts makes a file large that is read at once.
+  const path = written('large.json', `${' '.repeat(16 << 20)}${readFileSync(pathOf('wordpiece'), 'utf8')}`)
+  const before = process.memoryUsage().arrayBuffers
+  const tokenizers = [1, 2].map(() => Tokenizer.fromFile(path))
+  t.true(process.memoryUsage().arrayBuffers - before < 8 << 20)
+  t.deepEqual(tokenizers[1].encode('one two'), Tokenizer.fromFile(pathOf('wordpiece')).encode('one two'))
+})
+
 test('a tokenizer knows the properties of its file', (t) => {
   const wordpiece = Tokenizer.fromFile(pathOf('wordpiece'))
   t.is(wordpiece.name, 'wordpiece.json')

@@ -330,7 +330,9 @@ function vocabularyOf(
     return { names: WordNames.checked(words, path), counts }
   }
   const tokenizer =
-    said.kind === 'tokenizer' ? Tokenizer.fromBytes(read!.value, read!.path) : encoding(said.name, described)
+    said.kind === 'tokenizer'
+      ? Tokenizer.fromBytes(read!.value, read!.path, undefined, undefined, true)
+      : encoding(said.name, described)
   if (tokenizer.vocabSize !== said.size)
     throw new FormatError(
       `${described}: ${tokenizer.name} has ${tokenizer.vocabSize} tokens, not ${said.size}`,

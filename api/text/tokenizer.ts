@@ -111,7 +111,8 @@ export class Tokenizer {
    */
   readonly engine: 'native' | 'tokenizers'
   /**
-   * The part of the file because of which the engine is `tokenizers`, such as `model: dropout`; null if it is native.
+   * The part of the file because of which the engine is `tokenizers`, such as `pre_tokenizer: UnicodeScripts`; null if
+   * it is native.
    */
   readonly engineReason: string | null
   readonly #native: Handle
@@ -197,7 +198,7 @@ export class Tokenizer {
     const checked = checkOptions(options, ['limits', 'pattern', 'specialTokens', 'lowercase'], where)
     const limits = checkLimits(checked.limits, `${where}: limits`)
     const { bytes, path: file, read } = tokenizerFile(resolve(checkPath(path, where)), checked, where)
-    return Tokenizer.fromBytes(bytes, file, limits, read)
+    return Tokenizer.fromBytes(bytes, file, limits, read, true)
   }
 
   /**
@@ -222,16 +223,25 @@ export class Tokenizer {
     return Tokenizer.fromBytes(tokenizerJson(opened), path, limits, () => tokenizerJson(openGGUF(path, path)))
   }
 
-  /** The tokenizer of a file whose bytes were read. @internal */
+  /**
+   * The tokenizer of a file whose bytes were read. If they are `spent`, nobody needs them afterwards, and their memory
+   * is freed at once. @internal
+   */
   static fromBytes(
     bytes: Buffer,
     path: string,
     limits: Parameters<typeof native.tokenizerFromJson>[3] = {},
     read = () => readWhole(path),
+    spent = false,
   ): Tokenizer {
     const name = basename(path)
-    const tokenizer = new Tokenizer(name, call(native.tokenizerFromJson(bytes, path, name, limits)), true, PRIVATE)
-    tokenizer.#file = { path, digest: sha256(bytes), read }
+    const digest = sha256(bytes)
+    // A small buffer of Node's shares its memory with others.
+    const isAlone = bytes.byteLength === bytes.buffer.byteLength
+    const freed = spent && isAlone ? (bytes.buffer as ArrayBuffer) : null
+    const made = call(native.tokenizerFromJson(bytes, path, name, limits, freed))
+    const tokenizer = new Tokenizer(name, made, true, PRIVATE)
+    tokenizer.#file = { path, digest, read }
     return tokenizer
   }
 

@@ -6,12 +6,14 @@ import { join } from 'node:path'
 import { capabilities, setNumThreads, Tokenizer } from '../../index.js'
 import { inChildren } from '../child.js'
 import { median } from '../measure.js'
+import { eventLoop } from './event-loop.js'
 import { hostile } from './hostile-texts.js'
 import { digestOf, huggingFace, pythonTokenizers, rustPeer, type HuggingFace } from '../peers/tokenizer-files.js'
 import type { TurnProcess } from '../peers/turn-process.js'
 import { ROOT, type Report } from '../report.js'
 import { documents, megabytes } from '../texts.js'
-import { busy, local, rounds, type Player } from '../turns.js'
+import { gain } from '../quiet.js'
+import { busy, rounds, type Player } from '../turns.js'
 
 const FOLDER = join(ROOT, 'target', 'tokenizer-files')
 const pathOf = (name: string) => join(FOLDER, `${name}.json`)
@@ -92,7 +94,8 @@ export async function tokenizerFiles(report: Report): Promise<void> {
     report.paragraph(
       `tokenbed ${capabilities().version}, ${versions.join(', ')}. One thread each, batches of the same texts, ` +
         `processor time, medians of ${ROUNDS} or more interleaved rounds. All have seen the texts before, so that their caches of pieces are full. ` +
-        'In brackets, how many times as fast tokenbed is. Two threads: how many times as fast tokenbed is with two, by the clock.',
+        'In brackets, how many times as fast tokenbed is. Two threads: how many times as fast tokenbed is with two, by the clock, in turns ' +
+        'during which other programs did nearly nothing.',
     )
     const rows = new Map<string, string[][]>()
     const add = (section: string, row: string[]) => rows.set(section, [...(rows.get(section) ?? []), row])
@@ -131,6 +134,7 @@ export async function tokenizerFiles(report: Report): Promise<void> {
         'tokenizer in the process, `peak` the most that is held above it, and `content` the bytes of tokens and merges as text.',
     )
     report.table(['', 'file, MB', 'tokenbed', ...titles, 'memory', 'peak'], rows.get('loading')!)
+    await eventLoop(report, tokenizers, texts.English)
     hostile(report, tokenizers)
   } finally {
     for (const peer of [python, crate, model2vec]) peer?.stop()
@@ -158,11 +162,14 @@ async function compare(
 ): Promise<string[]> {
   const run = () => tokenizer.encodeBatch(texts, PLAIN)
   const players = [busy('tokenbed', run, () => setNumThreads(1))]
-  // Threads together are measured by the clock.
-  for (const threads of [1, 2]) players.push(local(`${threads}`, run, () => setNumThreads(threads)))
   players.push(...player('python', python, kind), ...player('crate', crate, kind))
   if (npm) players.push(busy('npm', () => texts.forEach((text) => npm.encode(text))))
   const us = await rounds(players, ROUNDS, TURN)
+  const two = await gain(
+    run,
+    () => setNumThreads(1),
+    () => setNumThreads(2),
+  )
   setNumThreads(availableParallelism())
   const ours = us.get('tokenbed')!.us
   const size = megabytes(texts)
@@ -177,7 +184,7 @@ async function compare(
     same === null ? '' : same ? "Python's" : "NOT Python's",
     others > 0 ? `npm's differ in ${others} texts` : '',
   ]
-  const scaling = `${(us.get('1')!.us / us.get('2')!.us).toFixed(2)}x`
+  const scaling = `${two.ratio.toFixed(2)}x${two.pairs > 0 ? '' : ' (disturbed)'}`
   const cells = [...['tokenbed', 'python', 'crate', 'npm'].map(speed), scaling]
   return [name, tokenizer.engine, ...cells, ids.filter(Boolean).join('; ')]
 }

@@ -6,7 +6,7 @@ use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
 use crate::node::process::computing_threads;
 use napi::Env;
-use napi::bindgen_prelude::{FnArgs, Function, Uint8ArraySlice, Uint32ArraySlice};
+use napi::bindgen_prelude::{ArrayBuffer, FnArgs, Function, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
@@ -91,22 +91,28 @@ impl TokenizerLimits {
     }
 }
 
-/// Makes a tokenizer from the bytes of a `tokenizer.json` that was read from `path`.
+/// Makes a tokenizer from the bytes of a `tokenizer.json` that was read from `path`. `spent` is the buffer of these
+/// bytes, if nobody needs them afterwards: it is detached, because V8 would keep a file of megabytes until it happens
+/// to collect garbage.
 #[napi(catch_unwind)]
 pub fn tokenizer_from_json(
     json: Operand,
     path: String,
     name: String,
     limits: TokenizerLimits,
+    spent: Option<ArrayBuffer<'_>>,
 ) -> Option<External<Tokenizer>> {
     guard(|| {
-        let json = json.shared::<u8>()?;
+        let bytes = json.shared::<u8>()?;
         let origin = Origin { name, path, limits: limits.read()? };
-        let tokenizer = Tokenizer::from_file(origin, json).map_err(|error| named(error, json))?;
-        if json.len() > LARGE {
+        let tokenizer = Tokenizer::from_file(origin, bytes).map_err(|error| named(error, bytes))?;
+        let size = bytes.len();
+        // The bytes are not looked at from here on. A host that cannot detach the buffer keeps it.
+        spent.map(ArrayBuffer::detach).and_then(Result::ok);
+        if size > LARGE {
             give_back();
         }
-        Ok(External::new_with_size_hint(tokenizer, json.len() * BYTES_IN_MEMORY))
+        Ok(External::new_with_size_hint(tokenizer, size * BYTES_IN_MEMORY))
     })
 }
 

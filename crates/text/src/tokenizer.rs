@@ -172,8 +172,8 @@ impl Tokenizer {
         }
     }
 
-    /// The part of the file that only the library's crate knows, such as `model: dropout`; `None` if the engine is
-    /// native.
+    /// The part of the file that only the library's crate knows, such as `pre_tokenizer: UnicodeScripts`; `None` if the
+    /// engine is native.
     pub fn engine_reason(&self) -> Option<&str> {
         match self.kind() {
             Kind::Encoding(_) => None,

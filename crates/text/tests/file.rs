@@ -144,13 +144,16 @@ proptest! {
 fn a_template_that_cannot_be_used_is_an_error() {
     let template = |single: Value| {
         let mut json: Value = serde_json::from_slice(&file(&Value::Null)).unwrap();
+        let largest = json!({ "x": { "id": "x", "ids": [u32::MAX], "tokens": ["x"] } });
         json["post_processor"] =
-            json!({ "type": "TemplateProcessing", "single": single, "pair": [], "special_tokens": {} });
+            json!({ "type": "TemplateProcessing", "single": single, "pair": [], "special_tokens": largest });
         Tokenizer::from_json("test", json.to_string().as_bytes()).map(|_| ())
     };
     let text = json!({ "Sequence": { "id": "A", "type_id": 0 } });
     assert_eq!(template(json!([text])), Ok(()));
-    for single in [json!([]), json!([text, text])] {
+    // An id that is used inside to stand for the text is not mistaken for it.
+    let other = json!({ "SpecialToken": { "id": "x", "type_id": 0 } });
+    for single in [json!([]), json!([text, text]), json!([other])] {
         let error = template(single).unwrap_err();
         assert!(
             matches!(&error, TextError::TokenizerFile { reason, .. } if reason.contains("post_processor: it takes the text")),

@@ -31,7 +31,7 @@ pub(crate) use tokens::Tokens;
 /// Names the part of a file that only the library's crate knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotNative {
-    /// The part, such as `model: dropout`.
+    /// The part, such as `pre_tokenizer: UnicodeScripts`.
     pub(crate) part: String,
 }
 

@@ -21,24 +21,38 @@ pub(crate) struct Unigram {
     bytes: Option<Box<[Option<u32>; 256]>>,
 }
 
-/// The scores of all tokens by id. Most files have numbers of 32 bits, written as numbers of 64.
+/// The scores of all tokens by id.
 enum Scores {
-    Single(Vec<f32>),
+    /// Numbers of 32 bits, and how many numbers of 64 bits lie between each and the score. Models are trained with 32
+    /// bits, and files have these numbers in decimals, which are often read as a neighbour.
+    Near(Vec<f32>, Vec<i8>),
     Double(Vec<f64>),
 }
 
+/// How many numbers of 64 bits lie between a score and the same with 32 bits; `None` if they are too many.
+fn beyond_single(score: f64) -> Option<i8> {
+    let single = f64::from(score as f32).to_bits().cast_signed();
+    i8::try_from(score.to_bits().cast_signed().checked_sub(single)?).ok()
+}
+
 impl Scores {
-    fn new(scores: Vec<f64>) -> Self {
-        if scores.iter().any(|&score| f64::from(score as f32).to_bits() != score.to_bits()) {
+    fn new(mut scores: Vec<f64>) -> Self {
+        if scores.iter().any(|&score| beyond_single(score).is_none()) {
+            scores.trim_to(0);
             return Self::Double(scores);
         }
-        Self::Single(scores.into_iter().map(|score| score as f32).into_list())
+        let beyond = scores.iter().map(|&score| beyond_single(score).unwrap_or_default()).into_list();
+        Self::Near(scores.into_iter().map(|score| score as f32).into_list(), beyond)
     }
 
     #[inline]
     fn get(&self, id: u32) -> f64 {
         let score = match self {
-            Self::Single(scores) => scores.get(id as usize).map(|&score| f64::from(score)),
+            Self::Near(scores, beyond) => {
+                scores.get(id as usize).zip(beyond.get(id as usize)).map(|(&score, &beyond)| {
+                    f64::from_bits(f64::from(score).to_bits().wrapping_add_signed(i64::from(beyond)))
+                })
+            }
             Self::Double(scores) => scores.get(id as usize).copied(),
         };
         score.unwrap_or_default()
@@ -106,7 +120,7 @@ impl Unigram {
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         let scores = match &self.scores {
-            Scores::Single(scores) => 4 * scores.capacity(),
+            Scores::Near(scores, beyond) => 4 * scores.capacity() + beyond.capacity(),
             Scores::Double(scores) => 8 * scores.capacity(),
         };
         self.tokens.memory() + scores
@@ -287,6 +301,22 @@ mod tests {
             if ours.encode(text, &mut Memo::new(), &mut again).is_ok() {
                 assert_eq!(again, ids);
             }
+        }
+    }
+
+    #[test]
+    fn scores_keep_their_bits() {
+        let bits = |score: f64| score.to_bits();
+        let singles =
+            [-2.012_292_9_f32, -0.0, 0.0, 1.5, f32::MAX, f32::MIN_POSITIVE, 1e-45, f32::INFINITY].map(f64::from);
+        let near: Vec<f64> = singles.iter().flat_map(|&one| [one, one.next_up(), one.next_down()]).collect();
+        let near: Vec<f64> = near.into_iter().filter(|&score| beyond_single(score).is_some()).collect();
+        assert!(near.len() > 16);
+        for scores in [near.clone(), [&near[..], &[-0.1, f64::NAN, 1e300, f64::MIN]].concat()] {
+            let stored = Scores::new(scores.clone());
+            assert_eq!(matches!(stored, Scores::Near(..)), scores.len() == near.len());
+            let found: Vec<u64> = (0..scores.len() as u32).map(|id| bits(stored.get(id))).collect();
+            assert_eq!(found, scores.into_iter().map(bits).collect::<Vec<_>>());
         }
     }
 

@@ -1,7 +1,7 @@
 // Files of Arrow and Parquet: round trips, and those that pyarrow wrote.
 
 import test from 'ava'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadArrow, loadParquet, saveArrow, saveParquet, type VectorTable } from '../../arrow.js'
@@ -137,6 +137,45 @@ test('arrow: batches are read one after the other, and none counts twice', async
   writeFileSync(path, bytes)
   await t.throwsAsync(loadArrow(path), { code: 'FORMAT', message: /begins within another one/ })
 })
+
+const PYARROW = `
+import json, sys
+import pyarrow.feather, pyarrow.parquet
+path = sys.argv[1]
+table = pyarrow.feather.read_table(path) if path.endswith(".arrow") else pyarrow.parquet.read_table(path)
+vectors = table.column(table.column_names[-1])
+print(json.dumps({"type": str(vectors.type), "columns": table.column_names, "names": table.column(0).to_pylist(), "vectors": vectors.to_pylist()}))
+`
+const python = process.env.TOKENBED_PYTHON ?? 'python3'
+const hasPyarrow = spawnSync(python, ['-c', 'import pyarrow']).status === 0
+
+for (const { name, load, save } of KINDS) {
+  const run = hasPyarrow ? test : test.skip
+  run(`${name}: what is written opens in pyarrow`, async (t) => {
+    const path = fresh(`x.${name}`)
+    const names = ['whale', 'New York', 'naïve', '鯨']
+    const vectors = Float32Array.from({ length: 12 }, (_, i) => i / 4 - 1)
+    await save(path, { names, vectors, dim: 3 })
+    const found = JSON.parse(execFileSync(python, ['-c', PYARROW, path], { encoding: 'utf8' }))
+    t.deepEqual(found.columns, ['word', 'vector'])
+    t.regex(found.type, name === 'arrow' ? /^fixed_size_list<item: float>\[3\]$/ : /^list<.*: float/)
+    t.deepEqual([found.names, found.vectors.flat()], [names, [...vectors]])
+  })
+
+  test(`${name}: many rows are read with turns of the event loop between them`, async (t) => {
+    const path = fresh(`x.${name}`)
+    const [rows, dim] = [40_000, 16]
+    const vectors = Float32Array.from({ length: rows * dim }, (_, i) => i % 1000)
+    const names = Int32Array.from({ length: rows }, (_, i) => i)
+    await save(path, { names, vectors, dim })
+    let turns = 0
+    const counter = setInterval(() => turns++, 0)
+    const found = await load(path)
+    clearInterval(counter)
+    t.deepEqual(found, { names, vectors, dim })
+    t.true(turns >= 2, `${turns}`)
+  })
+}
 
 test('a package that is not installed is an error that says what to install', (t) => {
   const folder = join(base, 'app/node_modules/tokenbed')

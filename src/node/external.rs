@@ -173,6 +173,9 @@ const MADE_BETWEEN: usize = 4096;
 const MAPPED_BETWEEN: usize = 256 << 20;
 /// or after this many storages in mapped files: Linux maps 65530 files at once.
 const MAPS_BETWEEN: usize = 1 << 14;
+/// Not for fewer storages: there is no garbage where a model was just opened, and a collection would take longer than
+/// opening it did.
+const MAPS_OF_A_MODEL: usize = 5;
 /// The memory pressure that makes V8 collect: more than any limit it has.
 const PRESSURE: i64 = 1 << 40;
 
@@ -318,7 +321,8 @@ fn enter(number: usize, kept: Kept) {
         made.all.put(number, kept);
         let all = made.all.len();
         let look = made.told >= BYTES_BETWEEN.max(all * BYTES_EACH) || all >= 2 * made.left + MADE_BETWEEN;
-        let press = made.maps > 0 && (made.maps >= MAPS_BETWEEN || usage().mapped >= 2 * made.mapped + MAPPED_BETWEEN);
+        let press = made.maps >= MAPS_BETWEEN
+            || made.maps >= MAPS_OF_A_MODEL && usage().mapped >= 2 * made.mapped + MAPPED_BETWEEN;
         (look, press)
     });
     match due {

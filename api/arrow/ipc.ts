@@ -48,7 +48,8 @@ export async function loadArrow(path: string, options?: LoadTableOptions): Promi
     const columns = chosenColumns(found, asked, full, where)
     const rows = new Rows(full, columns.vectors, table.numRows)
     for (const chunk of table.getChild(columns.vectors)!.data) await putChunk(chunk, rows, arrow)
-    const names = columns.names === null ? null : namesOf(await valuesOf(table.getChild(columns.names)!), full, columns.names)
+    const names =
+      columns.names === null ? null : namesOf(await valuesOf(table.getChild(columns.names)!), full, columns.names)
     return { names, ...rows.done() }
   })
 }

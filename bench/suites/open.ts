@@ -149,7 +149,9 @@ function blocks(report: Report, path: string): void {
   )
 }
 
-/** Lookups in a mapped table of which no page is in memory, against copies of the same rows, one page after the other. */
+/**
+ * Lookups in a mapped table of which no page is in memory, against copies of the same rows, one page after the other.
+ */
 function cold(report: Report, path: string): void {
   const [rows, dim] = [100_000, 768]
   const writer = new TensorWriter(path, { rows: { dtype: 'float32', shape: [dim] } })

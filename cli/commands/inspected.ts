@@ -185,7 +185,14 @@ function listedOf(name: string, table: Table): Listed {
     return { name, dtype: 'float32', type: kind, shape, bytes: 4 * shape[0] * shape[1], isDecoded: true }
   }
   const bytes = table.toTensor()
-  const listed = { name, dtype: 'float32' as const, type: kindName(table), shape: table.shape, bytes: bytes.size, isDecoded: true }
+  const listed = {
+    name,
+    dtype: 'float32' as const,
+    type: kindName(table),
+    shape: table.shape,
+    bytes: bytes.size,
+    isDecoded: true,
+  }
   bytes.dispose()
   return listed
 }

@@ -31,9 +31,6 @@ const GENSIM = [
   'poincare_vectors.bin',
   'high_precision.kv.bin',
   'high_precision.kv.txt',
-  'wordsim353.tsv',
-  'simlex999.txt',
-  'questions-words.txt',
 ]
 
 /** Packages, and where their files go. */

@@ -69,8 +69,15 @@ function text(lines, seed) {
 
 /** The files of a folder, each with the digest of its bytes. */
 function contents(folder) {
-  const digest = (name) => createHash('sha256').update(readFileSync(join(folder, name))).digest('hex')
-  return JSON.stringify(readdirSync(folder).sort().map((name) => [name, digest(name)]))
+  const digest = (name) =>
+    createHash('sha256')
+      .update(readFileSync(join(folder, name)))
+      .digest('hex')
+  return JSON.stringify(
+    readdirSync(folder)
+      .sort()
+      .map((name) => [name, digest(name)]),
+  )
 }
 
 function same(folder, clean, what) {
@@ -122,16 +129,48 @@ async function killQueues(most, at) {
   const options = ['--bind', '127.0.0.1', '--dir', at, '--appendonly', 'yes', '--save', '']
   const serve = async () => {
     const child = start('redis-server', ['--port', String(port), ...options])
-    while (spawnSync('redis-cli', ['-p', String(port), 'ping'], { encoding: 'utf8' }).stdout !== 'PONG\n') await sleep(20)
+    while (spawnSync('redis-cli', ['-p', String(port), 'ping'], { encoding: 'utf8' }).stdout !== 'PONG\n')
+      await sleep(20)
     return child
   }
   let redis = await serve()
   const file = join(at, 'queued.txt')
   writeFileSync(file, text(TEXTS, 2))
   const add = (out, name) =>
-    command('queue', 'add', file, '--model', MODEL, '--out', out, '--shard-rows', '500', '--parts', '40', '--queue', name, '--server', url, '--quiet')
+    command(
+      'queue',
+      'add',
+      file,
+      '--model',
+      MODEL,
+      '--out',
+      out,
+      '--shard-rows',
+      '500',
+      '--parts',
+      '40',
+      '--queue',
+      name,
+      '--server',
+      url,
+      '--quiet',
+    )
   const work = (name) =>
-    command('queue', 'work', '--model', MODEL, '--queue', name, '--server', url, '--lock', '2', '--stalled', '1', '--quiet')
+    command(
+      'queue',
+      'work',
+      '--model',
+      MODEL,
+      '--queue',
+      name,
+      '--server',
+      url,
+      '--lock',
+      '2',
+      '--stalled',
+      '1',
+      '--quiet',
+    )
   const clean = join(at, 'queue-clean')
   await done(add(clean, 'clean'))
   await done(work('clean'))
@@ -142,7 +181,7 @@ async function killQueues(most, at) {
     let workers = [work(name), work(name)]
     while (!existsSync(join(folder, 'manifest.json'))) {
       await sleep(Math.random() * 1500)
-      workers = workers.map((child) => (child.exitCode ?? child.signalCode) === null ? child : work(name))
+      workers = workers.map((child) => ((child.exitCode ?? child.signalCode) === null ? child : work(name)))
       if (counts.workers + counts.redis >= most) continue
       if (Math.random() < 0.3) {
         redis.kill('SIGKILL')
@@ -161,7 +200,22 @@ async function killQueues(most, at) {
     for (const child of workers) child.kill('SIGKILL')
     await Promise.all(workers.map((child) => child.ended))
     // What a worker left that was killed at the end.
-    await done(command('embed', file, '--model', MODEL, '--out', folder, '--shard-rows', '500', '--shard', '0/40', '--resume', '--quiet'))
+    await done(
+      command(
+        'embed',
+        file,
+        '--model',
+        MODEL,
+        '--out',
+        folder,
+        '--shard-rows',
+        '500',
+        '--shard',
+        '0/40',
+        '--resume',
+        '--quiet',
+      ),
+    )
     same(folder, clean, `after ${counts.workers} kills of workers and ${counts.redis} of Redis`)
     rmSync(folder, { recursive: true })
   }
@@ -195,18 +249,24 @@ async function embedded(bytes, at) {
   clearInterval(timer)
   rmSync(file)
   rmSync(out, { recursive: true })
-  const late = samples.filter((size) => size > 0).slice(samples.length >> 1).sort((a, b) => a - b)
+  const late = samples
+    .filter((size) => size > 0)
+    .slice(samples.length >> 1)
+    .sort((a, b) => a - b)
   return { most: Math.max(...samples), typical: late[late.length >> 1], seconds: (performance.now() - begun) / 1e3 }
 }
 
 async function compareMemory(gigabytes, at) {
   const { bavail, bsize } = statfsSync(at)
-  if (bavail * bsize < gigabytes * 4e9) throw new Failure(`${at} has no room for a corpus of ${gigabytes} GB and its vectors`)
+  if (bavail * bsize < gigabytes * 4e9)
+    throw new Failure(`${at} has no room for a corpus of ${gigabytes} GB and its vectors`)
   const found = []
   for (const bytes of [100 * MB, gigabytes * 1000 * MB]) {
     const { most, typical, seconds } = await embedded(bytes, at)
     found.push(typical)
-    console.log(`${bytes / MB} MB of text: ${typical.toFixed(0)} MB of memory, ${most.toFixed(0)} at most, ${seconds.toFixed(0)} s`)
+    console.log(
+      `${bytes / MB} MB of text: ${typical.toFixed(0)} MB of memory, ${most.toFixed(0)} at most, ${seconds.toFixed(0)} s`,
+    )
   }
   const more = found[1] / found[0] - 1
   console.log(`memory of the larger one: ${more < 0 ? '' : '+'}${(100 * more).toFixed(1)} %`)

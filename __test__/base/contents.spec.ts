@@ -33,11 +33,13 @@ const {
 } = tokenbed
 const base = temporaryFolder()
 const folderOfIds = join(base, 'ids')
-let rowStore: tokenbed.RowStore
+/** Opened before the tests, because opening takes a turn of the event loop. */
+const rowStores: tokenbed.RowStore[] = []
 
 test.before(async () => {
   await tokenbed.saveTokens(folderOfIds, { texts: ['one', 'two'] })
-  rowStore = await tokenbed.RowStore.open({ rows: 4, dim: 2, dtype: 'float32', read: async () => [] })
+  const rows = { rows: 4, dim: 2, dtype: 'float32', read: async () => [] } as const
+  for (let i = 0; i < 100; i++) rowStores.push(await tokenbed.RowStore.open(rows))
 })
 
 function sparseGrad(rows: number[][] = [[1, 2]]): tokenbed.SparseGrad {
@@ -99,7 +101,7 @@ const MAKERS: Record<string, () => object> = {
   Tokenizer: () => Tokenizer.fromFile(join(root, 'testdata/golden/hf/wordlevel.json')),
   TokenDecoder: () => Tokenizer.load('gpt2').decoder(),
   DataLoader: () => createDataLoader([1, 2, 3, 4, 5], { maxLength: 2 }),
-  RowStore: () => rowStore,
+  RowStore: () => rowStores.pop()!,
   FastText: () => tokenbed.loadFastText(join(root, 'testdata/golden/fasttext/skipgram-ns.bin')),
   Vectors: () => new tokenbed.Vectors(ones([2, 3]), ['a', 'b']),
   Trainer: () => new tokenbed.Trainer(Uint32Array.of(1, 2, 3), { objective: 'next-token', vocabSize: 4 }),

@@ -5,8 +5,8 @@ import { loadFastText, loadSafetensors, TextEmbedder, type EmbedOptions, type Te
 import { root } from '../support/golden.js'
 
 /**
- * The folders and vectors of make.py, and the vectors of make_st.py and make_fasttext.py; `TOKENBED_EMBED_GOLDENS` names a
- * folder with more of the latter.
+ * The folders and vectors of make.py, and the vectors of make_st.py and make_fasttext.py; `TOKENBED_EMBED_GOLDENS`
+ * names a folder with more of the latter.
  */
 const folders = join(root, 'testdata/golden/embed')
 const goldens = process.env.TOKENBED_EMBED_GOLDENS ?? folders

@@ -1,6 +1,6 @@
 // Evaluations on the files that gensim's package ships (WordSim-353, SimLex-999, questions-words), against gensim: with
-// drawn vectors, and with the words of WordLlama's table, in word2vec's form and in GloVe's. Runs if TOKENBED_PYTHON, or
-// python3, has gensim, and wordllama for its table.
+// drawn vectors, and with the words of WordLlama's table, in word2vec's form and in GloVe's. Runs if TOKENBED_PYTHON,
+// or python3, has gensim, and wordllama for its table.
 
 import test from 'ava'
 import { spawnSync } from 'node:child_process'

@@ -262,8 +262,8 @@ export class TextEmbedder {
   }
 
   /**
-   * The vectors of tokens, (rows, dim), as they were given; a float64 table as float32. Of a model of fastText: those of
-   * its words, which are made when they are first read.
+   * The vectors of tokens, (rows, dim), as they were given; a float64 table as float32. Of a model of fastText: those
+   * of its words, which are made when they are first read.
    */
   get table(): Tensor | QuantizedTable {
     return this.#made.table()

@@ -27,8 +27,8 @@ import { wordTokenizer } from './words.js'
 
 export interface LoadOptions {
   /**
-   * Which tokens count; default: as the library does it whose folder it is. A model of fastText has `fasttext`, which no
-   * other has, or `mean`.
+   * Which tokens count; default: as the library does it whose folder it is. A model of fastText has `fasttext`, which
+   * no other has, or `mean`.
    */
   semantics?: Semantics | 'fasttext'
   /** The path of another `tokenizer.json`. fastText divides texts itself. */

@@ -9,8 +9,8 @@ import type { Tensor } from '../tensor/tensor.js'
 
 /**
  * Runs work on the rows on a thread of libuv's pool, and returns the handles of its results. Rows in V8's memory move
- * to native memory first, or are copied there if a caller may hold their `data`. `told` hears meanwhile how much is done;
- * if it throws, the work ends with its error.
+ * to native memory first, or are copied there if a caller may hold their `data`. `told` hears meanwhile how much is
+ * done; if it throws, the work ends with its error.
  */
 export async function offThread(
   where: string,

@@ -14,7 +14,10 @@ import { busy, local, rounds, type Player } from '../turns.js'
 /** Rounds in which the players take turns, and how long a turn takes at least, in milliseconds. */
 const [ROUNDS, TURN] = [7, 100]
 const LENGTHS = [100, 500]
-/** Lengths that texts have in turn where they are mixed: libraries that fill up a batch to its longest text are slow then. */
+/**
+ * Lengths that texts have in turn where they are mixed: libraries that fill up a batch to its longest text are slow
+ * then.
+ */
 const MIXED = [30, 100, 250, 60, 500, 1000, 40, 4000]
 const DIM = 256
 /** Texts in a batch. */

@@ -76,8 +76,8 @@ impl Form {
         self.element.bytes(self.dim).ok_or_else(|| Error::Shape(why()))
     }
 
-    /// Writes the first elements of a vector that was made elsewhere; they are changed on the way. `out` has exactly their
-    /// bytes.
+    /// Writes the first elements of a vector that was made elsewhere; they are changed on the way. `out` has exactly
+    /// their bytes.
     pub fn write_front(&self, vector: &mut [f32], out: &mut [u8]) {
         let dim = self.dim.min(vector.len());
         self.write(Semantics::Mean.least_norm(), &mut vector[..dim], out);

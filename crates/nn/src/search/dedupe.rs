@@ -30,8 +30,8 @@ const WORDS: usize = BLOCK / 64;
 /// No first yet.
 const NONE: u32 = u32::MAX;
 
-/// Writes the first of each row's group to `firsts`. `go_on` is asked between blocks, and `told` hears how many rows have
-/// a group by then. Returns whether it finished.
+/// Writes the first of each row's group to `firsts`. `go_on` is asked between blocks, and `told` hears how many rows
+/// have a group by then. Returns whether it finished.
 ///
 /// Rows of bits are compared by 1 - 2 h / bits, where h is the number of bits in which they differ; all others by their
 /// cosine.

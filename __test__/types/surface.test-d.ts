@@ -314,7 +314,7 @@ tokenbed.saveNpz('x', { x }) satisfies void
 tokenbed.loadNpz('x', { map: true, maxRatio: 500 }) satisfies Map<string, tokenbed.Tensor>
 tokenbed.loadTorch('x', { map: false }) satisfies Map<string, tokenbed.Tensor>
 const embedder = tokenbed.TextEmbedder.load('x', { semantics: 'model2vec@0.9', tokenizer: 'y' })
-embedder.semantics satisfies tokenbed.Semantics
+embedder.semantics satisfies tokenbed.Semantics | 'fasttext'
 embedder.embed(['a'], {
   dim: 8,
   normalize: true,

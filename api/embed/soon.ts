@@ -18,7 +18,7 @@ export class Soon {
   #batches = 0
 
   constructor(
-    private readonly now: (texts: readonly string[]) => Tensor,
+    private readonly now: (texts: readonly string[]) => Tensor | Promise<Tensor>,
     private readonly later: (texts: readonly string[]) => Promise<Tensor>,
   ) {}
 

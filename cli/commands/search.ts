@@ -88,7 +88,7 @@ async function search(
       ids.push(...(found.ids.toArray() as number[][]))
       scores.push(...(found.scores.toArray() as number[][]))
       for (const one of [vectors, found.ids, found.scores]) one.dispose()
-      progress.update(ids.length, ids.length)
+      if (ids.length < queries.length) progress.update(ids.length, ids.length)
     }
   } finally {
     progress.stop()

@@ -83,7 +83,7 @@ async function split(
   const progress = startProgress(total, (quiet ?? false) || process.stdout.isTTY, 0, 'chunks')
   let [count, done] = [0, 0]
   try {
-    for (const { name, bytes } of inputs) {
+    for (const [i, { name, bytes }] of inputs.entries()) {
       // eslint-disable-next-line no-await-in-loop -- one text is in memory at a time
       const text = await textOf(name, options.invalidUtf8)
       // eslint-disable-next-line no-await-in-loop
@@ -95,7 +95,7 @@ async function split(
       }
       count += chunks.length
       done += bytes ?? 0
-      progress.update(count, done)
+      if (i + 1 < inputs.length) progress.update(count, done)
     }
   } finally {
     progress.stop()

@@ -209,7 +209,7 @@ test('a record without text ends the work, and the shards before it stay', async
   t.is(readdirSync(folder).filter((name) => name.endsWith('.safetensors')).length, 14)
   // A worker whose part begins further on counts from there, and says so.
   const second = { ...options, shard: { index: 1, count: 2 } }
-  const error = (await t.throwsAsync(embedShards(join(fresh(), 'out'), [path], second))) as FormatError
+  const error = await t.throwsAsync<FormatError>(embedShards(join(fresh(), 'out'), [path], second))
   const [, line, byte] = /the record at line (\d+) of the part that begins at byte (\d+): it has no/.exec(
     error.message,
   )!

@@ -201,7 +201,7 @@ test('a row that cannot be had is an error that names it, and others are kept', 
     },
   })
   const store = await RowStore.open(lacking)
-  const error = (await t.throwsAsync(store.lookup([1, 3, 2]), { instanceOf: RowStoreError })) as RowStoreError
+  const error = await t.throwsAsync<RowStoreError>(store.lookup([1, 3, 2]), { instanceOf: RowStoreError })
   t.deepEqual([error.reason, error.ids, error.code], ['missing', [3], 'ROWS'])
   t.regex(error.message, /there is no row of id 3/)
   t.like(await t.throwsAsync(store.lookup([3, 4]), { instanceOf: RowStoreError }), { reason: 'damaged', ids: [4] })
@@ -219,7 +219,7 @@ test('a row that cannot be had is an error that names it, and others are kept', 
   )
   t.regex(String((all[3] as PromiseRejectedResult).reason), /the disk is gone/)
   const out = await t.throwsAsync(store.lookup([[1], [100]]), { instanceOf: TokenIndexError })
-  t.deepEqual((out as TokenIndexError).position, [1, 0])
+  t.deepEqual(out.position, [1, 0])
   const few = await RowStore.open(reader({ read: async () => [] }))
   await t.throwsAsync(few.lookup([1]), { instanceOf: UsageError, message: /must give a list of 1 rows/ })
 })
@@ -255,7 +255,7 @@ test('what cannot be used is refused before anything is reached', async (t) => {
   await t.throwsAsync(RowStore.save(zeros([2]), its), { instanceOf: ShapeError })
   await t.throwsAsync(RowStore.save(zeros([2, 2], { dtype: 'int32' }), its), { message: /dtype must be one of/ })
   const down = { connection: 'redis://user:secret@127.0.0.1:1', table: 'x', timeoutMs: 2000 }
-  const error = (await t.throwsAsync(RowStore.open(down), { instanceOf: RowStoreError })) as RowStoreError
+  const error = await t.throwsAsync<RowStoreError>(RowStore.open(down), { instanceOf: RowStoreError })
   t.is(error.reason, 'unreachable')
   t.regex(error.message, /^(?!.*secret).*127\.0\.0\.1:1 did not answer in time for the table x: /)
 })
@@ -306,7 +306,7 @@ real('rows that are gone, cut or of another kind are errors that name them', asy
   await redis.command('hset', key(0), '6', 'short')
   await redis.command('set', key(1), 'no hash')
   const store = await RowStore.open({ ...place('bad') })
-  const failure = async (ids: number[]) => (await t.throwsAsync(store.lookup(ids))) as RowStoreError
+  const failure = (ids: number[]) => t.throwsAsync<RowStoreError>(store.lookup(ids))
   t.like(await failure([5, 7]), { reason: 'missing', ids: [5] })
   t.like(await failure([6, 7]), { reason: 'damaged', ids: [6] })
   t.like(await failure([256, 7]), { reason: 'damaged', ids: [256] })

@@ -145,7 +145,8 @@ export class Server {
       try {
         return await within(command(this.#client), end - performance.now())
       } catch (cause) {
-        if (isAnswer(cause)) throw failure(/^WRONGTYPE/.test(cause.message) ? 'damaged' : 'refused', 'refused', cause)
+        if (isAnswer(cause))
+          throw failure(cause.message.startsWith('WRONGTYPE') ? 'damaged' : 'refused', 'refused', cause)
         if (this.#isClosed) throw failure('unreachable', 'was left', cause)
         if (performance.now() + PAUSE_MS >= end)
           throw failure('unreachable', 'did not answer in time', this.#trouble ?? cause)

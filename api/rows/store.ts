@@ -293,7 +293,7 @@ export class RowStore {
     this.#forget(this.#checked(array, shape))
   }
 
-  /** Ends the connection, or unmaps the file. Lookups that wait fail; a second call does nothing. */
+  /** Ends the connection, or the mapping of the file. Lookups that wait fail; a second call does nothing. */
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true

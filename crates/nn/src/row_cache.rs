@@ -332,7 +332,9 @@ mod tests {
                     Step::Remove(ids) => {
                         cache.remove(&ids);
                         prop_assert_eq!(gather(&mut cache, &ids, 0.0).1.len(), ids.len());
-                        ids.iter().for_each(|id| drop(put.remove(id)));
+                        for id in &ids {
+                            put.remove(id);
+                        }
                     }
                     Step::Clear => {
                         cache.clear();

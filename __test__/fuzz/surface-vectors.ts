@@ -99,6 +99,7 @@ export const CLASSES_OF_VECTORS: Record<string, Record<string, readonly Slot[]>>
     embedSoon: ['text'],
     save: ['path'],
     table: [],
+    tokenizer: [],
   },
 }
 

@@ -51,7 +51,7 @@ export class World {
     )
     writeFileSync(at('text'), `${TEXTS[2]}\n`.repeat(20))
     await tb.saveTokens(at('tokens'), { texts: TEXTS.map((text) => text.replaceAll('<|endoftext|>', '')) })
-    this.store = await tb.RowStore.open({ file: this.#files.npy })
+    this.store = await tb.RowStore.open({ file: this.#files.safetensors })
     this.#files.checkpoint = this.#files.safetensors
     copyFileSync(join(root, 'testdata/golden/gguf/tokenizer-llama.gguf'), at('gguf'))
     this.#files.fasttext = join(root, 'testdata/golden/fasttext/sup-ova-cut.ftz')

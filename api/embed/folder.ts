@@ -54,7 +54,7 @@ export function openFolder<T>(
   if (said !== undefined) checkWord(said, [...SEMANTICS, 'fasttext'] as const, `${where}: semantics`)
   const semantics = said === 'fasttext' ? undefined : said
   let found = scopeless(() => find(path, semantics))
-  if (found instanceof FastTextParts) {
+  if (FastTextParts.is(found)) {
     if (semantics === undefined) {
       if (tokenizer === undefined) return make(found)
       throw new UsageError(

@@ -13,10 +13,22 @@ import { wordTokenizer } from './words.js'
 
 /** A model of fastText whose vectors of sentences are wanted. @internal */
 export class FastTextParts {
-  constructor(
-    readonly path: string,
-    readonly model: FastText,
-  ) {}
+  readonly path: string
+  readonly #model: FastText
+
+  constructor(path: string, model: FastText) {
+    this.path = path
+    this.#model = model
+  }
+
+  get model(): FastText {
+    return this.#model
+  }
+
+  /** `value instanceof FastTextParts`, which would throw for a proxy that was revoked. */
+  static is(value: unknown): value is FastTextParts {
+    return typeof value === 'object' && value !== null && #model in value
+  }
 }
 
 /** What makes vectors, and what can be asked about it. @internal */
@@ -38,7 +50,7 @@ export interface Made {
 /** Makes it of parts that a user gave, or of a model. @internal */
 export function makeOf(parts: unknown, where: string): Made {
   // Its tensors belong to the embedder, and to no scope that happens to be open.
-  return parts instanceof FastTextParts ? ofFastText(parts) : scopeless(() => ofTable(parts, where))
+  return FastTextParts.is(parts) ? ofFastText(parts) : scopeless(() => ofTable(parts, where))
 }
 
 function ofTable(parts: unknown, where: string): Made {

@@ -176,6 +176,8 @@ export class RowStore {
     checkBoolean(force, `${where}: force`)
     checkFunction(onProgress, `${where}: onProgress`)
     checkSignal(signal, where)
+    if (!isObject(place) || !('connection' in place))
+      throw new UsageError(`${where}: the place must be { connection, table }, not ${show(place)}`)
     checkOptions(place, SERVED, where)
     if (!Tensor.is(table)) throw new UsageError(`${where}: the table must be a tensor, not ${show(table)}`)
     if (table.shape.length !== 2)

@@ -2,6 +2,8 @@
 // The command `tokenbed`. Each subcommand is a file that adds itself to the program, and an entry in COMMANDS.
 
 import { Command, CommanderError } from './bundled/commander.js'
+import { addClassify } from './commands/classify.js'
+import { addDecode } from './commands/decode.js'
 import { addDedupe } from './commands/dedupe.js'
 import { addConvert } from './commands/convert.js'
 import { addDoctor } from './commands/doctor.js'
@@ -42,8 +44,10 @@ function addHelp(program: Command): void {
 const COMMANDS = [
   addEmbed,
   addTokens,
+  addDecode,
   addTokenize,
   addTrain,
+  addClassify,
   addQueue,
   addVerify,
   addNeighbors,

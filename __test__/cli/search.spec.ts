@@ -37,7 +37,7 @@ test('dedupe says what is wrong', async (t) => {
   saveNpy(vectors, ROWS)
   writeFileSync(lines, 'one\n')
   await fails(t, ['dedupe', file('none.npy')], 1, ['no such file'])
-  await fails(t, ['dedupe', vectors, '--threshold', '1.5'], 2, ['at most 1'])
+  await fails(t, ['dedupe', vectors, '--threshold', '1.5'], 2, ['a number from -1 to 1'])
   await fails(t, ['dedupe', vectors, '--texts', lines], 1, ['1 lines', '4 vectors'])
   saveNpy(file('flat.npy'), tensor([1, 2]))
   await fails(t, ['dedupe', file('flat.npy')], 1, ['two sizes'])

@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { START } from '../../api/pipelines/records.js'
 import { AbortedError, FileError, FormatError, records, UsageError, type TextRecord } from '../../index.js'
 import { temporaryFolder } from '../support/temporary.js'
 
@@ -52,6 +53,19 @@ test('JSON Lines and CSV give the field and the id that are named', async (t) =>
     { id: 'q', text: 'a, b' },
   ])
   t.deepEqual(await all(records(file('a.dat', table), { format: 'csv', id: 'key' })), expected)
+})
+
+test('a byte order mark is no part of a text, but a character where a part of a file begins', async (t) => {
+  const bytes = Buffer.from('\ufeffa\n\ufeffb\n')
+  const from = (start: number) => {
+    const part = bytes.subarray(start)
+    return { size: part.length, read: (from: number, to: number) => part.subarray(from, to), [START]: start }
+  }
+  t.deepEqual(await all(records(from(0))), [
+    { id: 0, text: 'a' },
+    { id: 1, text: '\ufeffb' },
+  ])
+  t.deepEqual(await all(records(from(5))), [{ id: 0, text: '\ufeffb' }])
 })
 
 test('a source with size and read gives the same as a file', async (t) => {

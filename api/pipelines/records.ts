@@ -197,18 +197,18 @@ export class Records implements AsyncIterable<TextRecord> {
 
   #parts(input: Input, name: string): AsyncGenerator<Read> {
     const { signal } = this.plan
-    const settings = this.#settings(name)
+    const settings = this.#settings(name, 'start' in input && input.start > 0)
     if ('path' in input) return ofFile(input.path, settings, this.plan)
     if ('stdin' in input) return ofParts(abortable(process.stdin, signal, 'records'), name, settings, this.plan)
     return ofParts(partsOf(input.source, signal), name, settings, this.plan, input.start)
   }
 
-  #settings(name: string): Settings {
+  #settings(name: string, isInside: boolean): Settings {
     const { format, field, id, maxBytes } = this.plan
     const ending = /\.(\w+)(?:\.(?:gz|zst))?$/.exec(name.toLowerCase())?.[1]
     const found = { jsonl: 'jsonl', ndjson: 'jsonl', csv: 'csv', tsv: 'csv' }[ending ?? ''] ?? 'text'
     const chosen = format ?? (found as RecordFormat)
-    return { format: chosen === 'csv' && ending === 'tsv' ? 'tsv' : chosen, field, id, maxBytes }
+    return { format: chosen === 'csv' && ending === 'tsv' ? 'tsv' : chosen, field, id, maxBytes, isInside }
   }
 }
 

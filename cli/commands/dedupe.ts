@@ -3,7 +3,6 @@
 import { Option, type Command } from '../bundled/commander.js'
 import { dedupeAsync } from '../../index.js'
 import { linesOf, openRows, ROWS_ARGUMENT } from '../options/rows.js'
-import { WrongUse } from '../terminal/failure.js'
 import { counted, parseNumber, shown } from '../terminal/numbers.js'
 import { startProgress } from '../terminal/progress.js'
 import { print, sayError } from '../terminal/streams.js'
@@ -36,7 +35,7 @@ export function addDedupe(program: Command): void {
     .argument(...ROWS_ARGUMENT)
     .addOption(
       new Option('--threshold <x>', 'the least similarity, from -1 to 1, of a row and the first of its group')
-        .argParser(parseNumber(-1))
+        .argParser(parseNumber(-1, 1))
         .default(0.9),
     )
     .option('--texts <file>', 'the texts of the vectors, one in a line')
@@ -48,7 +47,6 @@ export function addDedupe(program: Command): void {
 }
 
 async function dedupe(path: string, { threshold, texts, json, quiet }: Options): Promise<void> {
-  if (threshold > 1) throw new WrongUse(`--threshold ${threshold}: a similarity, which is at most 1`)
   const rows = openRows(path)
   const lines = texts === undefined ? null : await linesOf(texts, rows.shape[0])
   const progress = startProgress(rows.shape[0], quiet ?? false, 0, 'vectors')

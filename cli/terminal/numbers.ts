@@ -21,14 +21,13 @@ export function parseBetas(text: string): [number, number] {
   return [one, other]
 }
 
-/** A parser for a number of at least `least`. */
-export function parseNumber(least: number): (text: string) => number {
+/** A parser for a number of at least `least` and at most `most`. */
+export function parseNumber(least: number, most = Infinity): (text: string) => number {
+  const bounds = most === Infinity ? (least === -Infinity ? '' : ` from ${least} on`) : ` from ${least} to ${most}`
   return (text) => {
     const value = text.trim() === '' ? NaN : Number(text)
-    if (!Number.isFinite(value) || value < least)
-      throw new InvalidArgumentError(
-        least === -Infinity ? 'It must be a number.' : `It must be a number from ${least} on.`,
-      )
+    if (!Number.isFinite(value) || value < least || value > most)
+      throw new InvalidArgumentError(`It must be a number${bounds}.`)
     return value
   }
 }

@@ -27,6 +27,8 @@ pub struct RecordSettings {
     pub id: String,
     /// Largest number of bytes of a record.
     pub max_bytes: f64,
+    /// Whether the text is a part that begins after the beginning of a file.
+    pub is_inside: bool,
 }
 
 impl RecordSettings {
@@ -38,7 +40,7 @@ impl RecordSettings {
             RecordFormat::Tsv => Format::Table(b'\t'),
             RecordFormat::Whole => Format::Whole,
         };
-        Ok(Settings { format, field: self.field, id: self.id, most: size(self.max_bytes)? })
+        Ok(Settings { format, field: self.field, id: self.id, most: size(self.max_bytes)?, is_inside: self.is_inside })
     }
 }
 

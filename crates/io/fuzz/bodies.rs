@@ -456,7 +456,7 @@ pub fn records(data: &[u8]) {
     let [how, cut, rest @ ..] = data else { return };
     let Ok(text) = std::str::from_utf8(rest) else { return };
     let format = [Format::Lines, Format::JsonLines, Format::Table(b','), Format::Table(b'\t')][usize::from(*how % 4)];
-    let settings = Settings { format, field: "text".into(), id: "id".into(), most: 200 };
+    let settings = Settings { format, field: "text".into(), id: "id".into(), most: 200, is_inside: false };
     let read = |parts: &[&str]| -> (Vec<Record>, Result<(), Unreadable>) {
         let (mut reader, mut found) = (Records::new(settings.clone()), Vec::new());
         let mut outcome = Ok(());

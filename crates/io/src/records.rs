@@ -31,6 +31,8 @@ pub struct Settings {
     pub id: String,
     /// Largest number of bytes that a record may take in the text.
     pub most: usize,
+    /// Whether the text is a part of another and begins after its beginning. There a byte order mark is a character.
+    pub is_inside: bool,
 }
 
 /// The id that a record has in its file.
@@ -95,7 +97,8 @@ impl Records {
             return self.check_length(self.rest.len());
         }
         // A byte order mark is no part of the first record.
-        let part = if self.offset == 0 && self.rest.is_empty() && self.line == 1 {
+        let is_first = self.offset == 0 && self.rest.is_empty() && self.line == 1;
+        let part = if is_first && !self.settings.is_inside {
             let bare = part.strip_prefix('\u{feff}').unwrap_or(part);
             self.offset = (part.len() - bare.len()) as u64;
             bare

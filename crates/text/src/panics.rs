@@ -66,14 +66,39 @@ pub fn ended<T>(run: impl FnOnce() -> T) -> Result<T, Ended> {
 fn is_awaited(info: &PanicHookInfo<'_>) -> bool {
     let awaited = AWAITED.try_with(Cell::get).is_ok_and(|count| count > 0);
     if awaited {
-        let place = info.location().map(ToString::to_string);
+        let place = info.location().map(|at| shown(at.file(), at.line(), at.column()));
         let _ = PLACE.try_with(|last| last.replace(place));
     }
     awaited
+}
+
+/// A place in the code. The folders of the machine that built a crate of others are left out.
+fn shown(file: &str, line: u32, column: u32) -> String {
+    let parts: Vec<&str> = file.split(['/', '\\']).collect();
+    // What follows is a folder for the registry, and then the crate's.
+    let of_crate = parts.windows(2).position(|two| two == ["registry", "src"]).and_then(|at| parts.get(at + 3..));
+    match of_crate {
+        Some(within) => format!("{}:{line}:{column}", within.join("/")),
+        None => format!("{file}:{line}:{column}"),
+    }
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
     let text =
         panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "a panic without a message".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn places_do_not_name_folders_of_the_machine_that_built() {
+        let unix = "/home/who/.cargo/registry/src/index-1949cf8c/tokenizers-0.23.2/src/models/bpe/model.rs";
+        assert_eq!(shown(unix, 7, 9), "tokenizers-0.23.2/src/models/bpe/model.rs:7:9");
+        let windows = r"C:\Users\who\.cargo\registry\src\index-1949cf8c\tokenizers-0.23.2\src\lib.rs";
+        assert_eq!(shown(windows, 1, 2), "tokenizers-0.23.2/src/lib.rs:1:2");
+        assert_eq!(shown("crates/text/src/panics.rs", 3, 4), "crates/text/src/panics.rs:3:4");
+    }
 }

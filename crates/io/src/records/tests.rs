@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn settings(format: Format) -> Settings {
-    Settings { format, field: "text".into(), id: "id".into(), most: 1 << 20 }
+    Settings { format, field: "text".into(), id: "id".into(), most: 1 << 20, is_inside: false }
 }
 
 /// The records of a text that comes in parts of so many bytes.
@@ -32,6 +32,15 @@ fn lines_end_with_either_line_break() {
         let read = read(Format::Lines, "\u{feff}a\r\n\nb\rc\nd", part).unwrap();
         assert_eq!(texts(read), ["a", "", "b\rc", "d"]);
     }
+}
+
+#[test]
+fn a_byte_order_mark_inside_is_a_character() {
+    let mut reader = Records::new(Settings { is_inside: true, ..settings(Format::Lines) });
+    let mut records = Vec::new();
+    reader.push("\u{feff}a\n\u{feff}b", &mut records).unwrap();
+    reader.finish(&mut records).unwrap();
+    assert_eq!(texts(records), ["\u{feff}a", "\u{feff}b"]);
 }
 
 #[test]

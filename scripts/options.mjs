@@ -11,17 +11,13 @@ import { Failure, capture, root, runIfMain } from './process.mjs'
 
 /** What the crates define. */
 function definitions() {
-  const { ok, stdout, stderr } = capture([
-    'cargo',
-    'run',
-    '--quiet',
-    '--locked',
-    '-p',
-    'tokenbed-train',
-    '--example',
-    'options',
-  ])
-  if (!ok) throw new Failure(`cargo run --example options: ${stderr.trim()}`)
+  // For the whole workspace, so that the crates are those that `cargo test` builds, with the same features.
+  const build = ['cargo', 'build', '--locked', '--workspace', '--example', 'options', '--message-format', 'json']
+  const built = capture(build)
+  if (!built.ok) throw new Failure(`cargo build --example options: ${built.stderr.trim()}`)
+  const messages = built.stdout.trim().split('\n').map((line) => JSON.parse(line))
+  const { ok, stdout, stderr } = capture([messages.findLast(({ executable }) => executable).executable])
+  if (!ok) throw new Failure(`the example options: ${stderr.trim()}`)
   return JSON.parse(stdout)
 }
 

@@ -15,7 +15,10 @@ function definitions() {
   const build = ['cargo', 'build', '--locked', '--workspace', '--example', 'options', '--message-format', 'json']
   const built = capture(build)
   if (!built.ok) throw new Failure(`cargo build --example options: ${built.stderr.trim()}`)
-  const messages = built.stdout.trim().split('\n').map((line) => JSON.parse(line))
+  const messages = built.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
   const { ok, stdout, stderr } = capture([messages.findLast(({ executable }) => executable).executable])
   if (!ok) throw new Failure(`the example options: ${stderr.trim()}`)
   return JSON.parse(stdout)

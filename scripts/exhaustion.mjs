@@ -47,6 +47,7 @@ const NOT_CALLED = {
   storageOpen: 'of another thread; it takes a number',
   trainerStop: 'a flag',
   workStop: 'a flag',
+  workDone: 'a number',
   workEnd: 'a flag, when the process ends',
   processLeaves: 'a flag, when the process ends',
   startedThreads: 'a number',

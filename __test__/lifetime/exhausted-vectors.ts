@@ -20,6 +20,10 @@ export const vectors: Scenarios = {
       await embedder.embedAsync(texts),
     ]
   },
+  'text embedder of fastText': async () => {
+    const embedder = api.TextEmbedder.load(join(root, 'testdata/golden/fasttext/skipgram-ns.bin'))
+    return [embedder.embed(['a text', 'another']), await embedder.embedAsync(['a text'])]
+  },
   neighbours: () => {
     const words = Array.from({ length: 700 }, (_, i) => `w${i}`)
     const vectors = new api.Vectors(drawn(700, 16), words, { fixed: true })

@@ -11,7 +11,7 @@ import { checkParts, type Semantics } from './parts.js'
 import { saveModel2Vec } from './save.js'
 import { wordTokenizer } from './words.js'
 
-/** A model of fastText whose vectors of sentences are wanted. @internal */
+/** A model of fastText whose vectors of sentences are wanted. */
 export class FastTextParts {
   readonly path: string
   readonly #model: FastText

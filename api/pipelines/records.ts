@@ -94,7 +94,7 @@ type Input =
   | { readonly stdin: true }
   | { readonly source: ByteSource; readonly name: string; readonly start: number }
 
-/** What a source that is a part of a file says of itself: the byte at which it begins. @internal */
+/** What a source that is a part of a file says of itself: the byte at which it begins. */
 export const START = Symbol('start')
 
 /**

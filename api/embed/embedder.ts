@@ -256,7 +256,10 @@ export class TextEmbedder {
     this.#made.save(resolve(checkPath(folder, where)), where)
   }
 
-  /** Of a model of fastText: a tokenizer of its words, between white space, which is made when it is first read. */
+  /**
+   * The tokenizer that divides texts. A model of fastText has one of its words, between white space, which is made when
+   * it is first read; its vectors do not come by it.
+   */
   get tokenizer(): Tokenizer {
     return this.#made.tokenizer()
   }

@@ -1,6 +1,6 @@
 // tokenbed queue: the vectors of a corpus by any number of workers, which share a queue of BullMQ.
 
-import { InvalidArgumentError, Option, type Command } from '../bundled/commander.js'
+import { Option, type Command } from '../bundled/commander.js'
 import type { RecordFormat, StreamedVectors } from '../../index.js'
 import { addJobs, plan, status, work, type FailedPart, type WorkEvent } from '../../queue.js'
 import { WrongUse, PartsFailed } from '../terminal/failure.js'
@@ -131,11 +131,8 @@ export function addQueue(program: Command): void {
   addVerifyTo(queue)
 }
 
-const atLeast = (least: number) => (text: string) => {
-  const value = parseNumber(least)(text)
-  if (value > 86_400) throw new InvalidArgumentError('It must be at most a day, 86400.')
-  return value
-}
+/** A parser for seconds, up to a day. */
+const atLeast = (least: number) => parseNumber(least, 86_400)
 
 function common(command: Command): Command {
   return command

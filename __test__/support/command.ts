@@ -7,7 +7,8 @@ import type { IPty } from '@lydell/node-pty'
 import { Terminal } from '@xterm/headless'
 import { root } from './golden.js'
 
-export const PROGRAM = join(root, 'dist/cli/main.js')
+/** The command: that of the package if the variable names it, or else that of this clone. */
+export const PROGRAM = process.env.TOKENBED_PROGRAM ?? join(root, 'dist/cli/main.js')
 
 export interface Setting {
   cwd?: string

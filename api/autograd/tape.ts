@@ -102,10 +102,16 @@ export class GradNode {
     inputs: readonly (Learner | number)[],
     backward: (save: Save) => Backward,
   ) {
-    this.targets = inputs.map(targetOf)
-    this.wanted = this.targets.map((target) => target !== null)
+    const [targets, wanted]: [Target[], boolean[]] = [[], []]
+    for (const input of inputs) {
+      const target = targetOf(input)
+      targets.push(target)
+      wanted.push(target !== null)
+    }
+    this.targets = targets
+    this.wanted = wanted
     this.#backward = backward((x) => this.#save(x))
-    for (const target of this.targets) if (target instanceof GradNode) target.retain()
+    for (const target of targets) if (target instanceof GradNode) target.retain()
   }
 
   #save(x: Elements): () => Elements {

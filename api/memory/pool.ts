@@ -21,6 +21,8 @@ const HUGE_FROM = 4 * 2 ** 20
 /** Idle buffers by size; in each list the most recently returned one is last. */
 const idle = new Map<number, ArrayBuffer[]>()
 let idleBytes = 0
+/** The size class that a buffer was returned to last, which is the last key of the map; -1 if that is not known. */
+let lastClass = -1
 
 /** Number of bytes in idle buffers. */
 export function pooledBytes(): number {
@@ -71,12 +73,12 @@ export function giveBack(buffer: ArrayBuffer, shown: boolean): void {
   const size = memory.byteLength
   if (size < POOLED_FROM || size > POOL_LIMIT) return
   const list = idle.get(size)
-  if (list === undefined) idle.set(size, [memory])
-  else {
-    list.push(memory)
+  if (list !== undefined) list.push(memory)
+  if (size !== lastClass || list === undefined) {
     // The order of the map's keys is the order of last use.
     idle.delete(size)
-    idle.set(size, list)
+    idle.set(size, list ?? [memory])
+    lastClass = size
   }
   idleBytes += size
   while (idleBytes > POOL_LIMIT) dropOldest()

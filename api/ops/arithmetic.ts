@@ -28,19 +28,19 @@ export function binary(op: Binary, a: Borrowed, b: Borrowed | number): Elements 
   const other = typeof b === 'number' ? scalar(op, b, dtype) : b
   const shape = broadcast(a.shape, other.shape)
   const isFactor = other.size === 1 && (op === 'mul' || op === 'div')
+  if (dtype === cls && a.dtype === cls && other.dtype === cls) return into(Elements.uninitialized(cls, shape, op), op, a, other)
   return asOperand(a, dtype, op, (a) =>
-    asOperand(other, isFactor ? cls : dtype, op, (b) =>
-      inClass(dtype, shape, op, (out) => {
-        // Dense operands of the same shape are handled as one dimension.
-        const flat = sameShape(a.shape, b.shape)
-        const under = flat ? [out.size] : shape
-        const strides = (x: Borrowed) => f64(flat ? [1] : broadcastStrides(x.shape, shape))
-        check(
-          native.binaryElements(op, cls, f64(under), a.operand(), strides(a), b.operand(), strides(b), out.operand()),
-        )
-      }),
-    ),
+    asOperand(other, isFactor ? cls : dtype, op, (b) => inClass(dtype, shape, op, (out) => void into(out, op, a, b))),
   )
+}
+
+/** Writes `a` op `b`, which have the type of `out`, to `out`, and returns it. */
+function into(out: Elements, op: Binary, a: Borrowed, b: Borrowed): Elements {
+  const { dtype, shape } = out
+  const strides = (x: Borrowed) => broadcastStrides(x.shape, shape)
+  const layouts = sameShape(a.shape, b.shape) ? null : f64([...shape, ...strides(a), ...strides(b)])
+  check(native.binaryElements(op, dtype, a.operand(), b.operand(), out.operand(), layouts))
+  return out
 }
 
 /** Compares with broadcasting, in the common type of both; the result is bool. NaN equals nothing. */

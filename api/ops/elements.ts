@@ -35,6 +35,15 @@ const OFTEN = [
   'watch',
 ]
 
+/** The shape that was frozen last. */
+let lastFrozen: readonly number[] = []
+
+/** Freezes a shape. To freeze it again would take longer than a small lookup's kernel, and loops use one again and again. */
+function frozen(shape: readonly number[]): readonly number[] {
+  if (shape !== lastFrozen) lastFrozen = Object.freeze(shape)
+  return shape
+}
+
 /** Makes elements of a type and a shape over a new storage. */
 type Make = (storage: Storage, dtype: DType, shape: readonly number[]) => Elements
 /**
@@ -66,7 +75,7 @@ export class Elements {
   constructor(storage: Storage, offset: number, dtype: DType, shape: readonly number[]) {
     if (!Storage.is(storage))
       throw new UsageError('a Tensor comes from functions such as tensor(), zeros() and randn(), not from new')
-    this.shape = Object.freeze(shape)
+    this.shape = frozen(shape)
     this.dtype = dtype
     this.size = sizeOf(shape)
     this.#storage = storage.retain()

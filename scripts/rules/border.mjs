@@ -6,13 +6,11 @@ const MOST_ARGUMENTS = 6
 /**
  * Hot exports that may take more: a property of an object costs 80 ns where an argument costs 5 to 35 (Node 20, one
  * core of a Zen 4; src/node/borrowed_word.rs has the numbers), which is much of what short calls take:
- * - binary_elements: two operands and their strides would be 4 properties, 320 ns, of the 2400 ns of an `add` of 32
- *   elements.
  * - input_layer_forward: ids, positions and segments would be 5, 400 ns, of the 900 ns of a lookup of 32 ids.
  * - matmul_elements: sizes and two operands as objects were measured: 5300 ns for (2, 2) by (2, 2), and 4000 ns flat.
  * - rotary_forward: heads and positions would be 7, 560 ns, of the 1100 ns of a token's rotation while a model decodes.
  */
-const EXCEPTIONS = new Set(['binary_elements', 'input_layer_forward', 'matmul_elements', 'rotary_forward'])
+const EXCEPTIONS = new Set(['input_layer_forward', 'matmul_elements', 'rotary_forward'])
 
 /** The functions that Node calls, and how many arguments it hands over. */
 function exportedFunctions() {

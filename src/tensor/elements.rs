@@ -7,7 +7,7 @@ use bytemuck::Pod;
 use napi_derive::napi;
 use tokenbed_core::ops::Around;
 use tokenbed_core::ops::along::{softmax, softmax_back};
-use tokenbed_core::ops::binary::{Binary, binary};
+use tokenbed_core::ops::binary::{Binary, binary, binary_dense};
 use tokenbed_core::ops::convert::convert;
 use tokenbed_core::ops::copy::{Layout, copy};
 use tokenbed_core::ops::matmul::{Matrices, Product, matmul};
@@ -126,26 +126,29 @@ pub fn copy_run(width: u32, count: f64, from: Operand, from_offset: f64, to: Ope
     })
 }
 
-/// Applies an operation to two operands broadcast to `shape`: repeated dimensions have stride 0.
+/// Applies an operation to two operands. Those of the result's shape have no `layouts`; where an operand is broadcast,
+/// these are the shape of the result, the strides of `a` and those of `b`, one after the other: repeated dimensions have
+/// stride 0.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "hot: scripts/rules/border.mjs")]
 pub fn binary_elements(
     op: Word<Binary>,
     arithmetic: Word<DType>,
-    shape: &[f64],
     a: Operand,
-    a_strides: &[f64],
     b: Operand,
-    b_strides: &[f64],
     out: Operand,
+    #[napi(ts_arg_type = "Float64Array | null")] layouts: Option<Operand>,
 ) -> bool {
     status(|| {
-        let (shape, a_strides, b_strides) = (sizes(shape)?, sizes(a_strides)?, sizes(b_strides)?);
-        let a_at = Layout { offset: 0, strides: &a_strides };
-        let b_at = Layout { offset: 0, strides: &b_strides };
+        let kernels = dispatch::active();
         with_class!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&a, &b])?;
-            Ok(binary(dispatch::active(), op.0, &shape, (a.shared()?, a_at), (b.shared()?, b_at), out)?)
+            let (a, b) = (a.shared()?, b.shared()?);
+            let Some(layouts) = layouts else { return Ok(binary_dense(kernels, op.0, a, b, out)?) };
+            let layouts = sizes(layouts.shared()?)?;
+            let (shape, strides) = layouts.split_at(layouts.len() / 3);
+            let (a_strides, b_strides) = strides.split_at(shape.len());
+            let [a_at, b_at] = [a_strides, b_strides].map(|strides| Layout { offset: 0, strides });
+            Ok(binary(kernels, op.0, shape, (a, a_at), (b, b_at), out)?)
         })
     })
 }

@@ -56,6 +56,21 @@ pub fn binary<T: Number>(
     Ok(())
 }
 
+/// `out` = `a` op `b`, element by element, where all three have the same shape.
+///
+/// # Errors
+/// [`Error::Shape`] if they differ in size.
+pub fn binary_dense<T: Number>(kernels: Kernels, op: Binary, a: &[T], b: &[T], out: &mut [T]) -> Result<()> {
+    if a.len() != out.len() || b.len() != out.len() {
+        let sizes = (a.len(), b.len(), out.len());
+        return Err(Error::Shape(format!("operands and result have {sizes:?} elements: they must have the same number")));
+    }
+    parallel_rows(out, 1, 2 * size_of::<T>(), |rows, out| {
+        run(kernels, op, (a, rows.start, 1), (b, rows.start, 1), out);
+    });
+    Ok(())
+}
+
 /// Computes one run. The operands start at elements `i` and `j` and have steps of `p` and `q`.
 #[inline(always)]
 fn run<T: Number>(

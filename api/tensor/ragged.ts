@@ -25,7 +25,7 @@ export interface RaggedIds {
 
 /** Whether it is an object with names, and no tensor and no array. @internal */
 export const isNamed = (value: unknown): value is object =>
-  isObject(value) && !(value instanceof Tensor) && !ArrayBuffer.isView(value) && !Array.isArray(value)
+  isObject(value) && !ArrayBuffer.isView(value) && !Tensor.is(value) && !Array.isArray(value)
 
 /** The rows, if the value has them in either form; otherwise null. @internal */
 export function raggedOf(value: unknown): Ragged | null {

@@ -128,6 +128,9 @@ export function unaryBack(op: Unary, saved: Borrowed, grad: Borrowed): Elements 
   )
 }
 
+/** The shape of one element. */
+const SCALAR: readonly number[] = Object.freeze([])
+
 /** The sum or mean along `dim`, or of all elements. The sum of integers is int64; the mean takes floats only. */
 export function reduce(
   op: Parameters<typeof native.reduceElements>[0],
@@ -139,7 +142,7 @@ export function reduce(
   }
   const dtype = isFloat(x.dtype) ? x.dtype : 'int64'
   const { outer, inner } = dim === undefined ? { outer: 1, inner: 1 } : around(x.shape, dim)
-  const shape = dim === undefined ? [] : x.shape.filter((_, d) => d !== dim)
+  const shape = dim === undefined ? SCALAR : x.shape.filter((_, d) => d !== dim)
   return withType(x, facts(dtype).class, op, (x) =>
     inClass(dtype, shape, op, (out, cls) =>
       check(native.reduceElements(op, cls, outer, inner, x.operand(), out.operand())),

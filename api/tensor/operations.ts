@@ -255,6 +255,12 @@ export abstract class Operations<Self> extends Elements {
   ): Self {
     const { keepdim = false } = checkOptions(options, ['keepdim'], op)
     checkBoolean(keepdim, `${op}: keepdim`)
+    if (!keepdim && (dims === undefined || typeof dims === 'number')) {
+      // All dimensions or one of them need no lists of dimensions.
+      const dim = dims === undefined ? undefined : this.#dim(dims, op)
+      const made = ops.reduce(op, this, this.shape.length === 0 ? undefined : dim)
+      return this.#made(made, name, [this.#self], () => derivatives.reduction(op, this, this.#dims(dims, op)))
+    }
     const along = this.#dims(dims, op)
     const kept = this.shape.filter((_, d) => !along.includes(d))
     const shape = keepdim ? this.shape.map((n, d) => (along.includes(d) ? 1 : n)) : kept

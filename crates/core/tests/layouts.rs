@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::fmt::Debug;
 use tokenbed_core::Error;
 use tokenbed_core::ops::Number;
-use tokenbed_core::ops::binary::{Binary, binary};
+use tokenbed_core::ops::binary::{Binary, binary, binary_dense};
 use tokenbed_core::ops::copy::{Layout, copy};
 use tokenbed_kernels::dispatch::active;
 use tokenbed_testkit::naive::{indices, place};
@@ -112,6 +112,28 @@ proptest! {
                 Binary::Le => i64::from(a <= b),
             });
         }
+    }
+
+    #[test]
+    fn dense_arithmetic_is_that_of_one_run((n, seed) in (0..5000usize, 0..1000i64)) {
+        let [a, b] = [7, 11].map(|k| (0..n as i64).map(|i| (i * k + seed) % 101 - 50).collect::<Vec<_>>());
+        let at = Layout { offset: 0, strides: &[1] };
+        for op in Binary::ALL {
+            let (mut out, mut wanted) = (Guarded::new(n, 1, i64::MIN), vec![0; n]);
+            binary_dense(active(), op, &a, &b, &mut out).expect("fits");
+            out.assert_guards();
+            binary(active(), op, &[n], (&a, at), (&b, at), &mut wanted).expect("fits");
+            prop_assert_eq!(&out[..], &wanted[..]);
+        }
+    }
+}
+
+#[test]
+fn dense_operands_of_other_sizes_are_errors() {
+    for (a, b, n) in [(2, 3, 3), (3, 2, 3), (3, 3, 2), (1, 1, 0)] {
+        let mut out = Guarded::new(n, 1, 9.0f32);
+        assert!(shape_error(binary_dense(active(), Binary::Add, &vec![0.0; a], &vec![0.0; b], &mut out)));
+        out.assert_untouched();
     }
 }
 

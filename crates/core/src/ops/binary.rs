@@ -63,7 +63,9 @@ pub fn binary<T: Number>(
 pub fn binary_dense<T: Number>(kernels: Kernels, op: Binary, a: &[T], b: &[T], out: &mut [T]) -> Result<()> {
     if a.len() != out.len() || b.len() != out.len() {
         let sizes = (a.len(), b.len(), out.len());
-        return Err(Error::Shape(format!("operands and result have {sizes:?} elements: they must have the same number")));
+        return Err(Error::Shape(format!(
+            "operands and result have {sizes:?} elements: they must have the same number"
+        )));
     }
     parallel_rows(out, 1, 2 * size_of::<T>(), |rows, out| {
         run(kernels, op, (a, rows.start, 1), (b, rows.start, 1), out);

@@ -178,10 +178,10 @@ fn gather<T: Copy + Send + Sync>(shape: &[usize], from: &[T], from_at: Layout<'_
         // There is one run, and its parts are runs as well.
         return parallel_rows(to, 1, 2 * size_of::<T>(), |part, to| {
             let source = from_at.offset + part.start * step;
-            if step == 1 {
-                to.copy_from_slice(&from[source..source + to.len()]);
-            } else {
-                to.iter_mut().enumerate().for_each(|(i, to)| *to = from[source + i * step]);
+            match step {
+                0 => to.fill(from[source]),
+                1 => to.copy_from_slice(&from[source..source + to.len()]),
+                _ => to.iter_mut().enumerate().for_each(|(i, to)| *to = from[source + i * step]),
             }
         });
     }
@@ -200,6 +200,8 @@ fn gather<T: Copy + Send + Sync>(shape: &[usize], from: &[T], from_at: Layout<'_
             let (part, rest) = to.split_at_mut(high * n);
             if step == 1 {
                 part.copy_from_slice(&from[source..source + n]);
+            } else if step == 0 {
+                part.chunks_exact_mut(n).enumerate().for_each(|(row, part)| part.fill(from[source + row * down]));
             } else {
                 for column in (0..n).step_by(SQUARE) {
                     let end = n.min(column + SQUARE);

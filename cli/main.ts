@@ -5,6 +5,7 @@ import { Command, CommanderError } from './bundled/commander.js'
 import { addClassify } from './commands/classify.js'
 import { addDecode } from './commands/decode.js'
 import { addDedupe } from './commands/dedupe.js'
+import { addCompletions } from './commands/completions.js'
 import { addConvert } from './commands/convert.js'
 import { addDoctor } from './commands/doctor.js'
 import { addEmbed } from './commands/embed.js'
@@ -12,7 +13,9 @@ import { WrongUse, exitCodeOf, lineOf } from './terminal/failure.js'
 import { addInspect } from './commands/inspect.js'
 import { addAnalogy, addNeighbors } from './commands/neighbors.js'
 import { addPlot } from './commands/plot.js'
+import { addQuantize } from './commands/quantize.js'
 import { addQueue } from './commands/queue.js'
+import { addSchema } from './commands/schema.js'
 import { packageJson } from './terminal/package.js'
 import { endOnSignals } from './terminal/signals.js'
 import { sayError, surviveBrokenPipes } from './terminal/streams.js'
@@ -57,14 +60,17 @@ const COMMANDS = [
   addSplit,
   addInspect,
   addConvert,
+  addQuantize,
   addPlot,
   addDoctor,
+  addSchema,
+  addCompletions,
   addHelp,
 ]
 
 const NOTES = `
 Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 the work failed, 2 wrong use, 3 parts of it
-failed at every attempt. TOKENBED_DEBUG=1 shows where in the code an error came from.
+failed at every attempt, 130 and 143 ended by a signal. TOKENBED_DEBUG=1 shows where in the code an error came from.
 
 Examples:
   $ tokenbed tokens "Hello, world!"
@@ -89,7 +95,16 @@ function program(): Command {
   // Subcommands inherit the configuration above, so they are added after it.
   for (const add of COMMANDS) add(program)
   program.commands.forEach(askForOptionsLast)
+  program.commands.forEach(sayExitCodes)
   return program
+}
+
+/** Ends the help of a command by its exit codes. */
+function sayExitCodes(command: Command): void {
+  command.commands.forEach(sayExitCodes)
+  const parts = command.parent?.name() === 'queue' && command.name() === 'work'
+  const most = parts ? ', 3 some parts failed at every attempt' : ''
+  if (command.name() !== 'doctor') command.addHelpText('after', `\nExit codes: 0 done, 1 the work failed, 2 wrong use${most}.`)
 }
 
 /** Reports a missing required option only after a mistyped one, because the one is often the other. */

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { command, ended, fails, output, start } from '../support/command.js'
 import { root } from '../support/golden.js'
+import { fitsSchema, misfits, schemaOf } from '../support/json-schema.js'
 import { RedisServer, withRedis } from '../support/servers.js'
 import { temporaryFolder } from '../support/temporary.js'
 
@@ -44,12 +45,14 @@ real('add, work, status and verify', async (t) => {
   t.is(worked.code, 0, worked.stderr)
   t.is(worked.stdout, '5 parts done\n')
   t.regex(worked.stderr, /vectors: part 4 of 5: done\n/)
-  const found = JSON.parse(await output(t, ['queue', 'status', 'vectors', '--json', ...named], setting))
+  const found = await fitsSchema(t, 'queue status', ['vectors', ...named], setting)
   t.like(found, { parts: 5, done: 5, isComplete: true, failed: [], missing: 0 })
   const said = 'vectors: 200 rows of 2 float32 in 5 shards; every byte is as it was written\n'
   t.is(await output(t, ['queue', 'verify', 'vectors'], { cwd }), said)
   t.is(await output(t, ['verify', 'vectors'], { cwd }), said)
-  t.like(JSON.parse(await output(t, ['verify', 'vectors', '--json'], { cwd })), { rows: 200, verified: true })
+  t.like(await fitsSchema(t, 'verify', ['vectors'], { cwd }), { rows: 200, verified: true })
+  t.like(await fitsSchema(t, 'queue verify', ['vectors'], { cwd }), { rows: 200, verified: true })
+  t.like(await fitsSchema(t, 'queue add', [...ADD.slice(2), '--parts', '5', ...named], setting), { done: 5 })
   t.is(
     await output(t, [...ADD, '--parts', '5', ...named], setting),
     'vectors: 5 parts: 5 done, 0 added, 0 already in the queue\n',
@@ -74,6 +77,7 @@ real('exit code 3 names the parts that failed', async (t) => {
   )
   t.is(code, 3)
   t.like(JSON.parse(stdout), { done: 3, failed: [{ count: 4, attempts: 1 }] })
+  t.deepEqual(misfits(JSON.parse(stdout), await schemaOf(t, 'queue work')), [])
   t.regex(stderr, /^tokenbed: 1 part failed: .*vectors: part 1 of 4: .*it has no field "body"\n$/)
   const said = await output(t, ['queue', 'status', 'vectors', ...named], setting)
   t.regex(said, /  failed        1 part failed: /)

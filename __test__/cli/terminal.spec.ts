@@ -154,8 +154,11 @@ const COMMANDS = [
   'split',
   'inspect',
   'convert',
+  'quantize',
   'plot',
   'doctor',
+  'schema',
+  'completions',
   'help',
 ]
 
@@ -188,6 +191,9 @@ test('the help texts', async (t) => {
     ['analogy', '--help'],
     ['inspect', '--help'],
     ['convert', '--help'],
+    ['quantize', '--help'],
+    ['schema', '--help'],
+    ['completions', '--help'],
     ['plot', '--help'],
   ]) {
     const { code, stdout, stderr } = await command(args)

@@ -1,2 +1,2 @@
 // Commands, their options and their help.
-export { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+export { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'

@@ -14,13 +14,13 @@ import {
   loadSafetensors,
   loadTorch,
   loadWord2Vec,
+  QuantizedTable,
   tensor,
   Tensor,
   TokenbedError,
   type FastText,
   type LoadedTensors,
   type Pretrained,
-  type QuantizedTable,
   type Tokenizer,
   type Vectors,
 } from '../../index.js'
@@ -117,7 +117,7 @@ export function openTables(path: string): Opened {
   if (isFolder(path)) return openFolder(path)
   switch (kindOf(path)) {
     case 'safetensors':
-      return ofTensors('a safetensors file', loadSafetensors(path))
+      return ofSafetensors(path)
     case 'npy':
       return ofTensors('an .npy file', new Map([['array', loadNpy(path)]]))
     case 'npz':
@@ -181,6 +181,39 @@ const ofTensors = (kind: string, tensors: ReadonlyMap<string, Tensor> | LoadedTe
   metadata: 'metadata' in tensors ? tensors.metadata : {},
   pretrained: null,
 })
+
+/** The kinds of tables whose rows are bytes in a safetensors file. */
+const QUANTIZED = ['int8', 'int4'] as const
+export type QuantizedKind = (typeof QUANTIZED)[number]
+
+/** What the names of a file's metadata begin with that say how rows of bytes are to be read. */
+const NOTE = 'quantized:'
+
+/** The entry of a file's metadata that says how the rows of a table are to be read. */
+export const quantizedNote = (name: string, kind: QuantizedKind, shape: readonly number[]): Record<string, string> => ({
+  [`${NOTE}${name}`]: `${kind} ${shape.join('x')}`,
+})
+
+/** The tensors of a safetensors file, with tables of those that its metadata says are quantized. */
+function ofSafetensors(path: string): Opened {
+  const loaded = loadSafetensors(path)
+  const entries = Object.entries(loaded.metadata)
+  const notes = entries.filter(([key]) => key.startsWith(NOTE))
+  if (notes.length === 0) return ofTensors('a safetensors file', loaded)
+  const tensors = new Map<string, Table>(loaded)
+  for (const [key, value] of notes) {
+    const name = key.slice(NOTE.length)
+    const [, kind, rows, dim] = /^(int8|int4) (\d{1,15})x(\d{1,15})$/.exec(value) ?? []
+    const bytes = loaded.get(name)
+    if (kind === undefined || bytes === undefined)
+      throw new WorkFailed(
+        `${path}: its metadata says ${JSON.stringify(value)} of ${JSON.stringify(name)}, ${kind === undefined ? 'which is not a kind and a shape, such as int8 100x64' : 'and there is no such tensor'}`,
+      )
+    tensors.set(name, QuantizedTable.fromBytes(kind as QuantizedKind, [Number(rows), Number(dim)], bytes))
+  }
+  const metadata = Object.fromEntries(entries.filter(([key]) => !key.startsWith(NOTE)))
+  return { ...ofTensors('a safetensors file', new Map()), tensors, metadata }
+}
 
 function openGGUF(path: string): Opened {
   let pretrained: Pretrained

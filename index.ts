@@ -249,7 +249,14 @@ export type {
   TrainerOptions,
 } from './api/train/objectives.js'
 export type { Corpus } from './api/train/corpus.js'
-export { loadModel, saveModel, type ModelParts, type TrainedParts } from './api/models/folder.js'
+export {
+  loadModel,
+  loadModelAsync,
+  saveModel,
+  saveModelAsync,
+  type ModelParts,
+  type TrainedParts,
+} from './api/models/folder.js'
 export { TextEmbedder, type EmbedOptions } from './api/embed/embedder.js'
 export type { FromVectorsOptions } from './api/embed/from-vectors.js'
 export type { LoadOptions as TextEmbedderOptions } from './api/embed/folder.js'

@@ -39,7 +39,23 @@ const INPUT = {
   init: { ...INIT, token: INIT, position: INIT, segment: INIT },
   sparse: 'boolean',
 }
-const WINDOWS = { batchSize: 'small', maxLength: 'small', stride: 'small', dropLast: 'boolean' }
+const MODEL = {
+  objective: 'text',
+  tensors: { 'token.weight': 'table' },
+  vocabulary: 'words',
+  counts: 'numbers',
+  labels: 'words',
+  training: { tokens: 'small' },
+}
+const WINDOWS = {
+  batchSize: 'small',
+  maxLength: 'small',
+  stride: 'small',
+  dropLast: 'boolean',
+  perText: 'boolean',
+  paddingId: 'id',
+}
+const SHUFFLED = { shuffleBuffer: 'small', ...GENERATOR }
 const SPECIAL = { allowedSpecial: 'special', disallowedSpecial: 'special' }
 const ENCODE = { ...SPECIAL, addSpecialTokens: 'boolean' }
 const BATCH = {
@@ -67,6 +83,10 @@ const LOADER = {
   ...SPECIAL,
   tokenizer: 'tokenizer',
   shuffle: 'boolean',
+  weights: 'numbers',
+  replacement: 'boolean',
+  samples: 'small',
+  sampler: 'callback',
   ...GENERATOR,
   invalidUtf8: 'word:throw,replace',
   maxRatio: 'hundred',
@@ -203,6 +223,8 @@ const CLASSES: Record<string, Members> = {
     'weight=': ['table'],
     forward: ['ids', { ...RESULT, shape: 'shape' }],
     forwardAsync: ['ids', { shape: 'shape', signal: 'signal', dtype: 'resultType' }],
+    dispose: [],
+    '[Symbol.dispose]': [],
     ...LAYER,
   },
   EmbeddingBag: {
@@ -212,6 +234,8 @@ const CLASSES: Record<string, Members> = {
     'weight=': ['table'],
     forward: ['ragged', 'offsets', { ...BAG_CALL, out: 'tensor' }],
     forwardAsync: ['ragged', 'offsets', { ...BAG_CALL, signal: 'signal' }],
+    dispose: [],
+    '[Symbol.dispose]': [],
     ...LAYER,
   },
   QuantizedTable: {
@@ -231,6 +255,8 @@ const CLASSES: Record<string, Members> = {
     train: ['boolean'],
     eval: [],
     forwardAsync: ['ragged', { shape: 'shape', signal: 'signal', ...PLACE }],
+    dispose: [],
+    '[Symbol.dispose]': [],
     ...LAYER,
   },
   RotaryEmbedding: {
@@ -242,6 +268,8 @@ const CLASSES: Record<string, Members> = {
     weight: [],
     'weight=': ['tensor'],
     forward: ['heads', 'heads'],
+    dispose: [],
+    '[Symbol.dispose]': [],
     ...LAYER,
   },
   T5RelativeBias: {
@@ -249,6 +277,8 @@ const CLASSES: Record<string, Members> = {
     weight: [],
     'weight=': ['tensor'],
     forward: ['size', 'size', { offset: 'small', out: 'tensor' }],
+    dispose: [],
+    '[Symbol.dispose]': [],
     ...LAYER,
   },
   TransformerXLPositions: {
@@ -260,6 +290,8 @@ const CLASSES: Record<string, Members> = {
     weight: [],
     'weight=': ['tensor'],
     forward: ['heads', 'heads'],
+    dispose: [],
+    '[Symbol.dispose]': [],
     ...LAYER,
   },
   ...LEARNING,
@@ -307,10 +339,13 @@ const CLASSES: Record<string, Members> = {
     save: ['path'],
     result: [],
     '[Symbol.asyncIterator]': [],
+    dispose: [],
+    '[Symbol.dispose]': [],
   },
   Model: {
     new: ['any', 'any', 'any', 'any', 'any', 'any'],
     save: ['path'],
+    saveAsync: ['path', { signal: 'signal' }],
     dispose: [],
     '[Symbol.dispose]': [],
     objective: [],
@@ -386,7 +421,7 @@ const FUNCTIONS: Members = {
   clipGradNorm: ['learned', 'number', { normType: 'rate', errorIfNonfinite: 'boolean' }],
   clipGradValue: ['learned', 'number'],
   createDataLoader: ['loader source', LOADER],
-  streamBatches: ['source', { ...STREAM, ...WINDOWS }],
+  streamBatches: ['source', { ...STREAM, ...WINDOWS, ...SHUFFLED }],
   streamIds: ['source', STREAM],
   loadSafetensors: ['safetensors'],
   inspectSafetensors: ['safetensors'],
@@ -406,17 +441,9 @@ const FUNCTIONS: Members = {
     { keep: 'ids', remove: 'ids', minCount: 'number', add: 'additions', ...GENERATOR },
   ],
   loadModel: ['folder'],
-  saveModel: [
-    'path',
-    {
-      objective: 'text',
-      tensors: { 'token.weight': 'table' },
-      vocabulary: 'words',
-      counts: 'numbers',
-      labels: 'words',
-      training: { tokens: 'small' },
-    },
-  ],
+  loadModelAsync: ['folder', { verify: 'boolean', signal: 'signal' }],
+  saveModel: ['path', MODEL],
+  saveModelAsync: ['path', MODEL, { signal: 'signal' }],
   capabilities: [],
   selfTest: [],
   getNumThreads: [],
@@ -444,7 +471,7 @@ const CORPUS_FORMS: readonly Slot[] = [
 const READING: readonly (readonly [name: string, slots: readonly Slot[]])[] = [
   ...TEXT_FORMS.flatMap((form) => [
     ['createDataLoader', [form, LOADER]] as const,
-    ['streamBatches', [form, { ...STREAM, ...WINDOWS }]] as const,
+    ['streamBatches', [form, { ...STREAM, ...WINDOWS, ...SHUFFLED }]] as const,
     ['streamIds', [form, STREAM]] as const,
   ]),
   ...TEXT_FORMS.map((form) => ['saveTokens', ['path', form, SAVE_TOKENS]] as const),

@@ -152,6 +152,19 @@ export const files: Scenarios = {
     api.saveModel(file('model'), { objective: 'mine', tensors: { 'token.weight': drawn(900, 16) }, vocabulary: words })
     return [...api.loadModel(file('model')).vectors.mostSimilar('w3')]
   },
+  modelOffTheThread: async () => {
+    const words = Array.from({ length: 900 }, (_, i) => `w${i}`)
+    rmSync(file('model'), { recursive: true, force: true })
+    const parts = { objective: 'mine', tensors: { 'token.weight': drawn(900, 16) } }
+    await api.saveModelAsync(file('model'), { ...parts, vocabulary: words })
+    const model = await api.loadModelAsync(file('model'), { verify: true })
+    const found = await model.vectors.mostSimilarAsync('w3', { topN: 600 })
+    const tokenizer = api.Tokenizer.fromFile(join(__dirname, '../../../testdata/golden/hf/wordpiece.json'))
+    const table = drawn(tokenizer.vocabSize, 4)
+    await api.saveModelAsync(file('other'), { ...parts, tensors: { 'token.weight': table }, vocabulary: tokenizer })
+    const other = await api.loadModelAsync(file('other'))
+    return [...found, other.tokenizer!.vocabSize]
+  },
   modelOfAnotherKind: () => {
     mkdirSync(file('pointer'), { recursive: true })
     writeFileSync(file('pointer/model.json'), 'version https://git-lfs.github.com/spec/v1\n')

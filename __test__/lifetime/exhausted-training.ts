@@ -56,7 +56,9 @@ export const training: Scenarios = {
       steps: 2,
       checkpoint: { path },
     })
-    const { tensors } = await (await Trainer.resume(path, source)).run({ steps: 2 })
+    const resumed = await Trainer.resume(path, source)
+    const { tensors } = await resumed.run({ steps: 2 })
+    resumed.dispose()
     return Object.values(tensors)
   },
 }

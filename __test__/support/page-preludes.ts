@@ -24,6 +24,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       after: 'if (mean.shape[0] !== 8) throw new Error(String(mean))',
     },
     { before: TABLE },
+    { after: 'if (sum.shape.length !== 0) throw new Error(String(sum))' },
   ],
   // The first block trains, and has a test of its own.
   'docs/training.md': [{}, {}],
@@ -59,6 +60,8 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       after: 'if (String(mask.toArray()) !== "true,false,true,true") throw new Error(String(ids))',
     },
     {},
+    { after: "if (loader.windows !== 2) throw new Error(String(loader.windows))" },
+    { after: 'if (weighted.length !== 25 || stream === null) throw new Error(String(weighted.length))' },
   ],
   'docs/positions.md': [
     {
@@ -140,6 +143,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       after:
         'if (after.tables.token.numEmbeddings !== after.tables.head.shape[0] || optimizer2.lr !== optimizer.lr) throw new Error(String(after.tables.head))',
     },
+    { after: 'if (near.length !== 3) throw new Error(String(near.length))' },
   ],
   'docs/tables.md': [
     { after: 'if (String(x.shape) !== "1,3,16") throw new Error(String(x))' },

@@ -151,12 +151,16 @@ const loading: LoaderOptions = {
   invalidUtf8: 'throw',
   maxRatio: 9,
 }
+tokenbed.createDataLoader({ texts: ['a'] }, { perText: true, paddingId: 0 })
+tokenbed.createDataLoader('a', { weights: [1, 2], replacement: true, samples: 5 })
+tokenbed.createDataLoader('a', { sampler: (generator, windows) => [windows - generator.getState().length] })
 const loader: DataLoader = tokenbed.createDataLoader('text', loading)
 tokenbed.createDataLoader([1, 2, 3])
 tokenbed.createDataLoader(new BigInt64Array(5))
-for (const { inputs, targets } of loader) [inputs, targets] satisfies tokenbed.Tensor[]
+for (const { inputs, targets, mask } of loader) [inputs, targets, ...(mask ? [mask] : [])] satisfies tokenbed.Tensor[]
 loader satisfies Iterable<Batch>
 loader.length satisfies number
+loader.windows satisfies number
 loader.ids satisfies Uint32Array | Int32Array
 loader.load(loader.state()) satisfies DataLoader
 const streaming: StreamBatchesOptions = {
@@ -165,6 +169,9 @@ const streaming: StreamBatchesOptions = {
   maxLength: 2,
   stride: 1,
   dropLast: true,
+  perText: false,
+  shuffleBuffer: 100,
+  generator: new Generator(),
   invalidUtf8: 'replace',
   signal: AbortSignal.timeout(1),
   ...special,
@@ -296,6 +303,12 @@ tokenbed.saveModel('x', { objective: 'cbow', tensors: {} })
 // @ts-expect-error JSON has no dates
 tokenbed.saveModel('x', { ...parts, training: { when: new Date() } })
 const model: tokenbed.Model = tokenbed.loadModel('x')
+tokenbed.loadModelAsync('x', { verify: true, ...(signal && { signal }) }) satisfies Promise<tokenbed.Model>
+tokenbed.saveModelAsync('x', parts, { ...(signal && { signal }) }) satisfies Promise<void>
+model.saveAsync('x', { ...(signal && { signal }) }) satisfies Promise<void>
+vectors.mostSimilarAsync('a', { topN: 3, ...(signal && { signal }) }) satisfies Promise<Neighbour[]>
+vectors.mostSimilarBatchAsync(['a'], { restrictTo: 5 }) satisfies Promise<Neighbour[][]>
+vectors.evaluateAnalogiesAsync('x', { ...(signal && { signal }) }) satisfies Promise<tokenbed.AnalogiesEvaluation>
 model.description satisfies ModelDescription
 model.classify('a', { topN: 1 } satisfies ClassifyOptions) satisfies Prediction[]
 model.classify(['a', 'b']) satisfies Prediction[][]

@@ -260,10 +260,13 @@ export class TokenFolder {
     const where = 'TokenFolder.document'
     const { documents, path } = this.info
     if (documents === 0) throw new UsageError(`${where}: ${path} has no documents`)
-    const [start, end] = call(
-      native.tokensDocument(this.#handle, checkSize(index, `${where}: index`, 0, documents - 1)),
-    )
+    const [start, end] = this.range(checkSize(index, `${where}: index`, 0, documents - 1))
     return this.#copy(start, end)
+  }
+
+  /** The numbers of the first id of a document, and of the one after its last. @internal */
+  range(index: number): [start: number, end: number] {
+    return call(native.tokensDocument(this.#handle, index)) as [number, number]
   }
 
   /**

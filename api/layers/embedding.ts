@@ -178,6 +178,19 @@ export class Embedding implements Layer {
     return this
   }
 
+  /**
+   * Frees the parameters now, where no other tensor shares their memory. The layer, and whatever else holds the very same
+   * tensors, is of no more use.
+   */
+  dispose(): void {
+    for (const parameter of Object.values(this.stateDict())) parameter.dispose()
+  }
+
+  /** The same as `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
   /** The table of a receiver. The `try` is free, while asking `#table in it` first takes 10 ns. */
   static #tableOf(it: Embedding): Table {
     try {

@@ -506,6 +506,19 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     return this
   }
 
+  /**
+   * Frees the parameters now, where no other tensor shares their memory. The layer, and whatever else holds the very same
+   * tensors, is of no more use.
+   */
+  dispose(): void {
+    for (const parameter of Object.values(this.stateDict())) parameter.dispose()
+  }
+
+  /** The same as `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
   /** @internal */
   static [Symbol.hasInstance](value: unknown): boolean {
     return (

@@ -9,12 +9,17 @@ import { join, resolve } from 'node:path'
 import { facts } from '../base/dtype.js'
 import { FileError, FormatError, isWrongUse, ShapeError, UsageError } from '../base/errors.js'
 import { loadMarked, namedTensors, saveSafetensors } from '../files/tensors.js'
+import { throwIfAborted } from '../base/abortable.js'
 import { checkJson } from '../base/json.js'
+import { atOnce, inTurns, type Steps } from '../base/turns.js'
+import { checkSignal } from '../layers/async.js'
 import { Model } from './model.js'
 import {
   alone,
+  aloneAsync,
   bytesPart,
   DESCRIPTION,
+  done,
   findFile,
   ofOneSave,
   readBytes,
@@ -24,6 +29,7 @@ import {
   TOKENIZER,
   WORDS,
   writeFolder,
+  writeFolderAsync,
   type Digests,
   type Part,
 } from './parts.js'
@@ -38,11 +44,20 @@ import {
   type VocabularyDescription,
 } from './description.js'
 import { TokenizerNames, WordNames, type Names } from '../vectors/names.js'
-import { binary } from '../native/native.js'
+import { untrack } from '../memory/scope.js'
+import { binary, call, native } from '../native/native.js'
 import { sameShape, shown } from '../base/shape.js'
 import { tensor as makeTensor } from '../tensor/create.js'
 import { Tensor } from '../tensor/tensor.js'
-import { DIGEST, digestOfTensors, verifyTensors } from '../files/digest.js'
+import {
+  checkDigest,
+  DIGEST,
+  digestAsync,
+  digestOfTensors,
+  readingTensors,
+  verifyTensors,
+  type HeldTensors,
+} from '../files/digest.js'
 import { Tokenizer, type TokenizerFile } from '../text/tokenizer.js'
 import {
   checkBoolean,
@@ -101,6 +116,55 @@ const COUNTS = 'token.counts'
  */
 export function saveModel(folder: FilePath, model: ModelParts | TrainedParts): void {
   const where = 'saveModel'
+  const { target, tensors, ...rest } = atOnce(prepared(folder, model, where))
+  const { parts, text } = described({ ...rest, tensors }, digestOfTensors(tensors))
+  alone(target, () => writeFolder(target, parts, text, saved(target)))
+}
+
+/**
+ * `saveModel` off the thread: the same bytes, and the event loop goes on. Meanwhile the tensors cannot be changed by
+ * calls of this package; do not write to their `data` either. If `signal` aborts before the save exists, the previous
+ * model stays.
+ *
+ * @throws The errors of `saveModel`, as rejections; AbortedError. `saveModel` to the same folder is a UsageError
+ * meanwhile, while several of these wait for one another.
+ */
+export async function saveModelAsync(
+  folder: FilePath,
+  model: ModelParts | TrainedParts,
+  options?: { signal?: AbortSignal },
+): Promise<void> {
+  const where = 'saveModelAsync'
+  const signal = checkSignal(checkOptions(options, ['signal'], where).signal, where)
+  const { target, tensors, ...rest } = await inTurns(prepared(folder, model, where), signal, where)
+  await readingTensors(tensors, async (held) => {
+    const digest = await digestAsync(held())
+    throwIfAborted(signal, where)
+    const { parts, text } = described({ ...rest, tensors, held }, digest)
+    await aloneAsync(
+      target,
+      () => writeFolderAsync(target, parts, text, saved(target), { signal, where }),
+      signal,
+      where,
+    )
+  })
+}
+
+/** A model that passed all checks. */
+interface Prepared {
+  readonly objective: string
+  readonly tensors: Map<string, Tensor>
+  readonly vocabulary: { readonly part: Part[]; readonly description: VocabularyDescription }
+  readonly labels: readonly string[] | null | undefined
+  readonly training: TrainingRecord
+}
+
+/** Checks a model, and makes the bytes of its vocabulary. */
+function* prepared(
+  folder: unknown,
+  model: ModelParts | TrainedParts,
+  where: string,
+): Steps<Prepared & { target: string }> {
   const target = resolve(checkPath(folder, where))
   const {
     tensors,
@@ -121,28 +185,34 @@ export function saveModel(folder: FilePath, model: ModelParts | TrainedParts): v
   const objective = checkText(rest.objective, `${where}: objective`)
   if (objective === '') throw new UsageError(`${where}: objective must not be empty`)
   const byName = checkTensors(tensors, where)
-  const names = namesOf(vocabulary, where)
+  const names = yield* namesOf(vocabulary, where)
   checkRows(byName.get(TOKENS)!, names, (why) => new ShapeError(`${where}: ${why}`))
   const seen = counts === undefined ? null : checkCounts(counts, names.size, where)
   checkLabels(labels ?? undefined, where)
   checkJson(training, `${where}: training`)
-
-  const { part, description: said } = vocabularyPart(vocabulary as string[] | Tokenizer, seen, where)
+  const part = yield* vocabularyPart(vocabulary as string[] | Tokenizer, seen, where)
   if (seen !== null && !(names instanceof WordNames)) byName.set(COUNTS, makeTensor(BigInt64Array.from(seen, BigInt)))
-  const parts = [tensorsPart(byName), ...part]
+  return { target, objective, tensors: byName, vocabulary: part, labels, training }
+}
+
+/** The files of a save, and the text of its model.json. `held` gathers the tensors for work off the thread. */
+function described(
+  { objective, tensors, vocabulary, labels, training, held }: Prepared & { held?: () => HeldTensors },
+  digest: string,
+): { parts: Part[]; text: string } {
+  const parts = [tensorsPart(tensors, digest, held), ...vocabulary.part]
   const description: Omit<ModelDescription, 'digest'> = {
     format: FORMAT,
     version: VERSION,
     tokenbed: binary.version,
     objective,
-    vocabulary: said,
+    vocabulary: vocabulary.description,
     ...(labels ? { labels } : {}),
-    tensors: Object.fromEntries([...byName].map(([name, { dtype, shape }]) => [name, { dtype, shape }])),
+    tensors: Object.fromEntries([...tensors].map(([name, { dtype, shape }]) => [name, { dtype, shape }])),
     training,
-    files: Object.fromEntries(parts.map(({ name, digest }) => [name, digest])),
+    files: Object.fromEntries(parts.map(({ name, digest: its }) => [name, its])),
   }
-  const text = sealed(description)
-  alone(target, () => writeFolder(target, parts, text, saved(target)))
+  return { parts, text: sealed(description) }
 }
 
 /** The files of the existing save, after renaming those that a save could not. */
@@ -180,9 +250,9 @@ function checkTensors(tensors: unknown, where: string): Map<string, Tensor> {
   return byName
 }
 
-function namesOf(vocabulary: unknown, where: string): Names {
+function* namesOf(vocabulary: unknown, where: string): Steps<Names> {
   if (vocabulary instanceof Tokenizer) return new TokenizerNames(vocabulary)
-  if (isArray(vocabulary)) return WordNames.checked(vocabulary, `${where}: vocabulary`)
+  if (isArray(vocabulary)) return yield* WordNames.checking(vocabulary, `${where}: vocabulary`)
   throw new UsageError(`${where}: vocabulary must be an array of words or a Tokenizer, not ${show(vocabulary)}`)
 }
 
@@ -221,14 +291,15 @@ function checkLabels(labels: unknown, where: string): void {
   throw new UsageError(`${where}: labels must be an array of distinct strings, not ${show(labels)}`)
 }
 
-function vocabularyPart(
+function* vocabularyPart(
   vocabulary: readonly string[] | Tokenizer,
   counts: Float64Array | null,
   where: string,
-): { part: Part[]; description: VocabularyDescription } {
+): Steps<Prepared['vocabulary']> {
   if (!(vocabulary instanceof Tokenizer)) {
     const description = { kind: 'words', file: WORDS, size: vocabulary.length } as const
-    return { part: [bytesPart(WORDS, writeWordList(vocabulary, counts, `${where}: vocabulary`))], description }
+    const bytes = yield* writeWordList(vocabulary, counts, `${where}: vocabulary`)
+    return { part: [bytesPart(WORDS, bytes)], description }
   }
   const { file, name, vocabSize: size } = vocabulary
   if (file === null) return { part: [], description: { kind: 'encoding', name, size } }
@@ -248,9 +319,14 @@ function readTokenizer({ path, read }: TokenizerFile): Buffer {
   }
 }
 
-function tensorsPart(tensors: Map<string, Tensor>): Part {
-  const digest = digestOfTensors(tensors)
-  return { name: TENSORS, digest, write: (path) => saveSafetensors(path, tensors, { metadata: { [DIGEST]: digest } }) }
+function tensorsPart(tensors: Map<string, Tensor>, digest: string, held?: () => HeldTensors): Part {
+  const metadata = { [DIGEST]: digest }
+  return {
+    name: TENSORS,
+    digest,
+    write: (path) => saveSafetensors(path, tensors, { metadata }),
+    writeAsync: (path) => done(call(native.saveSafetensorsWork(path, held!(), [{ key: DIGEST, text: digest }]))),
+  }
 }
 
 /**
@@ -273,12 +349,50 @@ export function loadModel(folder: FilePath, options?: { verify?: boolean }): Mod
   const path = resolve(checkPath(folder, where))
   const { verify = false } = checkOptions(options, ['verify'], where)
   checkBoolean(verify, `${where}: verify`)
+  const save = ofOneSave(path, (text) => readSave(path, text, verify))
+  if (verify) verifyTensors(save.tensors.value, save.description.files[TENSORS], save.tensors.path)
+  const { vocabulary } = save.description
+  const tokenizer = vocabulary.kind === 'tokenizer' ? tokenizerOf(save.names!) : null
+  return atOnce(made(path, save, tokenizer))
+}
+
+/**
+ * `loadModel`, of which what may take long is done off the thread, or in turns between which the event loop runs: the
+ * comparison of `verify`, the words, a tokenizer of a file. A known encoding is made at the call, once for the process.
+ *
+ * @throws The errors of `loadModel`, as rejections; AbortedError if `signal` aborts.
+ */
+export async function loadModelAsync(
+  folder: FilePath,
+  options?: { verify?: boolean; signal?: AbortSignal },
+): Promise<Model> {
+  const where = 'loadModelAsync'
+  const path = resolve(checkPath(folder, where))
+  const { verify = false, signal: given } = checkOptions(options, ['verify', 'signal'], where)
+  checkBoolean(verify, `${where}: verify`)
+  const signal = checkSignal(given, where)
+  throwIfAborted(signal, where)
+  const save = ofOneSave(path, (text) => readSave(path, text, verify))
+  const { tensors, description, names } = save
+  for (const tensor of tensors.value.values()) untrack(tensor)
+  if (verify) {
+    const digest = await readingTensors(tensors.value, (held) => digestAsync(held()))
+    throwIfAborted(signal, where)
+    checkDigest(digest, description.files[TENSORS], tensors.path)
+  }
+  const tokenizer =
+    description.vocabulary.kind === 'tokenizer' ? await Tokenizer.readBytes(names!.value, names!.path) : null
+  throwIfAborted(signal, where)
+  return inTurns(made(path, save, tokenizer), signal, where)
+}
+
+/** The model of a save that was read. */
+function* made(path: string, save: ReadSave, tokenizer: Tokenizer | null): Steps<Model> {
   const {
     description,
     tensors: { path: tensorsAt, value: tensors },
     names: read,
-  } = ofOneSave(path, (text) => readSave(path, text, verify))
-  if (verify) verifyTensors(tensors, description.files[TENSORS], tensorsAt)
+  } = save
   const wrong = (why: string) => new FormatError(`${tensorsAt}: ${why}`, tensorsAt, 0)
   for (const [name, { dtype, shape }] of Object.entries(description.tensors)) {
     const found = tensors.get(name)
@@ -289,9 +403,9 @@ export function loadModel(folder: FilePath, options?: { verify?: boolean }): Mod
     }
   }
   if (!tensors.has(TOKENS)) throw wrong(`"${TOKENS}" is missing`)
-  const { names, counts } = vocabularyOf(path, description.vocabulary, read, tensors, wrong)
+  const { names, counts } = yield* vocabularyOf(path, description.vocabulary, { read, tokenizer }, tensors, wrong)
   checkRows(tensors.get(TOKENS)!, names, wrong)
-  return new Model(path, description, names, tensors, counts, saveModel)
+  return new Model(path, description, names, tensors, counts, { save: saveModel, saveAsync: saveModelAsync })
 }
 
 interface Found<T> {
@@ -299,12 +413,14 @@ interface Found<T> {
   readonly value: T
 }
 
+interface ReadSave {
+  readonly description: ModelDescription
+  readonly tensors: Found<Map<string, Tensor>>
+  readonly names: Found<Buffer> | null
+}
+
 /** The files of one save: the tensors, and the bytes of the vocabulary. */
-function readSave(
-  folder: string,
-  text: string,
-  verify: boolean,
-): { description: ModelDescription; tensors: Found<Map<string, Tensor>>; names: Found<Buffer> | null } {
+function readSave(folder: string, text: string, verify: boolean): ReadSave {
   const description = parseDescription(text, folder)
   if (verify) checkSeal(text, folder)
   const { vocabulary, files } = description
@@ -314,25 +430,22 @@ function readSave(
   return { description, tensors: findFile(folder, TENSORS, files[TENSORS], loadMarked), names }
 }
 
-function vocabularyOf(
+function* vocabularyOf(
   folder: string,
   said: VocabularyDescription,
-  read: Found<Buffer> | null,
+  { read, tokenizer: ofFile }: { read: Found<Buffer> | null; tokenizer: Tokenizer | null },
   tensors: Map<string, Tensor>,
   wrong: (why: string) => FormatError,
-): { names: Names; counts: Float64Array | null } {
+): Steps<{ names: Names; counts: Float64Array | null }> {
   const described = join(folder, DESCRIPTION)
   if (said.kind === 'words') {
     const { path, value } = read!
-    const { words, counts } = readWordList(value, path)
+    const { words, counts } = yield* readWordList(value, path)
     if (words.length !== said.size)
       throw new FormatError(`${path}: it has ${words.length} words, but model.json says ${said.size}`, path, 0)
-    return { names: WordNames.checked(words, path), counts }
+    return { names: yield* WordNames.checking(words, path), counts }
   }
-  const tokenizer =
-    said.kind === 'tokenizer'
-      ? Tokenizer.fromBytes(read!.value, read!.path, undefined, undefined, true)
-      : encoding(said.name, described)
+  const tokenizer = ofFile ?? encoding(said.kind === 'encoding' ? said.name : '', described)
   if (tokenizer.vocabSize !== said.size)
     throw new FormatError(
       `${described}: ${tokenizer.name} has ${tokenizer.vocabSize} tokens, not ${said.size}`,
@@ -349,6 +462,9 @@ function vocabularyOf(
   stored.dispose()
   return { names: new TokenizerNames(tokenizer), counts }
 }
+
+/** The tokenizer of a file that was read. */
+const tokenizerOf = ({ value, path }: Found<Buffer>) => Tokenizer.fromBytes(value, path, undefined, undefined, true)
 
 function encoding(name: string, path: string): Tokenizer {
   try {

@@ -11,18 +11,21 @@ import { guardReceivers } from '../base/receivers.js'
 import type { EmbeddingOptions } from '../layers/table.js'
 import type { Tensor } from '../tensor/tensor.js'
 import type { Tokenizer } from '../text/tokenizer.js'
-import { isObject } from '../base/validate.js'
+import { isObject, type FilePath } from '../base/validate.js'
 import { Vectors } from '../vectors/vectors.js'
 
-/** What `saveModel` takes of a model, as it stands in a file that imports this one. */
-type Save = (
-  folder: string,
-  parts: Pick<Model, 'objective' | 'tensors' | 'labels'> & {
-    vocabulary: readonly string[] | Tokenizer
-    counts?: Float64Array
-    training: ModelDescription['training']
-  },
-) => void
+/** What `saveModel` takes of a model. */
+type Parts = Pick<Model, 'objective' | 'tensors' | 'labels'> & {
+  vocabulary: readonly string[] | Tokenizer
+  counts?: Float64Array
+  training: ModelDescription['training']
+}
+
+/** `saveModel` and `saveModelAsync`, as they stand in a file that imports this one. */
+interface Save {
+  readonly save: (folder: FilePath, parts: Parts) => void
+  readonly saveAsync: (folder: FilePath, parts: Parts, options?: { signal?: AbortSignal }) => Promise<void>
+}
 
 const CONTENTS = new Contents<Model>('Model', {
   instead: 'load its folder again with loadModel, or use its vectors and weight',
@@ -110,17 +113,25 @@ export class Model {
    *
    * @throws As `saveModel`.
    */
-  save(folder: string): void {
+  save(folder: FilePath): void {
+    this.#save.save(folder, this.#parts())
+  }
+
+  /** Saves the model off the thread by `saveModelAsync`. @throws As `saveModelAsync`. */
+  async saveAsync(folder: FilePath, options?: { signal?: AbortSignal }): Promise<void> {
+    return this.#save.saveAsync(folder, this.#parts(), options)
+  }
+
+  #parts(): Parts {
     const { objective, tensors, counts, labels } = this
-    const own = new Map([...tensors].filter(([name]) => name !== 'token.counts'))
-    this.#save(folder, {
+    return {
       objective,
-      tensors: own,
+      tensors: new Map([...tensors].filter(([name]) => name !== 'token.counts')),
       vocabulary: this.words ?? this.tokenizer!,
       ...(counts && { counts }),
       labels,
       training: this.description.training,
-    })
+    }
   }
 
   /** Frees its tensors now; layers over them are of no more use. */

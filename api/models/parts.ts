@@ -19,9 +19,12 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { setTimeout } from 'node:timers/promises'
+import { throwIfAborted } from '../base/abortable.js'
 import { sha256 } from '../base/late.js'
-import { FileError, FormatError } from '../base/errors.js'
-import { call, check, native } from '../native/native.js'
+import { FileError, FormatError, UsageError } from '../base/errors.js'
+import { ended } from '../layers/async.js'
+import { call, check, failureOf, native, type Work } from '../native/native.js'
 import { isMissing, readStart, readWhole } from '../base/read-file.js'
 import { quietly } from '../base/quietly.js'
 
@@ -35,6 +38,8 @@ export interface Part {
   readonly name: string
   readonly digest: string
   write(path: string): void
+  /** The same, off the thread. */
+  writeAsync(path: string): Promise<void>
 }
 
 /** Digests by file name. */
@@ -42,7 +47,18 @@ export type Digests = Readonly<Record<string, string>>
 
 /** A part that consists of these bytes. */
 export function bytesPart(name: string, bytes: Uint8Array): Part {
-  return { name, digest: sha256(bytes), write: (path) => check(native.writeWhole(path, bytes)) }
+  return {
+    name,
+    digest: sha256(bytes),
+    write: (path) => check(native.writeWhole(path, bytes)),
+    writeAsync: (path) => done(call(native.writeWholeWork(path, bytes))),
+  }
+}
+
+/** Runs work without a result, off the thread. @throws The error of its failure. */
+export async function done(work: Work): Promise<void> {
+  const { failure } = await ended(work, undefined)
+  if (failure) throw failureOf(failure)
 }
 
 /** Where a file of a save is before it is renamed. The path differs from that of any other save. */
@@ -61,12 +77,17 @@ function attempt<T>(action: string, path: string, step: () => T): T {
 /** How many milliseconds a writer waits for another. */
 const PATIENCE = 60_000
 
+/** The folders to which this thread writes off the thread: to wait for them here would be to wait for oneself. */
+const busy = new Set<string>()
+
 /**
  * Runs a function while nobody else writes to a folder, which is made if it is missing. The lock ends with the process.
  *
- * @throws FileError if others write to it for that many milliseconds.
+ * @throws UsageError while this thread writes there by `aloneAsync`. FileError if others write to it for that many milliseconds.
  */
 export function alone<T>(folder: string, run: () => T, patience = PATIENCE): T {
+  if (busy.has(folder))
+    throw new UsageError(`${folder}: a saveModelAsync of this thread writes there: await it before you save again`)
   attempt('make', folder, () => makeFolder(folder))
   const lock = call(native.folderLock(folder, patience))
   try {
@@ -76,11 +97,95 @@ export function alone<T>(folder: string, run: () => T, patience = PATIENCE): T {
   }
 }
 
+/** `alone`, which waits off the thread. @throws AbortedError if the signal aborts while it waits. */
+export async function aloneAsync<T>(
+  folder: string,
+  run: () => Promise<T>,
+  signal: AbortSignal | undefined,
+  where: string,
+): Promise<T> {
+  attempt('make', folder, () => makeFolder(folder))
+  const end = performance.now() + PATIENCE
+  let lock: Lock | null = null
+  while (lock === null) {
+    throwIfAborted(signal, where)
+    try {
+      lock = call(native.folderLock(folder, 0))
+    } catch (error) {
+      if (!(error instanceof FileError) || performance.now() > end) throw error
+      await setTimeout(AGAIN)
+    }
+  }
+  busy.add(folder)
+  try {
+    return await run()
+  } finally {
+    busy.delete(folder)
+    check(native.folderUnlock(lock))
+  }
+}
+
+type Lock = NonNullable<ReturnType<typeof native.folderLock>>
+/** Milliseconds between two attempts to lock a folder. */
+const AGAIN = 20
+
+/** A file that is to be written. */
+interface Wanted {
+  readonly part: Pick<Part, 'write' | 'writeAsync'>
+  readonly path: string
+}
+
+/** `writeFolder`, whose files are written off the thread. */
+export async function writeFolderAsync(
+  folder: string,
+  parts: readonly Part[],
+  description: string,
+  before: Digests,
+  { signal, where }: { signal: AbortSignal | undefined; where: string },
+): Promise<void> {
+  const steps = writing(folder, parts, description, before)
+  let step = steps.next()
+  while (!step.done) {
+    const { part, path } = step.value
+    let failed: { error: unknown } | null = null
+    try {
+      // Not after the last file: with it the save exists.
+      throwIfAborted(signal, where)
+      // eslint-disable-next-line no-await-in-loop -- the files appear in their order
+      await part.writeAsync(path)
+    } catch (error) {
+      failed = { error }
+    }
+    step = failed === null ? steps.next() : steps.throw(failed.error)
+  }
+}
+
 /**
  * Writes a folder; the caller has locked it. `description` is the text of model.json. `before` holds the files of the
  * existing save, which stay until the new ones are complete.
  */
 export function writeFolder(folder: string, parts: readonly Part[], description: string, before: Digests): void {
+  const steps = writing(folder, parts, description, before)
+  let step = steps.next()
+  while (!step.done) {
+    const { part, path } = step.value
+    let failed: { error: unknown } | null = null
+    try {
+      part.write(path)
+    } catch (error) {
+      failed = { error }
+    }
+    step = failed === null ? steps.next() : steps.throw(failed.error)
+  }
+}
+
+/** What is done to write a folder; whoever takes the steps writes the files that they name. */
+function* writing(
+  folder: string,
+  parts: readonly Part[],
+  description: string,
+  before: Digests,
+): Generator<Wanted, void, void> {
   const kept = new Set(
     Object.entries(before)
       .map(([name, digest]) => nextOf(folder, name, digest))
@@ -88,8 +193,8 @@ export function writeFolder(folder: string, parts: readonly Part[], description:
   )
   const next = ({ name, digest }: Part) => nextOf(folder, name, digest)
   try {
-    for (const part of parts) part.write(next(part))
-    patiently(() => check(native.writeWhole(join(folder, DESCRIPTION), Buffer.from(description))))
+    for (const part of parts) yield { part, path: next(part) }
+    yield { part: patientPart(Buffer.from(description)), path: join(folder, DESCRIPTION) }
   } catch (error) {
     // Files that cannot be removed go with the next save. The first error is the one that is thrown.
     for (const part of parts) if (!kept.has(next(part))) quietly(() => unlinkSync(next(part)))
@@ -119,6 +224,16 @@ function removeLeft(folder: string, current: ReadonlySet<string>): void {
       if (NEXT.test(name) && !current.has(join(folder, name))) quietly(() => unlinkSync(join(folder, name)))
     }
   })
+}
+
+/** Bytes whose file may be open in another process for a moment. */
+function patientPart(bytes: Buffer): Wanted['part'] {
+  const { write, writeAsync } = bytesPart(DESCRIPTION, bytes)
+  const patient = (path: string) => patiently(() => write(path))
+  return {
+    write: patient,
+    writeAsync: async (path) => (process.platform === 'win32' ? patient(path) : writeAsync(path)),
+  }
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { TextDecoder } from 'node:util'
 import { FormatError, UsageError } from '../base/errors.js'
+import type { Steps } from '../base/turns.js'
 import { whatElse } from './parts.js'
 
 const ESCAPES: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
@@ -10,22 +11,36 @@ const UNESCAPES: Record<string, string> = { '\\\\': '\\', '\\t': '\t', '\\n': '\
 /**
  * The bytes of a word list. Backslashes, tabs and line breaks in words are written as in JSON: `\\`, `\t`, `\n`, `\r`.
  */
-export function writeWordList(words: readonly string[], counts: ArrayLike<number> | null, where: string): Buffer {
-  const lines = words.map((word, id) => {
-    if (/\p{Surrogate}/u.test(word))
-      throw new UsageError(`${where}: word ${id} has a lone surrogate, which UTF-8 cannot encode`)
-    const written = word.replace(/[\\\t\n\r]/g, (it) => ESCAPES[it])
-    return counts === null ? `${written}\n` : `${written}\t${counts[id]}\n`
-  })
+export function* writeWordList(
+  words: readonly string[],
+  counts: ArrayLike<number> | null,
+  where: string,
+): Steps<Buffer> {
   // The text is made in parts, because all of it may exceed the length of a string.
-  const parts = Array.from({ length: Math.ceil(lines.length / PART) }, (_, i) =>
-    Buffer.from(lines.slice(i * PART, (i + 1) * PART).join('')),
-  )
+  const parts: Buffer[] = []
+  for (let from = 0; from < words.length; from += PART) {
+    let text = ''
+    for (let id = from; id < Math.min(from + PART, words.length); id++) {
+      const word = words[id]
+      if (/\p{Surrogate}/u.test(word))
+        throw new UsageError(`${where}: word ${id} has a lone surrogate, which UTF-8 cannot encode`)
+      const written = word.replace(/[\\\t\n\r]/g, (it) => ESCAPES[it])
+      text += counts === null ? `${written}\n` : `${written}\t${counts[id]}\n`
+    }
+    parts.push(Buffer.from(text))
+    yield
+  }
   return Buffer.concat(parts)
 }
 
-/** Number of lines that are converted to bytes at a time. */
-const PART = 10_000
+/** Number of lines that are converted at a time. */
+const PART = 4096
+
+/** Words, and their counts if every line has one. */
+export interface WordList {
+  readonly words: string[]
+  readonly counts: Float64Array | null
+}
 
 /**
  * Reads the words of a list, and their counts if every line has one.
@@ -33,7 +48,7 @@ const PART = 10_000
  * @throws FormatError, with the byte, for bytes that are not UTF-8, a word that is empty or comes twice, and a count
  * that is not a number.
  */
-export function readWordList(bytes: Uint8Array, path: string): { words: string[]; counts: Float64Array | null } {
+export function* readWordList(bytes: Uint8Array, path: string): Steps<WordList> {
   const wrong = (line: number, offset: number, why: string) =>
     new FormatError(`${path}: line ${line}: ${why} (at byte ${offset})`, path, offset)
   const [words, counts, seen] = [[] as string[], [] as number[], new Map<string, number>()]
@@ -69,6 +84,7 @@ export function readWordList(bytes: Uint8Array, path: string): { words: string[]
     seen.set(word, line)
     words.push(word)
     start = found + 1
+    if (line % PART === 0) yield
   }
   return { words, counts: counts.length > 0 ? Float64Array.from(counts) : null }
 }

@@ -15,6 +15,8 @@ import { checkBoolean, checkSize, show } from '../base/validate.js'
 export interface Batch {
   inputs: Tensor
   targets: Tensor
+  /** With `perText`: (batch, maxLength) bool, true where an input is an id of the text and no padding. */
+  mask?: Tensor
 }
 
 export interface WindowOptions {
@@ -24,18 +26,38 @@ export interface WindowOptions {
   maxLength?: number
   /** Number of ids from the start of one window to the start of the next; default 128. */
   stride?: number
-  /** Whether a last batch that is not full is dropped; default true. */
+  /** Whether a last batch that is not full is dropped; default true, and false with `perText`. */
   dropLast?: boolean
+  /**
+   * Whether windows begin anew in each text, so that none has ids of two, and cover all of it, so that no id is lost;
+   * default false. The last window of a text is filled up: inputs with `paddingId`, targets with -100, which
+   * `crossEntropy` ignores, as it does where nothing follows. Batches have a `mask`. A text is one of `{ texts }`, a file,
+   * a list of ids or a document of a folder. Windows of a text of n ids start at 0, stride, 2 * stride ... until one
+   * reaches its end.
+   */
+  perText?: boolean
+  /** What fills up the inputs of windows with `perText`; default 0. */
+  paddingId?: number
 }
 
+/** The options of windows, checked. */
+export interface CheckedWindows extends Required<WindowOptions> {}
+
+export const WINDOW_OPTIONS = ['batchSize', 'maxLength', 'stride', 'dropLast', 'perText', 'paddingId']
+
 /** Checks the options of windows and fills in the defaults. */
-export function checkWindows(options: WindowOptions, where: string): Required<WindowOptions> {
-  const { batchSize = 4, maxLength = 256, stride = 128, dropLast = true } = options
+export function checkWindows(options: WindowOptions, where: string): CheckedWindows {
+  const { batchSize = 4, maxLength = 256, perText = false, paddingId = 0 } = options
+  const { stride = Math.min(128, perText ? maxLength : 128), dropLast = !perText } = options
   checkSize(batchSize, `${where}: batchSize`, 1)
   checkSize(maxLength, `${where}: maxLength`, 1)
   checkSize(stride, `${where}: stride`, 1)
   checkBoolean(dropLast, `${where}: dropLast`)
-  return { batchSize, maxLength, stride, dropLast }
+  checkBoolean(perText, `${where}: perText`)
+  if (options.paddingId !== undefined && !perText)
+    throw new UsageError(`${where}: paddingId is for perText: other windows are never filled up`)
+  checkSize(paddingId, `${where}: paddingId`, 0, 2 ** 31 - 1)
+  return { batchSize, maxLength, stride, dropLast, perText, paddingId }
 }
 
 /** Checks the tokenizer option; without one it is gpt2. */
@@ -46,7 +68,7 @@ export function checkTokenizer(tokenizer: unknown, where: string): Tokenizer {
 }
 
 /** The windows over this number of ids, as the native side takes them. @internal */
-export function windowsOver(ids: number, { maxLength, stride, batchSize, dropLast }: Required<WindowOptions>) {
+export function windowsOver(ids: number, { maxLength, stride, batchSize, dropLast }: CheckedWindows) {
   return call(native.windowsNew(ids, maxLength, stride, batchSize, dropLast))
 }
 

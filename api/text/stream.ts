@@ -2,13 +2,26 @@
 
 import { abortable, throwIfAborted, untilAborted } from '../base/abortable.js'
 import { checkSignal } from '../layers/async.js'
-import { checkTokenizer, checkWindows, cutBatch, windowsOver, type Batch, type WindowOptions } from './batch.js'
+import {
+  checkTokenizer,
+  checkWindows,
+  cutBatch,
+  WINDOW_OPTIONS,
+  windowsOver,
+  type Batch,
+  type CheckedWindows,
+  type WindowOptions,
+} from './batch.js'
 import { UsageError } from '../base/errors.js'
 import { checkEncoder, openFolder } from '../files/token-folder.js'
 import { call, check, failureOf, native } from '../native/native.js'
+import { untrack } from '../memory/scope.js'
+import { randint } from '../tensor/draws.js'
+import { checkGenerator, type Generator } from '../tensor/random.js'
 import { Pieces } from './pieces.js'
 import { checkItem, readSource, type IdList, type Items, type Kind, type Source, type TextSource } from './source.js'
 import type { SpecialOptions } from './encode-options.js'
+import { batchOfSpans, checkCovering, TextCutter } from './text-windows.js'
 import type { Tokenizer } from './tokenizer.js'
 import { checkOptions, checkWord, checkSize } from '../base/validate.js'
 import { WindowBuffer } from './window-buffer.js'
@@ -37,7 +50,17 @@ export interface StreamOptions extends SpecialOptions {
   signal?: AbortSignal
 }
 
-export interface StreamBatchesOptions extends StreamOptions, WindowOptions {}
+export interface StreamBatchesOptions extends StreamOptions, WindowOptions {
+  /**
+   * Number of windows among which each next one is drawn, so that they come in random order as far as that reaches:
+   * the buffer is filled, then each window that comes takes the place of one that is drawn and given; what is left at
+   * the end is shuffled. It holds `maxLength` + 1 ids of 4 bytes a window. Default 0, the order of the text.
+   * `torch.utils.data.datapipes.iter.Shuffler`, and tf.data's `shuffle(buffer_size)`; the draws are this package's own.
+   */
+  shuffleBuffer?: number
+  /** With `shuffleBuffer`: the generator that draws; default: the one that `manualSeed` seeds. */
+  generator?: Generator
+}
 
 const OPTIONS = [
   'tokenizer',
@@ -48,7 +71,6 @@ const OPTIONS = [
   'maxHeldBytes',
   'signal',
 ]
-const WINDOWS = ['batchSize', 'maxLength', 'stride', 'dropLast']
 const TAKES: readonly Kind[] = ['texts', 'files', 'pieces', 'ids', 'folder']
 /** What a signal ends, as errors name it. */
 const STREAM = 'the stream'
@@ -97,15 +119,150 @@ export function streamIds(source: TextSource, options?: StreamOptions): AsyncIte
  */
 export function streamBatches(source: TextSource, options?: StreamBatchesOptions): AsyncIterable<Batch> {
   const where = 'streamBatches'
-  const checked = checkOptions(options, [...OPTIONS, ...WINDOWS], where)
+  const checked = checkOptions(options, [...OPTIONS, ...WINDOW_OPTIONS, 'shuffleBuffer', 'generator'], where)
   const windows = checkWindows(checked, where)
-  const ids = idsOf(source, checked, where)
-  return { [Symbol.asyncIterator]: () => batchesOf(ids, windows, checked.signal) }
+  const { shuffleBuffer = 0, signal } = checked
+  checkSize(shuffleBuffer, `${where}: shuffleBuffer`, 0, 2 ** 31 - 1)
+  if (checked.generator !== undefined && shuffleBuffer === 0)
+    throw new UsageError(`${where}: generator is for shuffleBuffer, the number of windows to draw from: give it, too`)
+  const generator = checkGenerator(checked.generator, where)
+  if (!windows.perText) {
+    const ids = idsOf(source, checked, where)
+    if (shuffleBuffer === 0) return { [Symbol.asyncIterator]: () => batchesOf(ids, windows, signal) }
+    const begin = () => spansOf(ids, windows)
+    return { [Symbol.asyncIterator]: () => batched(shuffled(begin(), shuffleBuffer, generator), windows, signal) }
+  }
+  checkCovering(windows.maxLength, windows.stride, where)
+  const texts = textsOf(source, checked, where)
+  const begin = () => spansOfTexts(texts(), windows)
+  const order = () => (shuffleBuffer === 0 ? begin() : shuffled(begin(), shuffleBuffer, generator))
+  return { [Symbol.asyncIterator]: () => batched(order(), windows, signal) }
+}
+
+/** The windows of the ids of all texts, each with the id that follows it. */
+async function* spansOf(ids: AsyncIterable<Uint32Array>, windows: CheckedWindows): AsyncGenerator<Uint32Array> {
+  const buffer = new WindowBuffer(windows)
+  const span = windows.maxLength + 1
+  for await (const chunk of ids) {
+    buffer.push(chunk)
+    while (buffer.windows > 0) {
+      const count = Math.min(buffer.windows, TOGETHER)
+      const { ids: some, stride } = buffer.take(count)
+      for (let i = 0; i < count; i++) yield some.slice(i * stride, i * stride + span)
+    }
+  }
+}
+
+/** Windows that are taken from a buffer at a time. */
+const TOGETHER = 64
+
+/** The windows of each text. */
+async function* spansOfTexts(
+  texts: AsyncIterable<AsyncIterable<Uint32Array>>,
+  { maxLength, stride }: CheckedWindows,
+): AsyncGenerator<Uint32Array> {
+  const cutter = new TextCutter(maxLength, stride)
+  for await (const ids of texts) {
+    for await (const chunk of ids) yield* cutter.push(chunk)
+    yield* cutter.finish()
+  }
+}
+
+/** The windows in the order of a buffer of `size`, from which each next one is drawn. */
+async function* shuffled(
+  spans: AsyncIterable<Uint32Array>,
+  size: number,
+  generator: Generator,
+): AsyncGenerator<Uint32Array> {
+  const held: Uint32Array[] = []
+  let places: number[] = []
+  for await (const span of spans) {
+    if (held.length < size) {
+      held.push(span)
+      continue
+    }
+    if (places.length === 0) places = drawnPlaces(size, generator)
+    const place = places.pop()!
+    yield held[place]
+    held[place] = span
+  }
+  // Fisher and Yates: each of those that are left is equally likely at each place.
+  for (let left = held.length; left > 0; left--) {
+    const [place] = left === 1 ? [0] : drawnPlaces(left, generator, 1)
+    yield held[place]
+    held[place] = held[left - 1]
+  }
+}
+
+/** Places below `size`. */
+function drawnPlaces(size: number, generator: Generator, count = TOGETHER): number[] {
+  const drawn = randint(size, [count], { generator, dtype: 'int32' })
+  untrack(drawn)
+  const places = Array.from(drawn.data as Int32Array)
+  drawn.dispose()
+  return places
+}
+
+async function* batched(
+  spans: AsyncIterable<Uint32Array>,
+  { batchSize, maxLength, paddingId, dropLast, perText }: CheckedWindows,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Batch> {
+  const filling = { maxLength, paddingId, isMasked: perText }
+  let waiting: Uint32Array[] = []
+  for await (const span of spans) {
+    if (waiting.push(span) < batchSize) continue
+    throwIfAborted(signal, STREAM)
+    yield batchOfSpans(waiting, filling)
+    waiting = []
+  }
+  throwIfAborted(signal, STREAM)
+  if (!dropLast && waiting.length > 0) yield batchOfSpans(waiting, filling)
+}
+
+/** The ids of each text of a source. Options and kind are checked at once, and texts read when their turn comes. */
+function textsOf(
+  source: unknown,
+  options: Partial<StreamOptions>,
+  where: string,
+): () => AsyncGenerator<AsyncIterable<Uint32Array>> {
+  const read = sourceOf(source, options, where)
+  const { signal } = options
+  const one = (part: Source) => idsOfRead(part, options, where)
+  // Options are checked at once, whatever comes later.
+  const whole = one(read)
+  return async function* () {
+    if (read.kind === 'files') for (const path of read.paths) yield one({ kind: 'files', paths: [path] })
+    else if (read.kind === 'ids') for (const list of read.lists) yield one({ ...read, lists: [list] })
+    else if (read.kind === 'folder') yield* documentsOf(read, options, where)
+    else if (read.kind !== 'texts') yield whole
+    else {
+      let count = 0
+      for await (const text of abortable(read.items, signal, STREAM)) {
+        checkItem(text, 'texts', count++, where)
+        yield one({ kind: 'texts', items: [text as string] })
+      }
+    }
+  }
+}
+
+/** The ids of each document of a folder. */
+async function* documentsOf(
+  { path, verify }: Source & { kind: 'folder' },
+  { tokenizer, signal }: Partial<StreamOptions>,
+  where: string,
+): AsyncGenerator<AsyncIterable<Uint32Array>> {
+  const folder = openFolder(path, verify)
+  if (tokenizer !== undefined) checkEncoder(folder.info, checkTokenizer(tokenizer, where), where)
+  for (let document = 0; document < folder.info.documents; document++) {
+    const ids = folder.document(document)
+    yield { [Symbol.asyncIterator]: () => idsThatAreThere([ids], signal) }
+  }
 }
 
 async function* batchesOf(
   ids: AsyncIterable<Uint32Array>,
-  windows: Required<WindowOptions>,
+  windows: CheckedWindows,
   signal?: AbortSignal,
 ): AsyncGenerator<Batch> {
   const { batchSize, maxLength, dropLast } = windows
@@ -130,14 +287,24 @@ async function* batchesOf(
   if (!dropLast && buffer.windows > 0) yield cut(buffer.windows)
 }
 
-/** The ids of a source: checks the options and finds the kind. */
+/** The ids of a source. */
 function idsOf(source: unknown, options: Partial<StreamOptions>, where: string): AsyncIterable<Uint32Array> {
-  const { tokenizer, signal, invalidUtf8 = 'throw', maxRatio, maxHeldBytes } = options
+  return idsOfRead(sourceOf(source, options, where), options, where)
+}
+
+/** Checks the options and finds the kind. */
+function sourceOf(source: unknown, options: Partial<StreamOptions>, where: string): Source {
+  const { signal, invalidUtf8 = 'throw', maxRatio, maxHeldBytes } = options
   checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
   if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
   if (maxHeldBytes !== undefined) checkSize(maxHeldBytes, `${where}: maxHeldBytes`)
   checkSignal(signal, where)
-  const read = readSource(source, TAKES, where)
+  return readSource(source, TAKES, where)
+}
+
+/** The ids of a source that was read. */
+function idsOfRead(read: Source, options: Partial<StreamOptions>, where: string): AsyncIterable<Uint32Array> {
+  const { tokenizer, signal } = options
   if (read.kind === 'ids' && tokenizer === undefined)
     return { [Symbol.asyncIterator]: () => idsThatAreThere(read.lists, signal) }
   if (read.kind === 'folder') {

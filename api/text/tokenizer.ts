@@ -22,7 +22,7 @@ import { sha256 } from '../base/late.js'
 import { TokenIndexError, UnknownTokenError, UsageError } from '../base/errors.js'
 import { openGGUF, type OpenedGGUF } from '../files/gguf.js'
 import { readIds, type Ids } from '../tensor/ids.js'
-import { call, native } from '../native/native.js'
+import { call, failureOf, native } from '../native/native.js'
 import { readWhole } from '../base/read-file.js'
 import { checkSignal } from '../layers/async.js'
 import { encodedBatch, encodedRows } from './encode-async.js'
@@ -242,6 +242,17 @@ export class Tokenizer {
     const made = call(native.tokenizerFromJson(bytes, path, name, limits, freed))
     const tokenizer = new Tokenizer(name, made, true, PRIVATE)
     tokenizer.#file = { path, digest, read }
+    return tokenizer
+  }
+
+  /** `fromBytes` of a file with the usual limits, on another thread. @internal */
+  static async readBytes(bytes: Buffer, path: string): Promise<Tokenizer> {
+    const name = basename(path)
+    const digest = sha256(bytes)
+    const { tokenizer: made, failure } = await call(native.tokenizerRead(bytes, path, name))
+    if (!made) throw failureOf(failure)
+    const tokenizer = new Tokenizer(name, made, true, PRIVATE)
+    tokenizer.#file = { path, digest, read: () => readWhole(path) }
     return tokenizer
   }
 

@@ -1,6 +1,6 @@
 // Buffers the ids of windows that are not full yet, for a text whose ids come chunk by chunk.
 
-import type { WindowOptions } from './batch.js'
+import type { CheckedWindows } from './batch.js'
 import { zeroed } from '../memory/arrays.js'
 
 /** Holds only those ids that later windows need; ids that lie between windows are skipped. */
@@ -18,7 +18,7 @@ export class WindowBuffer {
   /** How many ids of the text came since the last window began, if there are ids between windows. */
   #phase = 0
 
-  constructor({ maxLength, stride }: Required<WindowOptions>) {
+  constructor({ maxLength, stride }: Pick<CheckedWindows, 'maxLength' | 'stride'>) {
     this.#span = maxLength + 1
     this.#stride = stride
     this.#step = Math.min(stride, this.#span)

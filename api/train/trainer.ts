@@ -9,7 +9,7 @@ import { Embedding } from '../layers/embedding.js'
 import { AbortedError, FormatError, UsageError } from '../base/errors.js'
 import type { TrainingRecord } from '../models/description.js'
 import { notAwaitedAtExit } from '../native/leaving.js'
-import { call, failureOf, native } from '../native/native.js'
+import { call, check, failureOf, native } from '../native/native.js'
 import { guardReceivers } from '../base/receivers.js'
 import { untrack } from '../memory/scope.js'
 import { readSource, type Source } from '../text/source.js'
@@ -160,6 +160,7 @@ export class Trainer {
   readonly #tokenizer: Tokenizer | null
   #ready: Ready | null = null
   #busy = false
+  #disposed = false
   #losses: [number, number][]
   #seconds: number
   /** @internal */
@@ -249,6 +250,7 @@ export class Trainer {
         const seconds = (performance.now() - start) / 1e3
         this.#seconds += seconds
         if (report.failure) throw failureOf(report.failure)
+        this.#checkAlive(where)
         progress = this.#progressOf(report, seconds)
         left = steps === Infinity ? left : first + steps - progress.step
         if (progress.loss !== null) this.#keepLoss(progress.step, progress.loss)
@@ -297,6 +299,7 @@ export class Trainer {
 
   /** The progress; null before the corpus was read. Only between runs. */
   get progress(): TrainProgress | null {
+    this.#checkAlive('Trainer.progress')
     return this.#ready && this.#progressOf(call(native.trainerProgress(this.#ready.native)), 0)
   }
 
@@ -313,8 +316,28 @@ export class Trainer {
     })
   }
 
+  /**
+   * Frees the tables and the corpus now; a run that is under way ends after its present batch, and rejects. What it gave
+   * before (`result`) stays. Every later use is a UsageError.
+   */
+  dispose(): void {
+    this.#disposed = true
+    if (this.#ready !== null) check(native.trainerClose(this.#ready.native))
+  }
+
+  /** The same as `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** @throws UsageError once it was disposed. */
+  #checkAlive(where: string): void {
+    if (this.#disposed) throw new UsageError(`${where}: use of a disposed Trainer`)
+  }
+
   /** Copies of what was learned so far. Only between runs. */
   result(): TrainResult {
+    this.#checkAlive('Trainer.result')
     if (this.#ready === null || this.#busy)
       throw new UsageError(
         `Trainer.result: ${this.#busy ? 'the trainer is still running' : 'the trainer has not run yet: call run() first'}`,
@@ -324,6 +347,7 @@ export class Trainer {
 
   /** Allows only one call at a time. */
   async #alone<T>(where: string, run: () => Promise<T>): Promise<T> {
+    this.#checkAlive(where)
     if (this.#busy) throw new UsageError(`${where}: the trainer is still running: await its last call first`)
     this.#busy = true
     try {
@@ -343,6 +367,10 @@ export class Trainer {
       native.trainerNew(corpus, { ...this.#options, vocabSize: vocabularyOf(this.#source, this.#options) }),
     )
     if (made.failure || !made.trainer) throw failedOver(this.#source, made.failure)
+    if (this.#disposed) {
+      check(native.trainerClose(made.trainer))
+      this.#checkAlive(where)
+    }
     this.#ready = {
       native: made.trainer,
       words: made.words ?? null,

@@ -66,11 +66,17 @@ export interface Evaluated {
   readonly size: number
   textOf(id: number): string | undefined
   similarity(a: number, b: number): number
-  /** For each analogy of three rows the `top` rows among the first `rows` that complete it best. */
-  completions(analogies: readonly (readonly [number, number, number])[], rows: number, top: number): number[][]
 }
 
-const OPTIONS = ['restrictTo', 'caseInsensitive', 'dummy4unknown']
+/** For each analogy of three rows the `top` rows among the first `rows` are asked for that complete it best. @internal */
+export interface Completing {
+  readonly analogies: readonly (readonly [number, number, number])[]
+  readonly rows: number
+  readonly top: number
+}
+
+/** The options of an evaluation. @internal */
+export const EVALUATION = ['restrictTo', 'caseInsensitive', 'dummy4unknown']
 
 interface Rules {
   readonly rows: number
@@ -117,7 +123,7 @@ export function evaluatePairs(
   options: WordPairsOptions | undefined,
   where: string,
 ): WordPairsEvaluation {
-  const checked = checkOptions(options, [...OPTIONS, 'delimiter'], where)
+  const checked = checkOptions(options, [...EVALUATION, 'delimiter'], where)
   const { delimiter = '\t' } = checked
   if (typeof delimiter !== 'string' || delimiter === '')
     throw new UsageError(`${where}: delimiter must be a non-empty string, not ${show(delimiter)}`)
@@ -158,24 +164,20 @@ const LOOKED_AT = 5
 /** Analogies that are completed in one pass over the table. */
 const TOGETHER = 64
 
-/** Completes the analogies of a file. @internal */
-export function evaluateAnalogies(
+/** Completes the analogies of a file: it asks for completions, and takes the rows of each. @internal */
+export function* evaluateAnalogies(
   vectors: Evaluated,
   path: string,
   options: EvaluationOptions | undefined,
   where: string,
-): AnalogiesEvaluation {
-  const { rows, dummies, shaped, known } = rulesOf(checkOptions(options, OPTIONS, where), vectors, where)
+): Generator<Completing, AnalogiesEvaluation, number[][]> {
+  const { rows, dummies, shaped, known } = rulesOf(checkOptions(options, EVALUATION, where), vectors, where)
   const sections: AnalogySection[] = []
   let waiting: { words: AnalogyWords; ids: [number, number, number]; isRight: boolean }[] = []
   // Results keep the order of the file, so an analogy that waits holds back those after it.
   let results: { section: AnalogySection; words: AnalogyWords; entry: { isRight: boolean } }[] = []
-  const complete = () => {
-    const found = vectors.completions(
-      waiting.map(({ ids }) => ids),
-      rows,
-      LOOKED_AT,
-    )
+  const complete = function* (): Generator<Completing, void, number[][]> {
+    const found = yield { analogies: waiting.map(({ ids }) => ids), rows, top: LOOKED_AT }
     waiting.forEach((one, i) => (one.isRight = answerOf(found[i], one.words) === one.words[3]))
     for (const { section, words, entry } of results) section[entry.isRight ? 'correct' : 'incorrect'].push(words)
     waiting = []
@@ -215,9 +217,9 @@ export function evaluateAnalogies(
     }
     const entry = { words: analogy, ids: [a, b, c] as [number, number, number], isRight: false }
     results.push({ section, words: analogy, entry })
-    if (waiting.push(entry) === TOGETHER) complete()
+    if (waiting.push(entry) === TOGETHER) yield* complete()
   }
-  complete()
+  yield* complete()
   if (tried === 0)
     throw new FormatError(
       `${path}: it has no analogies, which are lines of four words after a line ": section"`,

@@ -2,9 +2,13 @@
 
 import { namesOf, type JoinedNames } from '../base/joined-names.js'
 import { TokenIndexError, UnknownTokenError, UsageError } from '../base/errors.js'
+import { atOnce, type Steps } from '../base/turns.js'
 import { nearestSpellings } from './spelling.js'
 import type { Tokenizer } from '../text/tokenizer.js'
 import { show } from '../base/validate.js'
+
+/** Words that are checked before work may pause. */
+const PART = 4096
 
 /** Names of the rows of a table. */
 export interface Names {
@@ -47,6 +51,11 @@ export class WordNames implements Names {
 
   /** @throws UsageError for a word that is not a string, is empty, or comes twice. */
   static checked(words: readonly string[], where: string): WordNames {
+    return atOnce(WordNames.checking(words, where))
+  }
+
+  /** The same, as work that may pause. */
+  static *checking(words: readonly string[], where: string): Steps<WordNames> {
     const ids = new Map<string, number>()
     // `forEach` would skip the holes of an array.
     for (let id = 0; id < words.length; id++) {
@@ -58,6 +67,7 @@ export class WordNames implements Names {
           `${where}: ${show(word)} names both row ${ids.get(word)} and row ${id}: each word must have one row`,
         )
       ids.set(word, id)
+      if (id % PART === PART - 1) yield
     }
     const names = new WordNames(words)
     names.#made = ids

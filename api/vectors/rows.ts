@@ -1,5 +1,10 @@
 // The rows that queries are answered from: a table, or rows that are made one by one until somebody asks for a table.
 
+import { setImmediate } from 'node:timers/promises'
+import { throwIfAborted } from '../base/abortable.js'
+import { resultTensor } from '../layers/async.js'
+import { untrack } from '../memory/scope.js'
+import { offThread } from '../search/off-thread.js'
 import { MadeRows } from './made-rows.js'
 import { zeroed } from '../memory/arrays.js'
 import { call, check, native } from '../native/native.js'
@@ -9,6 +14,12 @@ import type { Tensor } from '../tensor/tensor.js'
 export interface Asked {
   readonly direction: Float32Array
   readonly ids: readonly number[]
+}
+
+/** The rows that are nearest to a query, and how similar they are. @internal */
+export interface Found {
+  readonly ids: number[]
+  readonly similarities: number[]
 }
 
 /** Queries that are answered in one pass over the table. */
@@ -67,17 +78,13 @@ export class Rows {
   }
 
   /** The `top` nearest of the first rows, for each query. */
-  nearest(asked: readonly Asked[], rows: number, top: number): { ids: number[]; similarities: number[] }[] {
+  nearest(asked: readonly Asked[], rows: number, top: number): Found[] {
     const made = this.#toMake
     if (made !== null) return asked.map(({ direction, ids }) => made.nearest(direction, top, Uint32Array.from(ids)))
-    const answers: { ids: number[]; similarities: number[] }[] = []
+    const answers: Found[] = []
     for (let from = 0; from < asked.length; from += TOGETHER) {
       const some = asked.slice(from, from + TOGETHER)
-      const queries = zeroed(Float32Array, some.length * this.dim)
-      some.forEach(({ direction }, i) => queries.set(direction, i * this.dim))
-      const starts = zeroed(Uint32Array, some.length + 1)
-      some.forEach(({ ids }, i) => (starts[i + 1] = starts[i] + ids.length))
-      const without = Uint32Array.from(some.flatMap(({ ids }) => ids))
+      const { queries, starts, without } = this.#question(some)
       const found = this.#searching(rows, (searched) =>
         call(native.nearestRows(searched, queries, top, without, starts)),
       )
@@ -88,6 +95,65 @@ export class Rows {
       }
     }
     return answers
+  }
+
+  /** Queries as the native side takes them. */
+  #question(asked: readonly Asked[]): { queries: Float32Array; starts: Uint32Array; without: Uint32Array } {
+    const queries = zeroed(Float32Array, asked.length * this.dim)
+    asked.forEach(({ direction }, i) => queries.set(direction, i * this.dim))
+    const starts = zeroed(Uint32Array, asked.length + 1)
+    asked.forEach(({ ids }, i) => (starts[i + 1] = starts[i] + ids.length))
+    return { queries, starts, without: Uint32Array.from(asked.flatMap(({ ids }) => ids)) }
+  }
+
+  /**
+   * `nearest` on another thread, where there is a table; rows that are made are searched here, one query in a turn.
+   *
+   * @throws AbortedError if the signal aborts.
+   */
+  async nearestAsync(
+    asked: readonly Asked[],
+    rows: number,
+    top: number,
+    { signal, where }: { signal: AbortSignal | undefined; where: string },
+  ): Promise<Found[]> {
+    const made = this.#toMake
+    if (made !== null) {
+      const answers: Found[] = []
+      for (const { direction, ids } of asked) {
+        // eslint-disable-next-line no-await-in-loop -- the event loop runs between two queries
+        await setImmediate()
+        throwIfAborted(signal, where)
+        answers.push(made.nearest(direction, top, Uint32Array.from(ids)))
+      }
+      return answers
+    }
+    const { dim } = this
+    const front = this.weight.narrow(0, 0, rows)
+    untrack(front)
+    try {
+      const question = { rows, dim, top, ...this.#question(asked) }
+      const [ids, similarities, counts] = await offThread(where, signal, front, (handle) =>
+        native.nearestRowsWork(handle, question),
+      )
+      const most = Math.min(top, rows)
+      const taken = [
+        resultTensor(ids, 'int32', [asked.length, most]),
+        resultTensor(similarities, 'float64', [asked.length, most]),
+        resultTensor(counts, 'int32', [asked.length]),
+      ]
+      const [its, scores, lengths] = taken.map((result) => Array.from(result.data as Float64Array))
+      for (const result of taken) {
+        untrack(result)
+        result.dispose()
+      }
+      return lengths.map((length, i) => ({
+        ids: its.slice(i * most, i * most + length),
+        similarities: scores.slice(i * most, i * most + length),
+      }))
+    } finally {
+      front.dispose()
+    }
   }
 
   /** Runs a search of the first rows. */

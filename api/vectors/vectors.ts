@@ -1,10 +1,12 @@
 // Queries over the vectors of tokens: neighbours, similarities and analogies.
 
 import { resolve } from 'node:path'
+import { throwIfAborted } from '../base/abortable.js'
 import { Contents } from '../base/contents.js'
 import { ShapeError, UsageError } from '../base/errors.js'
 import { largest } from './best.js'
 import {
+  EVALUATION,
   evaluateAnalogies,
   evaluatePairs,
   type AnalogiesEvaluation,
@@ -14,7 +16,7 @@ import {
   type WordPairsOptions,
 } from './evaluate.js'
 import { MadeRows } from './made-rows.js'
-import { Rows, type Asked } from './rows.js'
+import { Rows, type Asked, type Found } from './rows.js'
 import { TokenizerNames, WordNames, type Names } from './names.js'
 import {
   listOf,
@@ -29,6 +31,7 @@ import {
   type NeighbourOptions,
 } from './query.js'
 import { meanOf, type MeanVectorOptions } from './mean.js'
+import { checkSignal } from '../layers/async.js'
 import { QuantizedTable } from '../layers/quantize.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
 import { checkTable } from '../layers/table.js'
@@ -252,6 +255,55 @@ export class Vectors {
   }
 
   /**
+   * `mostSimilar` on another thread, so that this one goes on: the same tokens and numbers. The query is read at the
+   * call; the table must not be written meanwhile. With a list in `restrictTo` only its rows are read, on this thread. So
+   * are the rows of `FastText.vectors` until somebody reads their `weight`.
+   *
+   * @throws The errors of `mostSimilar`, as rejections; AbortedError if `signal` aborts.
+   */
+  async mostSimilarAsync(
+    query: VectorQuery,
+    options?: NeighbourOptions & { signal?: AbortSignal },
+  ): Promise<Neighbour[]> {
+    const where = 'Vectors.mostSimilarAsync'
+    return (await this.#nearestAsync([this.#asked(query, where)], options, where))[0]
+  }
+
+  /**
+   * `mostSimilarBatch` on another thread, as `mostSimilarAsync`.
+   *
+   * @throws The errors of `mostSimilarBatch`, as rejections; AbortedError if `signal` aborts.
+   */
+  async mostSimilarBatchAsync(
+    queries: readonly VectorQuery[],
+    options?: NeighbourOptions & { signal?: AbortSignal },
+  ): Promise<Neighbour[][]> {
+    const where = 'Vectors.mostSimilarBatchAsync'
+    if (!isArray(queries)) throw new UsageError(`${where}: expected an array of queries, not ${show(queries)}`)
+    const asked = eachOf(queries, (query) => this.#asked(query as VectorQuery, where))
+    return this.#nearestAsync(asked, options, where)
+  }
+
+  async #nearestAsync(
+    asked: readonly Asked[],
+    options: (NeighbourOptions & { signal?: AbortSignal }) | undefined,
+    where: string,
+  ): Promise<Neighbour[][]> {
+    const { signal: given, ...rest } = checkOptions(options, ['topN', 'restrictTo', 'signal'], where)
+    const signal = checkSignal(given, where)
+    throwIfAborted(signal, where)
+    const { topN, among } = this.#range(rest, where)
+    // The rows of a list are few beside those of a table.
+    if (typeof among !== 'number')
+      return asked.map(({ direction, ids }) => this.#best(this.#rows.similarities(among, direction), topN, among, ids))
+    return (await this.#rows.nearestAsync(asked, among, topN, { signal, where })).map((found) => this.#named(found))
+  }
+
+  #named({ ids, similarities }: Found): Neighbour[] {
+    return ids.map((id, i) => ({ token: this.#tokenOf(id), id, similarity: similarities[i] }))
+  }
+
+  /**
    * The tokens for which the product of similarities to the positive ones, divided by the product of those to the
    * negative ones, is largest; each similarity counts as (1 + cosine) / 2. `similarity` is that number, which is no
    * cosine and may exceed 1. For an analogy it lets no single large similarity decide (3CosMul: Levy and Goldberg
@@ -323,9 +375,7 @@ export class Vectors {
       return asked.map(({ direction, ids }) => this.#best(this.#rows.similarities(among, direction), topN, among, ids))
     return this.#rows
       .nearest(asked, among, topN)
-      .map(({ ids, similarities }) =>
-        ids.map((id, i) => ({ token: this.#tokenOf(id), id, similarity: similarities[i] })),
-      )
+      .map((found) => this.#named(found))
   }
 
   /** The best rows by their scores, which are those of `among`, without those in `without`. */
@@ -431,33 +481,62 @@ export class Vectors {
    */
   evaluateAnalogies(path: FilePath, options?: EvaluationOptions): AnalogiesEvaluation {
     const where = 'Vectors.evaluateAnalogies'
-    return evaluateAnalogies(this.#evaluated(), resolve(checkPath(path, where)), options, where)
+    const vectors = this.#evaluated()
+    const steps = evaluateAnalogies(vectors, resolve(checkPath(path, where)), options, where)
+    let step = steps.next()
+    while (!step.done) {
+      const { analogies, rows, top } = step.value
+      step = steps.next(this.#rows.nearest(this.#analogies(analogies), rows, top).map(({ ids }) => ids))
+    }
+    return step.value
+  }
+
+  /**
+   * `evaluateAnalogies`, whose analogies are completed on another thread; the result is the same. The table must not be
+   * written meanwhile.
+   *
+   * @throws The errors of `evaluateAnalogies`, as rejections; AbortedError if `signal` aborts.
+   */
+  async evaluateAnalogiesAsync(
+    path: FilePath,
+    options?: EvaluationOptions & { signal?: AbortSignal },
+  ): Promise<AnalogiesEvaluation> {
+    const where = 'Vectors.evaluateAnalogiesAsync'
+    const { signal: given, ...rest } = checkOptions(options, [...EVALUATION, 'signal'], where)
+    const signal = checkSignal(given, where)
+    throwIfAborted(signal, where)
+    const steps = evaluateAnalogies(this.#evaluated(), resolve(checkPath(path, where)), rest, where)
+    let step = steps.next()
+    while (!step.done) {
+      const { analogies, rows, top } = step.value
+      // eslint-disable-next-line no-await-in-loop -- answers come in the order of the file
+      const found = await this.#rows.nearestAsync(this.#analogies(analogies), rows, top, { signal, where })
+      step = steps.next(found.map(({ ids }) => ids))
+    }
+    return step.value
+  }
+
+  /** The queries that complete analogies of rows: b - a + c of unit vectors. */
+  #analogies(analogies: readonly (readonly [number, number, number])[]): Asked[] {
+    return analogies.map(([a, b, c]) => {
+      const sum = new Sum(this.dim)
+      for (const [id, sign] of [
+        [b, 1],
+        [c, 1],
+        [a, -1],
+      ]) {
+        const row = this.#rows.row(id)
+        sum.add(row, sign / (norm(row) || 1))
+      }
+      return { direction: sum.over(1), ids: [a, b, c] }
+    })
   }
 
   #evaluated(): Evaluated {
-    const unit = (id: number) => {
-      const row = this.#rows.row(id)
-      return { row, scale: norm(row) || 1 }
-    }
     return {
       size: this.size,
       textOf: (id) => this.#names.textOf(id),
       similarity: (a, b) => this.#rows.cosine(this.#rows.row(a), this.#rows.row(b)),
-      completions: (analogies, rows, top) => {
-        const asked = analogies.map(([a, b, c]) => {
-          const sum = new Sum(this.dim)
-          for (const [id, sign] of [
-            [b, 1],
-            [c, 1],
-            [a, -1],
-          ]) {
-            const { row, scale } = unit(id)
-            sum.add(row, sign / scale)
-          }
-          return { direction: sum.over(1), ids: [a, b, c] }
-        })
-        return this.#rows.nearest(asked, rows, top).map(({ ids }) => ids)
-      },
     }
   }
 

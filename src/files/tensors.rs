@@ -4,19 +4,23 @@ use crate::node::borrow::{Operand, sizes};
 use crate::node::borrowed_word::Word;
 use crate::node::buffers::Handle;
 use crate::node::external::External;
+use crate::layers::async_forward::elements;
 use crate::node::guard::{Failure, guard, status};
+use crate::node::work::{self, Errand, GoOn, Work};
+use crate::search::rows::{part, room};
 use napi::Env;
 use napi_derive::napi;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokenbed_core::DType;
-use tokenbed_core::storage::Storage;
+use tokenbed_core::storage::{Part, Storage};
 use tokenbed_io::npy::{self, Array};
 use tokenbed_io::recognise::{Wanted, recognise};
 use tokenbed_io::safetensors::{self, ToSave};
 use tokenbed_io::{atomic, digest};
-use tokenbed_memory::{Gather, map_of, owned};
+use tokenbed_memory::{Gather, List, map_of, owned};
 
 /// A tensor that was loaded from a file.
 #[napi(object, object_from_js = false)]
@@ -172,6 +176,105 @@ pub(crate) fn to_save(tensors: &[NamedTensor]) -> Result<Vec<ToSave<'_>>, Failur
 #[napi(catch_unwind)]
 pub fn save_safetensors(path: String, tensors: Vec<NamedTensor>, metadata: Vec<MetadataEntry>) -> bool {
     status(|| Ok(safetensors::save(Path::new(&path), to_save(&tensors)?, metadata_of(metadata))?))
+}
+
+/// A tensor that is held for work off the thread.
+struct HeldTensor {
+    name: String,
+    dtype: DType,
+    shape: Vec<usize>,
+    elements: Part,
+}
+
+/// Tensors that are gathered for work off the thread, which takes them.
+pub struct HeldTensors(RefCell<Vec<HeldTensor>>);
+
+/// A list for tensors, which is empty.
+#[napi(catch_unwind)]
+pub fn held_tensors() -> Option<External<HeldTensors>> {
+    guard(|| Ok(External::new(HeldTensors(RefCell::new(Vec::new())))))
+}
+
+/// Adds a tensor to a list.
+#[napi(catch_unwind)]
+pub fn hold_tensor(
+    list: &External<HeldTensors>,
+    name: String,
+    dtype: Word<DType>,
+    shape: Vec<f64>,
+    data: &External<Handle>,
+) -> bool {
+    status(|| {
+        let held = HeldTensor { name, dtype: dtype.0, shape: sizes(&shape)?, elements: data.hold()? };
+        list.0.borrow_mut().put(held);
+        Ok(())
+    })
+}
+
+fn held_to_save(tensors: &[HeldTensor]) -> Result<Vec<ToSave<'_>>, Failure> {
+    let all = tensors.iter().map(|HeldTensor { name, dtype, shape, elements: part }| {
+        let shape = shape.iter().copied().into_list();
+        Ok::<_, Failure>(ToSave { name: owned(name), dtype: *dtype, shape, bytes: elements(part)? })
+    });
+    all.try_into_list()
+}
+
+struct HeldDigest(Vec<HeldTensor>);
+
+impl Errand for HeldDigest {
+    fn run(self: Box<Self>, _: &GoOn) -> Result<Vec<Storage>, Failure> {
+        let digest = digest::of_tensors(&held_to_save(&self.0)?);
+        let mut result = room(digest.len(), 1)?;
+        part::<u8>(&mut result)?.copy_from_slice(digest.as_bytes());
+        Ok(Vec::from([result]))
+    }
+}
+
+/// What `digestTensors` computes, as work to be queued; its result is the text of the digest.
+#[napi(catch_unwind)]
+pub fn digest_work(list: &External<HeldTensors>) -> Option<External<Work>> {
+    work::work(|| Ok(HeldDigest(list.0.take())))
+}
+
+struct HeldSave {
+    path: PathBuf,
+    tensors: Vec<HeldTensor>,
+    metadata: HashMap<String, String>,
+}
+
+impl Errand for HeldSave {
+    fn run(self: Box<Self>, _: &GoOn) -> Result<Vec<Storage>, Failure> {
+        safetensors::save(&self.path, held_to_save(&self.tensors)?, self.metadata)?;
+        Ok(Vec::new())
+    }
+}
+
+/// What `saveSafetensors` does, as work to be queued, which has no result.
+#[napi(catch_unwind)]
+pub fn save_safetensors_work(
+    path: String,
+    list: &External<HeldTensors>,
+    metadata: Vec<MetadataEntry>,
+) -> Option<External<Work>> {
+    work::work(|| Ok(HeldSave { path: path.into(), tensors: list.0.take(), metadata: metadata_of(metadata) }))
+}
+
+struct HeldBytes {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Errand for HeldBytes {
+    fn run(self: Box<Self>, _: &GoOn) -> Result<Vec<Storage>, Failure> {
+        atomic::write(&self.path, |file| file.write_all(&self.bytes))?;
+        Ok(Vec::new())
+    }
+}
+
+/// What `writeWhole` does, as work to be queued, which has no result; the bytes are copied.
+#[napi(catch_unwind)]
+pub fn write_whole_work(path: String, bytes: Operand) -> Option<External<Work>> {
+    work::work(|| Ok(HeldBytes { path: path.into(), bytes: bytes.shared::<u8>()?.iter().copied().into_list() }))
 }
 
 /// Makes a handle for loaded data. V8 is told of memory that was copied, but not of mapped files.

@@ -3,10 +3,10 @@
 use crate::node::borrow::{Operand, size};
 use crate::node::borrowed_text::{JsText, copied, read_all};
 use crate::node::external::External;
-use crate::node::guard::{Failure, guard, status};
+use crate::node::guard::{Failure, Report, caught, guard, status};
 use crate::node::process::computing_threads;
-use napi::Env;
-use napi::bindgen_prelude::{ArrayBuffer, FnArgs, Function, Uint8ArraySlice, Uint32ArraySlice};
+use napi::{Env, Task};
+use napi::bindgen_prelude::{ArrayBuffer, AsyncTask, FnArgs, Function, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
@@ -113,6 +113,53 @@ pub fn tokenizer_from_json(
             give_back();
         }
         Ok(External::new_with_size_hint(tokenizer, size * BYTES_IN_MEMORY))
+    })
+}
+
+/// A tokenizer that was read on another thread, or the failure.
+#[napi(object, object_from_js = false)]
+pub struct TokenizerRead {
+    pub tokenizer: Option<External<Tokenizer>>,
+    pub failure: Option<Report>,
+}
+
+/// The task that reads a tokenizer, on another thread.
+pub struct ReadTokenizer {
+    json: Vec<u8>,
+    path: String,
+    name: String,
+}
+
+#[napi]
+impl Task for ReadTokenizer {
+    type Output = Result<Tokenizer, Failure>;
+    type JsValue = TokenizerRead;
+
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        Ok(caught(|| {
+            let (path, name) = (std::mem::take(&mut self.path), std::mem::take(&mut self.name));
+            let origin = Origin { name, path, limits: Limits::default() };
+            let tokenizer = Tokenizer::from_file(origin, &self.json).map_err(|error| named(error, &self.json))?;
+            Ok(tokenizer)
+        }))
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<TokenizerRead> {
+        let size = self.json.len() * BYTES_IN_MEMORY;
+        let made = output.and_then(|tokenizer| caught(|| Ok(External::new_with_size_hint(tokenizer, size))));
+        Ok(match made {
+            Ok(tokenizer) => TokenizerRead { tokenizer: Some(tokenizer), failure: None },
+            Err(failure) => TokenizerRead { tokenizer: None, failure: Some(failure.into()) },
+        })
+    }
+}
+
+/// What `tokenizerFromJson` makes, on another thread, with the usual limits; the bytes are copied.
+#[napi(catch_unwind)]
+pub fn tokenizer_read(json: Operand, path: String, name: String) -> Option<AsyncTask<ReadTokenizer>> {
+    guard(|| {
+        let json = json.shared::<u8>()?.iter().copied().into_list();
+        Ok(AsyncTask::new(ReadTokenizer { json, path, name }))
     })
 }
 

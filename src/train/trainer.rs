@@ -12,6 +12,7 @@ use crate::train::corpus::{Builder, Gathered, encoded, ids_of_folder, lock};
 use napi::bindgen_prelude::{AsyncTask, Object};
 use napi::{Env, Task};
 use napi_derive::napi;
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,7 +41,15 @@ impl Shared {
 }
 
 /// A trainer as JavaScript holds it.
-pub struct Held(Arc<Shared>);
+pub struct Held(RefCell<Option<Arc<Shared>>>);
+
+impl Held {
+    /// The trainer. Fails once it was closed.
+    fn shared(&self) -> Result<Arc<Shared>, Failure> {
+        let closed = || Error::Usage("use of a disposed Trainer".into()).into();
+        self.0.borrow().as_ref().map(Arc::clone).ok_or_else(closed)
+    }
+}
 
 /// The task that makes a trainer.
 pub struct Make {
@@ -163,7 +172,7 @@ impl Task for Make {
         let made = caught(|| {
             let Made { trainer, words, labels, counts } = output?;
             let shared = Shared { trainer: Mutex::new(trainer), stopped: AtomicBool::new(false) };
-            let trainer = Some(External::new(Held(Arc::new(shared))));
+            let trainer = Some(External::new(Held(RefCell::new(Some(Arc::new(shared))))));
             Ok(MadeTrainer { trainer, words, labels, counts, failure: None })
         });
         Ok(made.unwrap_or_else(|failure| {
@@ -253,7 +262,7 @@ impl Task for Run {
 #[napi(catch_unwind)]
 pub fn trainer_run(trainer: &External<Held>, milliseconds: f64, steps: f64) -> Option<AsyncTask<Run>> {
     guard(|| {
-        let shared = Arc::clone(&trainer.0);
+        let shared = trainer.shared()?;
         shared.stopped.store(false, Ordering::Relaxed);
         let time = Duration::try_from_secs_f64(milliseconds / 1e3).unwrap_or(Duration::ZERO);
         Ok(AsyncTask::new(Run { shared, time, steps: size(steps)? as u64 }))
@@ -264,7 +273,18 @@ pub fn trainer_run(trainer: &External<Held>, milliseconds: f64, steps: f64) -> O
 #[napi(catch_unwind)]
 pub fn trainer_stop(trainer: &External<Held>) -> bool {
     status(|| {
-        trainer.0.stopped.store(true, Ordering::Relaxed);
+        trainer.shared()?.stopped.store(true, Ordering::Relaxed);
+        Ok(())
+    })
+}
+
+/// Lets go of the tables and the corpus: at once, or when work that is under way ends, which is stopped.
+#[napi(catch_unwind)]
+pub fn trainer_close(trainer: &External<Held>) -> bool {
+    status(|| {
+        if let Some(shared) = trainer.0.borrow_mut().take() {
+            shared.stopped.store(true, Ordering::Relaxed);
+        }
         Ok(())
     })
 }
@@ -305,7 +325,7 @@ impl Task for Checkpoint {
 /// Writes a checkpoint, whole or not at all.
 #[napi(catch_unwind)]
 pub fn trainer_save(trainer: &External<Held>, path: String, config: String) -> Option<AsyncTask<Checkpoint>> {
-    guard(|| Ok(AsyncTask::new(Checkpoint { shared: Arc::clone(&trainer.0), doing: Doing::Save(path.into(), config) })))
+    guard(|| Ok(AsyncTask::new(Checkpoint { shared: trainer.shared()?, doing: Doing::Save(path.into(), config) })))
 }
 
 /// Resumes from a checkpoint.
@@ -313,7 +333,7 @@ pub fn trainer_save(trainer: &External<Held>, path: String, config: String) -> O
 pub fn trainer_restore(trainer: &External<Held>, saved: &External<Saved>) -> Option<AsyncTask<Checkpoint>> {
     guard(|| {
         let doing = Doing::Restore(Arc::clone(&saved.0));
-        Ok(AsyncTask::new(Checkpoint { shared: Arc::clone(&trainer.0), doing }))
+        Ok(AsyncTask::new(Checkpoint { shared: trainer.shared()?, doing }))
     })
 }
 
@@ -367,7 +387,7 @@ pub fn checkpoint_open(path: String) -> Option<AsyncTask<OpenCheckpoint>> {
 #[napi(catch_unwind)]
 pub fn trainer_progress(trainer: &External<Held>) -> Option<TrainReport> {
     guard(|| {
-        let progress = trainer.0.lock().progress();
+        let progress = trainer.shared()?.lock().progress();
         Ok(reported(tokenbed_train::Report { progress, loss: f64::NAN, tokens: 0 }, None))
     })
 }
@@ -376,7 +396,7 @@ pub fn trainer_progress(trainer: &External<Held>) -> Option<TrainReport> {
 #[napi(catch_unwind)]
 pub fn trainer_tables(env: Env, trainer: &External<Held>) -> Option<Vec<LoadedTensor>> {
     guard(|| {
-        let tables = trainer.0.lock().tables()?;
+        let tables = trainer.shared()?.lock().tables()?;
         let loaded = tables.into_iter().map(|table| {
             let storage = Storage::copy_of(bytemuck::cast_slice(&table.values))?;
             Ok(LoadedTensor {

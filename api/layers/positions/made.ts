@@ -109,6 +109,19 @@ export abstract class Learned implements Layer {
     return this
   }
 
+  /**
+   * Frees the parameters now, where no other tensor shares their memory. The layer, and whatever else holds the very same
+   * tensors, is of no more use.
+   */
+  dispose(): void {
+    for (const parameter of Object.values(this.stateDict())) parameter.dispose()
+  }
+
+  /** The same as `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
   static {
     guardReceivers(this, (value) => #own in value)
     CONTENTS.guard(this, (value) => #own in value)

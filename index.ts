@@ -240,7 +240,8 @@ export {
 } from './api/vectors/word2vec.js'
 export { loadGlove, type LoadGloveOptions } from './api/vectors/glove.js'
 export { saveProjector } from './api/vectors/projector.js'
-export { Trainer, type RunOptions, type TrainProgress, type TrainResult } from './api/train/trainer.js'
+export { Trainer, type RunOptions } from './api/train/trainer.js'
+export type { TrainProgress, TrainResult } from './api/train/result.js'
 export type {
   ClassifyTrainerOptions,
   NextTokenTrainerOptions,
@@ -248,6 +249,7 @@ export type {
   PairTrainerOptions,
   TrainerOptions,
 } from './api/train/objectives.js'
+export type { EarlyStopping } from './api/train/early-stopping.js'
 export type { Corpus } from './api/train/corpus.js'
 export {
   loadModel,

@@ -104,7 +104,8 @@ function sayExitCodes(command: Command): void {
   command.commands.forEach(sayExitCodes)
   const parts = command.parent?.name() === 'queue' && command.name() === 'work'
   const most = parts ? ', 3 some parts failed at every attempt' : ''
-  if (command.name() !== 'doctor') command.addHelpText('after', `\nExit codes: 0 done, 1 the work failed, 2 wrong use${most}.`)
+  if (command.name() !== 'doctor')
+    command.addHelpText('after', `\nExit codes: 0 done, 1 the work failed, 2 wrong use${most}.`)
 }
 
 /** Reports a missing required option only after a mistyped one, because the one is often the other. */

@@ -46,8 +46,16 @@ inBash('bash completes commands, options and values', async (t) => {
   for (const [words, some, none] of CASES) {
     const ask = `source ${path}; COMP_WORDS=(tokenbed "$@"); COMP_CWORD=$#; _tokenbed; printf '%s\\n' "\${COMPREPLY[@]}"`
     const found = printed(t, 'bash', ['--norc', '-c', ask, 'bash', ...words]).split('\n')
-    t.deepEqual(some.filter((one) => !found.includes(one)), [], words.join(' '))
-    t.deepEqual(none.filter((one) => found.includes(one)), [], words.join(' '))
+    t.deepEqual(
+      some.filter((one) => !found.includes(one)),
+      [],
+      words.join(' '),
+    )
+    t.deepEqual(
+      none.filter((one) => found.includes(one)),
+      [],
+      words.join(' '),
+    )
   }
   const ask = `source ${path}; COMP_WORDS=(tokenbed embed --dtype = bf); COMP_CWORD=4; _tokenbed; printf '%s\\n' "\${COMPREPLY[@]}"`
   t.is(printed(t, 'bash', ['--norc', '-c', ask]), 'bfloat16\n')
@@ -74,8 +82,16 @@ inFish('fish completes commands, options and values', async (t) => {
     const found = printed(t, 'fish', ['--no-config', '-c', ask])
       .split('\n')
       .map((line) => line.split('\t')[0])
-    t.deepEqual(some.filter((one) => !found.includes(one)), [], words.join(' '))
-    t.deepEqual(none.filter((one) => found.includes(one)), [], words.join(' '))
+    t.deepEqual(
+      some.filter((one) => !found.includes(one)),
+      [],
+      words.join(' '),
+    )
+    t.deepEqual(
+      none.filter((one) => found.includes(one)),
+      [],
+      words.join(' '),
+    )
   }
 })
 
@@ -89,7 +105,8 @@ test('every command and every long option of the help is there', async (t) => {
     const options = [...help.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, option]) => option)
     t.true(options.length > 0, name)
     for (const [i, its] of scripts.entries())
-      for (const option of options) t.true(its.includes(i === 2 ? `-l ${option.slice(2)}` : option), `${name} ${option}`)
+      for (const option of options)
+        t.true(its.includes(i === 2 ? `-l ${option.slice(2)}` : option), `${name} ${option}`)
   }
 })
 

@@ -43,7 +43,13 @@ const RUNS: [string, string[][]][] = [
       ['a.txt', '--count'],
     ],
   ],
-  ['tokenize', [['a.txt', 'b.txt', '--out', 'ids', '--separator', '<|endoftext|>'], ['b.txt', '--out', 'ids2']]],
+  [
+    'tokenize',
+    [
+      ['a.txt', 'b.txt', '--out', 'ids', '--separator', '<|endoftext|>'],
+      ['b.txt', '--out', 'ids2'],
+    ],
+  ],
   [
     'train',
     [

@@ -334,7 +334,15 @@ const CLASSES: Record<string, Members> = {
   Trainer: {
     new: ['corpus', TRAINER],
     'static resume': ['checkpoint', 'corpus', { tokenizer: 'tokenizer', signal: 'signal' }],
-    run: [{ onProgress: 'callback', signal: 'signal', checkpoint: { path: 'path', every: 'number' }, steps: 'small' }],
+    run: [
+      {
+        onProgress: 'callback',
+        signal: 'signal',
+        checkpoint: { path: 'path', every: 'number' },
+        steps: 'small',
+        earlyStopping: { evaluate: 'callback', every: 'small', patience: 'small', minDelta: 'number' },
+      },
+    ],
     progress: [],
     save: ['path'],
     result: [],

@@ -35,7 +35,8 @@ export function misfits(value: unknown, schema: Schema, place = ''): string[] {
   if (unknown.length > 0) throw new Error(`${place}: this validator does not know ${unknown.join(', ')}`)
   const { type, enum: words, anyOf, minimum } = schema
   if (type !== undefined && !isOf(type, value)) return [`${place}: ${JSON.stringify(value)} is no ${String(type)}`]
-  if (Array.isArray(words) && !words.includes(value)) return [`${place}: ${JSON.stringify(value)} is none of ${words.join()}`]
+  if (Array.isArray(words) && !words.includes(value))
+    return [`${place}: ${JSON.stringify(value)} is none of ${words.join()}`]
   if (typeof minimum === 'number' && !(Number(value) >= minimum)) return [`${place}: below ${minimum}`]
   if (Array.isArray(anyOf)) {
     const all = anyOf.map((one: Schema) => misfits(value, one, place))

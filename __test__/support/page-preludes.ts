@@ -27,7 +27,14 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     { after: 'if (sum.shape.length !== 0) throw new Error(String(sum))' },
   ],
   // The first block trains, and has a test of its own.
-  'docs/training.md': [{}, {}],
+  'docs/training.md': [
+    {},
+    {},
+    {
+      before: "import type { TrainResult } from 'tokenbed'",
+      after: 'if (!(best.training.heldOut!.length > 0)) throw new Error(String(best))',
+    },
+  ],
   'docs/networks.md': [
     { after: 'if (head.weight.grad === null) throw new Error(String(loss))' },
     {},
@@ -60,7 +67,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       after: 'if (String(mask.toArray()) !== "true,false,true,true") throw new Error(String(ids))',
     },
     {},
-    { after: "if (loader.windows !== 2) throw new Error(String(loader.windows))" },
+    { after: 'if (loader.windows !== 2) throw new Error(String(loader.windows))' },
     { after: 'if (weighted.length !== 25 || stream === null) throw new Error(String(weighted.length))' },
   ],
   'docs/positions.md': [

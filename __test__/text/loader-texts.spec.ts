@@ -49,7 +49,10 @@ function wanted(texts: number[][], maxLength: number, stride: number, paddingId:
   for (const ids of texts) {
     for (let start = 0; start < ids.length; start += stride) {
       const part = ids.slice(start, start + maxLength)
-      const fill = <T>(list: T[], value: T) => [...list, ...Array.from({ length: maxLength - list.length }, () => value)]
+      const fill = <T>(list: T[], value: T) => [
+        ...list,
+        ...Array.from({ length: maxLength - list.length }, () => value),
+      ]
       const next = ids.slice(start + 1, start + maxLength + 1)
       rows.push({
         inputs: fill(part, paddingId),
@@ -88,7 +91,10 @@ test('windows of each text cover all of it, and are filled up', async (t) => {
       rows.slice(0, 3 * Math.floor(rows.length / 3)),
     )
     const seen = new Set(rows.flatMap(({ inputs, mask }) => inputs.filter((_, i) => mask![i])))
-    t.deepEqual([...seen].sort((a, b) => a - b), TEXTS.flat().sort((a, b) => a - b))
+    t.deepEqual(
+      [...seen].sort((a, b) => a - b),
+      TEXTS.flat().sort((a, b) => a - b),
+    )
     const shuffled = createDataLoader({ ids: TEXTS }, { ...options, generator: new Generator(4) })
     const sorted = (list: Row[]) => list.map((row) => JSON.stringify(row)).sort()
     t.deepEqual(sorted(allOf(shuffled)), sorted(rows))
@@ -114,7 +120,10 @@ test('every kind of source has its texts', async (t) => {
   const [text] = texts
   const one = wanted([ids[0]], 4, 3, 0)
   t.deepEqual(allOf(createDataLoader(text, { ...options, shuffle: false })), one)
-  t.deepEqual(allOf(createDataLoader({ pieces: [text.slice(0, 9), text.slice(9)] }, { ...options, shuffle: false })), one)
+  t.deepEqual(
+    allOf(createDataLoader({ pieces: [text.slice(0, 9), text.slice(9)] }, { ...options, shuffle: false })),
+    one,
+  )
   t.deepEqual(await streamed(streamBatches({ pieces: [text.slice(0, 9), text.slice(9)] }, options)), one)
 })
 
@@ -162,7 +171,13 @@ test('weights sample as WeightedRandomSampler does', (t) => {
     if (!replacement) t.is(new Set(drawn).size, 9)
     t.deepEqual(generator.getState(), other.getState())
   }
-  const often = createDataLoader(ids, { maxLength: 4, stride: 4, weights, samples: 20_000, generator: new Generator(1) })
+  const often = createDataLoader(ids, {
+    maxLength: 4,
+    stride: 4,
+    weights,
+    samples: 20_000,
+    generator: new Generator(1),
+  })
   const counts = new Array<number>(10).fill(0)
   for (const { inputs } of allOf(often)) counts[inputs[0] / 4]++
   const sum = weights.reduce((a, b) => a + b)
@@ -214,13 +229,19 @@ test('a stream is shuffled through a buffer: each window once, the same by the s
     if (shuffleBuffer > 1) t.notDeepEqual(await run(8), rows)
     if (shuffleBuffer === 1) t.deepEqual(rows, plain)
     const order = starts(rows)
-    t.deepEqual([...order].sort((a, b) => a - b), starts(plain))
+    t.deepEqual(
+      [...order].sort((a, b) => a - b),
+      starts(plain),
+    )
     // A window comes before its turn by fewer places than the buffer has.
     order.forEach((window, place) => t.true(window - place < shuffleBuffer))
     rows.forEach(({ inputs, targets, mask }) => t.deepEqual([targets, mask], [inputs.map((id) => id + 1), null]))
   }
   const texts = await streamed(
-    streamBatches({ ids: TEXTS }, { maxLength: 3, stride: 3, perText: true, shuffleBuffer: 4, generator: new Generator(1) }),
+    streamBatches(
+      { ids: TEXTS },
+      { maxLength: 3, stride: 3, perText: true, shuffleBuffer: 4, generator: new Generator(1) },
+    ),
   )
   const sorted = (list: Row[]) => list.map((row) => JSON.stringify(row)).sort()
   t.deepEqual(sorted(texts), sorted(wanted(TEXTS, 3, 3, 0)))

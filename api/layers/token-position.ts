@@ -507,8 +507,8 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   }
 
   /**
-   * Frees the parameters now, where no other tensor shares their memory. The layer, and whatever else holds the very same
-   * tensors, is of no more use.
+   * Frees the parameters now, where no other tensor shares their memory. The layer, and whatever else holds the very
+   * same tensors, is of no more use.
    */
   dispose(): void {
     for (const parameter of Object.values(this.stateDict())) parameter.dispose()

@@ -34,6 +34,8 @@ export interface TrainingRecord {
    * The course of the loss: pairs of a step and the mean loss since the pair before. `tokenbed plot --loss` draws it.
    */
   loss?: readonly (readonly [step: number, loss: number])[]
+  /** With `earlyStopping`: pairs of a step and the value over held-out text. */
+  heldOut?: readonly (readonly [step: number, value: number])[]
   /** The date, in any form that the writer chose. */
   date?: string
   readonly [more: string]: Json | undefined

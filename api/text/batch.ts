@@ -31,9 +31,9 @@ export interface WindowOptions {
   /**
    * Whether windows begin anew in each text, so that none has ids of two, and cover all of it, so that no id is lost;
    * default false. The last window of a text is filled up: inputs with `paddingId`, targets with -100, which
-   * `crossEntropy` ignores, as it does where nothing follows. Batches have a `mask`. A text is one of `{ texts }`, a file,
-   * a list of ids or a document of a folder. Windows of a text of n ids start at 0, stride, 2 * stride ... until one
-   * reaches its end.
+   * `crossEntropy` ignores, as it does where nothing follows. Batches have a `mask`. A text is one of `{ texts }`, a
+   * file, a list of ids or a document of a folder. Windows of a text of n ids start at 0, stride, 2 * stride ... until
+   * one reaches its end.
    */
   perText?: boolean
   /** What fills up the inputs of windows with `perText`; default 0. */

@@ -33,7 +33,17 @@ import {
 import type { SpecialOptions } from './encode-options.js'
 import { endsOfDocuments, TextWindows } from './text-windows.js'
 import type { Tokenizer } from './tokenizer.js'
-import { checkBoolean, checkFunction, checkOptions, checkSize, checkWord, eachOf, isArray, show, isObject } from '../base/validate.js'
+import {
+  checkBoolean,
+  checkFunction,
+  checkOptions,
+  checkSize,
+  checkWord,
+  eachOf,
+  isArray,
+  show,
+  isObject,
+} from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 
 /** One text as a string, or a source that is complete: the loader waits for nothing. */
@@ -395,7 +405,8 @@ function samplerOf(options: Partial<LoaderOptions>, windows: number, where: stri
   const { weights, sampler, replacement, samples = windows, shuffle } = options
   if (weights === undefined && sampler === undefined) {
     const stray = replacement !== undefined ? 'replacement' : options.samples !== undefined ? 'samples' : null
-    if (stray !== null) throw new UsageError(`${where}: ${stray} is for weights or a sampler: give one, or leave it out`)
+    if (stray !== null)
+      throw new UsageError(`${where}: ${stray} is for weights or a sampler: give one, or leave it out`)
     return null
   }
   if (weights !== undefined && sampler !== undefined)

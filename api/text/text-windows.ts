@@ -75,7 +75,8 @@ export class TextWindows {
     })
     this.count = this.#firsts[ends.length]
     if (this.count === 0) throw new UsageError(`${where}: there are no ids: every text is empty`)
-    if (this.count >= 2 ** 32) throw new UsageError(`${where}: ${this.count} windows are too many: take a larger stride`)
+    if (this.count >= 2 ** 32)
+      throw new UsageError(`${where}: ${this.count} windows are too many: take a larger stride`)
   }
 
   /** The batch of the windows with these numbers. */

@@ -16,6 +16,8 @@ import { readSource, type Source } from '../text/source.js'
 import { adopted } from '../tensor/allocate.js'
 import { type Tensor } from '../tensor/tensor.js'
 import { Tokenizer } from '../text/tokenizer.js'
+import { Watch, type EarlyStopping } from './early-stopping.js'
+import type { TrainProgress, TrainResult } from './result.js'
 import type { Objective, TrainerOptions } from './objectives.js'
 import { beyondBounds, checkTrainer, hyperParameters, keptOptions, type CheckedOptions } from './options.js'
 import {
@@ -29,25 +31,6 @@ import {
   type FilePath,
 } from '../base/validate.js'
 import { allocating } from '../memory/arrays.js'
-
-/** The progress of a trainer. */
-export interface TrainProgress {
-  /** Number of batches so far. */
-  step: number
-  /** Number of completed epochs, and of all epochs. */
-  epoch: number
-  epochs: number
-  /** Number of corpus tokens so far, over all epochs, and in total. */
-  tokens: number
-  totalTokens: number
-  /** The mean loss since the last report; null if there was no batch. */
-  loss: number | null
-  /** Tokens a second since the last report, and the seconds left at that pace; 0 if not known. */
-  tokensPerSecond: number
-  secondsLeft: number
-  /** The learning rate of the next batch. */
-  lr: number
-}
 
 export interface RunOptions {
   /** Called a few times a second. */
@@ -66,28 +49,12 @@ export interface RunOptions {
    * With 0 it only reads the corpus and makes the tables.
    */
   steps?: number
-}
-
-/** The result of training. */
-export interface TrainResult {
-  objective: Objective
-  /** The vectors of tokens, (tokens, dim), as a layer that can go on learning. */
-  embedding: Embedding
   /**
-   * All tables by name. All objectives have `token.weight`. Training on pairs adds `output.weight`, the tokens as
-   * centers; next-token adds `position.weight` and, unless tied, `head.weight`; classify adds `output.weight`,
-   * (classes, dim).
+   * Stops when a value over held-out text does not become lower any more. The run then returns what was learned where
+   * it was lowest, also if the training comes to its end, and `training.heldOut` has all values. Each run begins to
+   * count anew.
    */
-  tensors: Record<string, Tensor>
-  /** The names of the rows of `token.weight`; null for a corpus of ids without a tokenizer. */
-  vocabulary: string[] | Tokenizer | null
-  /** How often each token occurs in the corpus. */
-  counts: Float64Array
-  /** The class names; null unless the objective is classify. */
-  labels: string[] | null
-  /** The record of the training, as `saveModel` keeps it. */
-  training: TrainingRecord
-  progress: TrainProgress
+  earlyStopping?: EarlyStopping
 }
 
 /** Checked options and corpus, with what a checkpoint adds to them. */
@@ -135,7 +102,7 @@ interface Config {
 
 /** Milliseconds between two reports. The first reports come sooner, so that a short run has a loss curve too. */
 const [FIRST_REPORT, REPORT] = [2, 250]
-const RUN_OPTIONS = ['onProgress', 'signal', 'checkpoint', 'steps']
+const RUN_OPTIONS = ['onProgress', 'signal', 'checkpoint', 'steps', 'earlyStopping']
 /** The most points of the loss that are kept; beyond that every other one is dropped. */
 const MOST_LOSSES = 2000
 
@@ -219,7 +186,7 @@ export class Trainer {
    *
    * @throws UsageError for a corpus that is empty or of which `minCount` leaves nothing, and as soon as a loss is not
    * finite: the error names the step, and the last checkpoint stays. FileError, FormatError for files that cannot be
-   * read, or a checkpoint that cannot be written. AbortedError. Errors of `onProgress`.
+   * read, or a checkpoint that cannot be written. AbortedError. Errors of `onProgress` and of `earlyStopping.evaluate`.
    */
   async run(options?: RunOptions): Promise<TrainResult> {
     return this.#run(options, FIRST_REPORT)
@@ -228,11 +195,18 @@ export class Trainer {
   /** The same, with the milliseconds until the first report. */
   async #run(options: RunOptions | undefined, soon: number): Promise<TrainResult> {
     const where = 'Trainer.run'
-    const { onProgress, signal: said, checkpoint, steps = Infinity } = checkOptions(options, RUN_OPTIONS, where)
+    const {
+      onProgress,
+      signal: said,
+      checkpoint,
+      steps = Infinity,
+      earlyStopping,
+    } = checkOptions(options, RUN_OPTIONS, where)
     if (onProgress !== undefined) checkFunction(onProgress, `${where}: onProgress`)
     const signal = checkSignal(said, where)
     const saving = checkpoint === undefined ? null : checkCheckpoint(checkpoint, where)
     if (steps !== Infinity) checkSize(steps, `${where}: steps`)
+    const watch = earlyStopping === undefined ? null : new Watch(earlyStopping, `${where}: earlyStopping`)
     return this.#alone(where, async () => {
       const { native: handle } = await this.#make(signal, where)
       let left = Math.min(steps, Number.MAX_SAFE_INTEGER)
@@ -240,12 +214,14 @@ export class Trainer {
       let slice = soon
       let progress = this.progress!
       const first = progress.step
-      while (progress.tokens < progress.totalTokens && left > 0) {
+      let isStopped = false
+      while (progress.tokens < progress.totalTokens && left > 0 && !isStopped) {
         await this.#throwIfAborted(signal, saving, where)
         notAwaitedAtExit()
         const forget = signal && whenAborted(signal, () => void native.trainerStop(handle))
         const start = performance.now()
-        const report = await call(native.trainerRun(handle, slice, left)).finally(forget)
+        const some = watch === null ? left : Math.min(left, watch.until(progress.step))
+        const report = await call(native.trainerRun(handle, slice, some)).finally(forget)
         slice = Math.min(REPORT, 2 * slice)
         const seconds = (performance.now() - start) / 1e3
         this.#seconds += seconds
@@ -254,6 +230,12 @@ export class Trainer {
         progress = this.#progressOf(report, seconds)
         left = steps === Infinity ? left : first + steps - progress.step
         if (progress.loss !== null) this.#keepLoss(progress.step, progress.loss)
+        const isDone = progress.tokens >= progress.totalTokens
+        if (watch !== null && (watch.isDue(progress.step) || isDone)) {
+          isStopped = (await watch.look(progress.step, this.#result(progress))) || isDone
+          this.#checkAlive(where)
+        }
+        if (watch !== null && watch.values.length > 0) progress.heldOut = watch.values.at(-1)![1]
         onProgress?.(progress)
         if (saving && performance.now() - saved >= saving.every * 1e3) {
           await this.#save(saving.path)
@@ -262,7 +244,9 @@ export class Trainer {
       }
       await this.#throwIfAborted(signal, saving, where)
       if (saving) await this.#save(saving.path)
-      return this.#result(progress)
+      const result = (isStopped ? watch?.best : null) ?? this.#result(progress)
+      if (watch !== null) result.training = { ...result.training, heldOut: watch.values }
+      return result
     })
   }
 
@@ -317,8 +301,8 @@ export class Trainer {
   }
 
   /**
-   * Frees the tables and the corpus now; a run that is under way ends after its present batch, and rejects. What it gave
-   * before (`result`) stays. Every later use is a UsageError.
+   * Frees the tables and the corpus now; a run that is under way ends after its present batch, and rejects. What it
+   * gave before (`result`) stays. Every later use is a UsageError.
    */
   dispose(): void {
     this.#disposed = true

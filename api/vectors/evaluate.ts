@@ -68,7 +68,9 @@ export interface Evaluated {
   similarity(a: number, b: number): number
 }
 
-/** For each analogy of three rows the `top` rows among the first `rows` are asked for that complete it best. @internal */
+/**
+ * For each analogy of three rows the `top` rows among the first `rows` are asked for that complete it best. @internal
+ */
 export interface Completing {
   readonly analogies: readonly (readonly [number, number, number])[]
   readonly rows: number

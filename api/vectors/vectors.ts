@@ -256,8 +256,8 @@ export class Vectors {
 
   /**
    * `mostSimilar` on another thread, so that this one goes on: the same tokens and numbers. The query is read at the
-   * call; the table must not be written meanwhile. With a list in `restrictTo` only its rows are read, on this thread. So
-   * are the rows of `FastText.vectors` until somebody reads their `weight`.
+   * call; the table must not be written meanwhile. With a list in `restrictTo` only its rows are read, on this thread.
+   * So are the rows of `FastText.vectors` until somebody reads their `weight`.
    *
    * @throws The errors of `mostSimilar`, as rejections; AbortedError if `signal` aborts.
    */
@@ -373,9 +373,7 @@ export class Vectors {
     const { topN, among } = this.#range(options, where)
     if (typeof among !== 'number')
       return asked.map(({ direction, ids }) => this.#best(this.#rows.similarities(among, direction), topN, among, ids))
-    return this.#rows
-      .nearest(asked, among, topN)
-      .map((found) => this.#named(found))
+    return this.#rows.nearest(asked, among, topN).map((found) => this.#named(found))
   }
 
   /** The best rows by their scores, which are those of `among`, without those in `without`. */

@@ -97,7 +97,8 @@ function bash(program: Part): string {
   )
   const words = all.map(({ path, options, parts, values: its }) => {
     const flags = options.flatMap(({ names }) => names).join(' ')
-    const named = parts.length > 0 ? `words=${quoted(parts.map((part) => part.path.at(-1)!).join(' '))}` : bashValues(its)
+    const named =
+      parts.length > 0 ? `words=${quoted(parts.map((part) => part.path.at(-1)!).join(' '))}` : bashValues(its)
     return `    ${quoted(keyOf(path))}) if [[ $word == -* ]]; then words=${quoted(flags)}; else ${named}; fi ;;`
   })
   return `# Completions of tokenbed for bash, written by: tokenbed completions bash

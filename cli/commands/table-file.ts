@@ -26,7 +26,10 @@ import { visibleText } from '../terminal/pieces.js'
 /** The kinds of files that are written. */
 export type Format = 'safetensors' | 'npy' | 'npz' | 'words' | 'binary words' | 'glove'
 
-/** How far quantized rows are from what they were: the largest difference, the mean one, and the root of the mean square. */
+/**
+ * How far quantized rows are from what they were: the largest difference, the mean one, and the root of the mean
+ * square.
+ */
 export interface QuantizedError {
   readonly max: number
   readonly mean: number

@@ -35,6 +35,7 @@ interface Options {
   lowercase?: boolean
   tokenPattern?: string
   invalidUtf8: 'throw' | 'replace'
+  maxRatio?: number
   saveEvery: number
   quiet?: boolean
   json?: boolean
@@ -84,6 +85,11 @@ export function addTrain(program: Command): void {
       "matches are the words, such as '\\w+', which leaves marks out; of texts without a tokenizer, not of classify",
     )
     .addOption(invalidUtf8Option())
+    .option(
+      '--max-ratio <n>',
+      'bytes of text that each byte of a .gz or .zst file may become, beyond 16 MB (default: 200)',
+      parseSize(1),
+    )
     .option('--save-every <seconds>', 'between two checkpoints', parseNumber(0), 30)
     .option('-q, --quiet', 'say nothing but errors')
     .option('--json', 'say what was done as one JSON object')
@@ -206,6 +212,7 @@ function optionsOf(options: Options): TrainerOptions {
   const isNext = objective === 'next-token'
   const tokenizer: Tokenizer | undefined = name === undefined && !isNext ? undefined : findTokenizer(name ?? 'gpt2')
   const made: Record<string, unknown> = { objective, ...(tokenizer ? { tokenizer } : {}), invalidUtf8, ...own }
+  if (options.maxRatio !== undefined) made.maxRatio = options.maxRatio
   if (lowercase !== undefined) made.lowercase = lowercase
   if (tokenPattern !== undefined) made.tokenPattern = tokenPattern
   for (const [name, flag] of [

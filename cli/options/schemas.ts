@@ -38,7 +38,10 @@ const open = (values?: Schema, about?: string): Schema => ({
 })
 
 const shape = list(count(), 'the sizes of its dimensions')
-const range = (what: string) => ({ ...tuple(count(), count()), description: `the first ${what}, and the one after the last` })
+const range = (what: string) => ({
+  ...tuple(count(), count()),
+  description: `the first ${what}, and the one after the last`,
+})
 const path = text('a path, as it was given')
 const seconds = number('how long it took, in seconds')
 const bytes = count('the size in bytes')

@@ -1,10 +1,10 @@
 //! Files of tensors.
 
+use crate::layers::async_forward::elements;
 use crate::node::borrow::{Operand, sizes};
 use crate::node::borrowed_word::Word;
 use crate::node::buffers::Handle;
 use crate::node::external::External;
-use crate::layers::async_forward::elements;
 use crate::node::guard::{Failure, guard, status};
 use crate::node::work::{self, Errand, GoOn, Work};
 use crate::search::rows::{part, room};

@@ -123,7 +123,8 @@ impl Errand for HeldQuestion {
         let mut counts = room(queries, size_of::<u32>())?;
         let bounds = self.starts.windows(2).map(|ends| ends[0] as usize..ends[1] as usize);
         let asked = self.queries.chunks(self.dim).zip(bounds).map(|(query, range)| {
-            let without = self.without.get(range).ok_or_else(|| Error::Shape("rows are left out of no query".into()))?;
+            let without =
+                self.without.get(range).ok_or_else(|| Error::Shape("rows are left out of no query".into()))?;
             Ok::<_, Error>(Asked { query, without })
         });
         let asked: Vec<Asked<'_>> = asked.try_into_list()?;

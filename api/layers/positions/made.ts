@@ -110,8 +110,8 @@ export abstract class Learned implements Layer {
   }
 
   /**
-   * Frees the parameters now, where no other tensor shares their memory. The layer, and whatever else holds the very same
-   * tensors, is of no more use.
+   * Frees the parameters now, where no other tensor shares their memory. The layer, and whatever else holds the very
+   * same tensors, is of no more use.
    */
   dispose(): void {
     for (const parameter of Object.values(this.stateDict())) parameter.dispose()

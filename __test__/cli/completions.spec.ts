@@ -23,7 +23,7 @@ const CASES: [words: string[], some: string[], none: string[]][] = [
   [['train', 'x.txt', '--objective', 'skip'], ['skip-gram'], ['cbow']],
   [['queue', 'st'], ['status'], ['add']],
   [['queue', 'work', '--gr'], ['--grace'], ['--parts']],
-  [['help', 'quan'], ['quantize'], ['queue']],
+  [['help', 'quant'], ['quantize'], ['queue']],
   [['completions', 'z'], ['zsh'], ['bash']],
   [['--ver'], ['--version'], ['--help']],
 ]

@@ -9,6 +9,21 @@ const CLIMBS = { maximize: 'boolean' }
 const ADAM = { lr: 'rate', betas: 'betas', eps: 'rate', weightDecay: 'rate', amsgrad: 'boolean', ...CLIMBS }
 const SCHEDULE = { current: [], lr: [], getLastLr: [], step: [], stateDict: [], loadStateDict: ['any'] }
 
+export const INIT = { std: 'number', mean: 'number', uniform: 'number' }
+export const DRAWN = { ...GENERATOR, init: INIT }
+export const TABLE = {
+  paddingIdx: 'id',
+  maxNorm: 'number',
+  normType: 'number',
+  scaleGradByFreq: 'boolean',
+  sparse: 'boolean',
+  dtype: 'resultType',
+  ...DRAWN,
+  requiresGrad: 'boolean',
+  onBadId: 'word:throw,clamp,padding',
+}
+export const GIVEN = { ...TABLE, freeze: 'boolean' }
+
 /** The slots of their members. */
 export const LEARNING: Record<string, Record<string, readonly Slot[]>> = {
   Linear: {

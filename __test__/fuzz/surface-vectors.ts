@@ -1,6 +1,6 @@
-// The arguments of vectors, text embedders, searches and streams of vectors; see surface.ts.
+// The arguments of models, vectors, text embedders, searches and streams of vectors; see surface.ts.
 
-import type { Slot } from './surface-learning.js'
+import { GIVEN, type Slot } from './surface-learning.js'
 
 const NEIGHBOURS = { topN: 'small' }
 const EMBED = { dim: 'dim', normalize: 'boolean', dtype: 'word:float32,float16,int8,binary', out: 'tensor' }
@@ -31,8 +31,32 @@ const STREAM = {
   dtype: 'word:float32,float16,int8,binary',
 }
 
+const MODEL = {
+  objective: 'text',
+  tensors: { 'token.weight': 'table' },
+  vocabulary: 'words',
+  counts: 'numbers',
+  labels: 'words',
+  training: { tokens: 'small' },
+}
+
 /** The slots of their members. */
 export const CLASSES_OF_VECTORS: Record<string, Record<string, readonly Slot[]>> = {
+  Model: {
+    new: ['any', 'any', 'any', 'any', 'any', 'any'],
+    save: ['path'],
+    saveAsync: ['path', { signal: 'signal' }],
+    dispose: [],
+    '[Symbol.dispose]': [],
+    objective: [],
+    words: [],
+    tokenizer: [],
+    labels: [],
+    weight: [],
+    embedding: [GIVEN],
+    classify: ['text', NEIGHBOURS],
+    vectors: [],
+  },
   FastText: {
     new: ['any', 'any'],
     words: [],
@@ -108,6 +132,10 @@ export const CLASSES_OF_VECTORS: Record<string, Record<string, readonly Slot[]>>
 
 /** The slots of functions. */
 export const FUNCTIONS_OF_VECTORS: Record<string, readonly Slot[]> = {
+  loadModel: ['folder'],
+  loadModelAsync: ['folder', { verify: 'boolean', signal: 'signal' }],
+  saveModel: ['path', MODEL],
+  saveModelAsync: ['path', MODEL, { signal: 'signal' }],
   topK: ['tensor', 'table', TOP_K],
   topKAsync: ['tensor', 'table', { ...TOP_K, signal: 'signal' }],
   dedupe: ['table', DEDUPE],

@@ -3,26 +3,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as tokenbed from '../../index.js'
-import { GENERATOR, LAYER, LEARNING, type Slot } from './surface-learning.js'
+import { DRAWN, GENERATOR, GIVEN, INIT, LAYER, LEARNING, TABLE, type Slot } from './surface-learning.js'
 import { CLASSES_OF_VECTORS, FUNCTIONS_OF_VECTORS } from './surface-vectors.js'
 
 export type { Slot } from './surface-learning.js'
 
 const RESULT = { out: 'tensor', dtype: 'resultType' }
-const INIT = { std: 'number', mean: 'number', uniform: 'number' }
-const DRAWN = { ...GENERATOR, init: INIT }
-const TABLE = {
-  paddingIdx: 'id',
-  maxNorm: 'number',
-  normType: 'number',
-  scaleGradByFreq: 'boolean',
-  sparse: 'boolean',
-  dtype: 'resultType',
-  ...DRAWN,
-  requiresGrad: 'boolean',
-  onBadId: 'word:throw,clamp,padding',
-}
-const GIVEN = { ...TABLE, freeze: 'boolean' }
 const BAG = { ...TABLE, mode: 'word:sum,mean,max', includeLastOffset: 'boolean' }
 const BAG_CALL = { perSampleWeights: 'tensor', dtype: 'resultType' }
 const PLACE = { positionOffset: 'small', positions: 'ids', segments: 'ids', mask: 'ids' }
@@ -38,14 +24,6 @@ const INPUT = {
   generator: 'generator',
   init: { ...INIT, token: INIT, position: INIT, segment: INIT },
   sparse: 'boolean',
-}
-const MODEL = {
-  objective: 'text',
-  tensors: { 'token.weight': 'table' },
-  vocabulary: 'words',
-  counts: 'numbers',
-  labels: 'words',
-  training: { tokens: 'small' },
 }
 const WINDOWS = {
   batchSize: 'small',
@@ -108,7 +86,6 @@ const KEEP = { keepdim: 'boolean' }
 const DRAW = { ...GENERATOR, dtype: 'word:float32,float64', requiresGrad: 'boolean' }
 const LOSS = { reduction: 'word:mean,sum,none' }
 const T5 = { bidirectional: 'boolean', numBuckets: 'even', maxDistance: 'hundred' }
-const NEIGHBOURS = { topN: 'small' }
 const TRAINER = {
   objective: 'objective',
   tokenizer: 'tokenizer',
@@ -350,21 +327,6 @@ const CLASSES: Record<string, Members> = {
     dispose: [],
     '[Symbol.dispose]': [],
   },
-  Model: {
-    new: ['any', 'any', 'any', 'any', 'any', 'any'],
-    save: ['path'],
-    saveAsync: ['path', { signal: 'signal' }],
-    dispose: [],
-    '[Symbol.dispose]': [],
-    objective: [],
-    words: [],
-    tokenizer: [],
-    labels: [],
-    weight: [],
-    embedding: [GIVEN],
-    classify: ['text', NEIGHBOURS],
-    vectors: [],
-  },
   TensorWriter: {
     new: ['path', { a: { dtype: 'dtype', shape: 'shape' } }, { metadata: { a: 'text' } }],
     write: ['writer name', 'tensor'],
@@ -448,10 +410,6 @@ const FUNCTIONS: Members = {
     { tables: { a: 'table' }, words: 'words', counts: 'numbers', optimizer: 'optimizer' },
     { keep: 'ids', remove: 'ids', minCount: 'number', add: 'additions', ...GENERATOR },
   ],
-  loadModel: ['folder'],
-  loadModelAsync: ['folder', { verify: 'boolean', signal: 'signal' }],
-  saveModel: ['path', MODEL],
-  saveModelAsync: ['path', MODEL, { signal: 'signal' }],
   capabilities: [],
   selfTest: [],
   getNumThreads: [],

@@ -240,7 +240,7 @@ function textsOf(
       let count = 0
       for await (const text of abortable(read.items, signal, STREAM)) {
         checkItem(text, 'texts', count++, where)
-        yield one({ kind: 'texts', items: [text as string] })
+        yield one({ kind: 'texts', items: [text] })
       }
     }
   }

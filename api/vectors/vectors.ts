@@ -15,6 +15,7 @@ import {
   type WordPairsEvaluation,
   type WordPairsOptions,
 } from './evaluate.js'
+import { completed, completedAsync } from './completions.js'
 import { MadeRows } from './made-rows.js'
 import { Rows, type Asked, type Found } from './rows.js'
 import { TokenizerNames, WordNames, type Names } from './names.js'
@@ -481,12 +482,7 @@ export class Vectors {
     const where = 'Vectors.evaluateAnalogies'
     const vectors = this.#evaluated()
     const steps = evaluateAnalogies(vectors, resolve(checkPath(path, where)), options, where)
-    let step = steps.next()
-    while (!step.done) {
-      const { analogies, rows, top } = step.value
-      step = steps.next(this.#rows.nearest(this.#analogies(analogies), rows, top).map(({ ids }) => ids))
-    }
-    return step.value
+    return completed(steps, this.#rows)
   }
 
   /**
@@ -504,30 +500,7 @@ export class Vectors {
     const signal = checkSignal(given, where)
     throwIfAborted(signal, where)
     const steps = evaluateAnalogies(this.#evaluated(), resolve(checkPath(path, where)), rest, where)
-    let step = steps.next()
-    while (!step.done) {
-      const { analogies, rows, top } = step.value
-      // eslint-disable-next-line no-await-in-loop -- answers come in the order of the file
-      const found = await this.#rows.nearestAsync(this.#analogies(analogies), rows, top, { signal, where })
-      step = steps.next(found.map(({ ids }) => ids))
-    }
-    return step.value
-  }
-
-  /** The queries that complete analogies of rows: b - a + c of unit vectors. */
-  #analogies(analogies: readonly (readonly [number, number, number])[]): Asked[] {
-    return analogies.map(([a, b, c]) => {
-      const sum = new Sum(this.dim)
-      for (const [id, sign] of [
-        [b, 1],
-        [c, 1],
-        [a, -1],
-      ]) {
-        const row = this.#rows.row(id)
-        sum.add(row, sign / (norm(row) || 1))
-      }
-      return { direction: sum.over(1), ids: [a, b, c] }
-    })
+    return completedAsync(steps, this.#rows, { signal, where })
   }
 
   #evaluated(): Evaluated {

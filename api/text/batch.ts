@@ -24,7 +24,10 @@ export interface WindowOptions {
   batchSize?: number
   /** Number of ids in a window; default 256. */
   maxLength?: number
-  /** Number of ids from the start of one window to the start of the next; default 128. */
+  /**
+   * Number of ids from the start of one window to the start of the next; default 128, and at most `maxLength` with
+   * `perText`.
+   */
   stride?: number
   /** Whether a last batch that is not full is dropped; default true, and false with `perText`. */
   dropLast?: boolean
@@ -48,12 +51,12 @@ export const WINDOW_OPTIONS = ['batchSize', 'maxLength', 'stride', 'dropLast', '
 /** Checks the options of windows and fills in the defaults. */
 export function checkWindows(options: WindowOptions, where: string): CheckedWindows {
   const { batchSize = 4, maxLength = 256, perText = false, paddingId = 0 } = options
-  const { stride = Math.min(128, perText ? maxLength : 128), dropLast = !perText } = options
   checkSize(batchSize, `${where}: batchSize`, 1)
   checkSize(maxLength, `${where}: maxLength`, 1)
+  checkBoolean(perText, `${where}: perText`)
+  const { stride = perText ? Math.min(128, maxLength) : 128, dropLast = !perText } = options
   checkSize(stride, `${where}: stride`, 1)
   checkBoolean(dropLast, `${where}: dropLast`)
-  checkBoolean(perText, `${where}: perText`)
   if (options.paddingId !== undefined && !perText)
     throw new UsageError(`${where}: paddingId is for perText: other windows are never filled up`)
   checkSize(paddingId, `${where}: paddingId`, 0, 2 ** 31 - 1)

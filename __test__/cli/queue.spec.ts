@@ -2,9 +2,8 @@
 
 import test from 'ava'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { command, ended, fails, output, start } from '../support/command.js'
-import { root } from '../support/golden.js'
+import { dirname, join } from 'node:path'
+import { command, ended, fails, output, PROGRAM, start } from '../support/command.js'
 import { fitsSchema, misfits, schemaOf } from '../support/json-schema.js'
 import { RedisServer, withRedis } from '../support/servers.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -19,7 +18,8 @@ function folder({ bad = [] as number[], delayMs = 0 } = {}): string {
   const path = mkdtempSync(join(base, 'x-'))
   const records = Array.from({ length: 200 }, (_, i) => (bad.includes(i) ? { id: i } : { id: i, body: `text ${i}` }))
   writeFileSync(join(path, 'a.jsonl'), records.map((record) => JSON.stringify(record)).join('\n'))
-  const module = `const { tensor } = require(${JSON.stringify(join(root, 'dist/index.js'))})
+  // The command and the module share one package: tensors of another are no tensors.
+  const module = `const { tensor } = require(${JSON.stringify(join(dirname(PROGRAM), '../index.js'))})
 exports.open = () => ({ dim: 2, embedAsync: async (texts) => {
   await new Promise((resolve) => setTimeout(resolve, ${delayMs}))
   return tensor(texts.map((text) => [text.length, 1]), { dtype: 'float32' })

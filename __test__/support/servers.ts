@@ -17,12 +17,14 @@ const hasRedis = spawnSync(PROGRAM, ['--version']).status === 0
 /** `test` if redis-server is installed; else tests are skipped by their names. */
 export const withRedis = (test: TestFn) => (hasRedis ? test.serial : test.skip)
 
+/** The variables of servers: a sanitizer that this process runs under is not theirs. */
+const { LD_PRELOAD, ...ENVIRONMENT } = process.env
 const children = new Set<ChildProcess>()
 process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')))
 
 /** Starts a process that ends with this one. */
 function started(program: string, args: string[], options: object): ChildProcess {
-  const child = spawn(program, args, { ...options, stdio: 'ignore' })
+  const child = spawn(program, args, { env: ENVIRONMENT, ...options, stdio: 'ignore' })
   children.add(child)
   child.once('exit', () => children.delete(child))
   // The tests may end before it does.
@@ -159,6 +161,7 @@ export async function startPostgres(): Promise<string> {
   const data = join(folder, 'data')
   const made = spawnSync(join(programs!, 'initdb'), ['-D', data, '-U', 'tests', '-A', 'trust', '--no-sync'], {
     ...user,
+    env: ENVIRONMENT,
     encoding: 'utf8',
     cwd: folder,
   })
@@ -167,7 +170,9 @@ export async function startPostgres(): Promise<string> {
   const options = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', folder, '-c', 'fsync=off']
   started(join(programs!, 'postgres'), options, { ...user, cwd: folder })
   for (let i = 0; ; i++) {
-    const ready = spawnSync(join(programs!, 'pg_isready'), ['-h', '127.0.0.1', '-p', String(port)])
+    const ready = spawnSync(join(programs!, 'pg_isready'), ['-h', '127.0.0.1', '-p', String(port)], {
+      env: ENVIRONMENT,
+    })
     if (ready.status === 0) return `postgres://tests@127.0.0.1:${port}/postgres`
     if (i === 200) throw new Error('Postgres did not start')
     await setTimeout(50)

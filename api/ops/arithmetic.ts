@@ -28,7 +28,8 @@ export function binary(op: Binary, a: Borrowed, b: Borrowed | number): Elements 
   const other = typeof b === 'number' ? scalar(op, b, dtype) : b
   const shape = broadcast(a.shape, other.shape)
   const isFactor = other.size === 1 && (op === 'mul' || op === 'div')
-  if (dtype === cls && a.dtype === cls && other.dtype === cls) return into(Elements.uninitialized(cls, shape, op), op, a, other)
+  if (dtype === cls && a.dtype === cls && other.dtype === cls)
+    return into(Elements.uninitialized(cls, shape, op), op, a, other)
   return asOperand(a, dtype, op, (a) =>
     asOperand(other, isFactor ? cls : dtype, op, (b) => inClass(dtype, shape, op, (out) => void into(out, op, a, b))),
   )

@@ -38,7 +38,10 @@ const OFTEN = [
 /** The shape that was frozen last. */
 let lastFrozen: readonly number[] = []
 
-/** Freezes a shape. To freeze it again would take longer than a small lookup's kernel, and loops use one again and again. */
+/**
+ * Freezes a shape. To freeze it again would take longer than a small lookup's kernel, and loops use one again and
+ * again.
+ */
 function frozen(shape: readonly number[]): readonly number[] {
   if (shape !== lastFrozen) lastFrozen = Object.freeze(shape)
   return shape

@@ -255,10 +255,9 @@ export abstract class Operations<Self> extends Elements {
   ): Self {
     const { keepdim = false } = checkOptions(options, ['keepdim'], op)
     checkBoolean(keepdim, `${op}: keepdim`)
+    // All dimensions, or one of them, need no lists.
     if (!keepdim && (dims === undefined || typeof dims === 'number')) {
-      // All dimensions or one of them need no lists of dimensions.
-      const dim = dims === undefined ? undefined : this.#dim(dims, op)
-      const made = ops.reduce(op, this, this.shape.length === 0 ? undefined : dim)
+      const made = ops.reduce(op, this, dims === undefined ? undefined : this.#dim(dims, op))
       return this.#made(made, name, [this.#self], () => derivatives.reduction(op, this, this.#dims(dims, op)))
     }
     const along = this.#dims(dims, op)

@@ -31,7 +31,12 @@ async function ask(child: ChildProcess, question: Question): Promise<number> {
 }
 
 /** Compares the builds in one pair of processes. */
-async function compare(folders: readonly string[], only: RegExp, rounds: number, rows: Map<string, Row>): Promise<void> {
+async function compare(
+  folders: readonly string[],
+  only: RegExp,
+  rounds: number,
+  rows: Map<string, Row>,
+): Promise<void> {
   const children = folders.map((folder) => fork(join(__dirname, 'child.js'), [folder]))
   try {
     const [[names]] = (await Promise.all(children.map((child) => once(child, 'message')))) as [[string[]], unknown]
@@ -81,7 +86,8 @@ async function main(): Promise<void> {
   })
   if (positionals.length !== 2) throw new Error('name two folders: the build before, and the build after')
   const rows = new Map<string, Row>()
-  for (let pair = 0; pair < PAIRS; pair++) await compare(positionals, new RegExp(values.only), Number(values.rounds), rows)
+  for (let pair = 0; pair < PAIRS; pair++)
+    await compare(positionals, new RegExp(values.only), Number(values.rounds), rows)
   print(rows)
 }
 

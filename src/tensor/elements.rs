@@ -127,8 +127,8 @@ pub fn copy_run(width: u32, count: f64, from: Operand, from_offset: f64, to: Ope
 }
 
 /// Applies an operation to two operands. Those of the result's shape have no `layouts`; where an operand is broadcast,
-/// these are the shape of the result, the strides of `a` and those of `b`, one after the other: repeated dimensions have
-/// stride 0.
+/// these are the shape of the result, the strides of `a` and those of `b`, one after the other: repeated dimensions
+/// have stride 0.
 #[napi(catch_unwind)]
 pub fn binary_elements(
     op: Word<Binary>,

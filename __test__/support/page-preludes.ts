@@ -67,7 +67,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       after: 'if (String(mask.toArray()) !== "true,false,true,true") throw new Error(String(ids))',
     },
     {},
-    { after: 'if (loader.windows !== 2) throw new Error(String(loader.windows))' },
+    { after: 'if (loader.windows !== 3) throw new Error(String(loader.windows))' },
     { after: 'if (weighted.length !== 25 || stream === null) throw new Error(String(weighted.length))' },
   ],
   'docs/positions.md': [

@@ -2,8 +2,9 @@
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { cpus, hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { TestFn } from 'ava'
@@ -16,6 +17,8 @@ const hasRedis = spawnSync(PROGRAM, ['--version']).status === 0
 
 /** `test` if redis-server is installed; else tests are skipped by their names. */
 export const withRedis = (test: TestFn) => (hasRedis ? test.serial : test.skip)
+
+const isRoot = process.getuid?.() === 0
 
 /** The variables of servers: a sanitizer that this process runs under is not theirs. */
 const { LD_PRELOAD, ...ENVIRONMENT } = process.env
@@ -128,7 +131,7 @@ export async function startCluster(): Promise<RedisServer[]> {
 async function eventually(isSo: () => Promise<boolean>): Promise<void> {
   for (let i = 0; ; i++) {
     if (await isSo().catch(() => false)) return
-    if (i === 600) throw new Error('the cluster did not start')
+    if (i === 600) throw new Error('it did not start')
     await setTimeout(50)
   }
 }
@@ -155,7 +158,6 @@ export const withPostgres = (test: TestFn) => (programs === null ? test.skip : t
 /** Starts a Postgres, and returns its URL. */
 export async function startPostgres(): Promise<string> {
   const folder = mkdtempSync(join(temporaryFolder(), 'postgres-'))
-  const isRoot = process.getuid!() === 0
   const user = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
   if (isRoot) spawnSync('chown', ['-R', `${NOBODY}:${NOBODY}`, folder, join(folder, '..')])
   const data = join(folder, 'data')
@@ -177,4 +179,50 @@ export async function startPostgres(): Promise<string> {
     if (i === 200) throw new Error('Postgres did not start')
     await setTimeout(50)
   }
+}
+
+const SLURM = ['slurmctld', 'slurmd', 'sbatch', 'scontrol']
+const hasSlurm = isRoot && SLURM.every((program) => spawnSync(program, ['--version']).status === 0)
+
+/** `test` if Slurm is installed and this is root, who alone may start its daemons; else tests are skipped by their names. */
+export const withSlurm = (test: TestFn) => (hasSlurm ? test.serial : test.skip)
+
+/** Starts a Slurm of this machine alone, and returns the variables with which its commands find it. */
+export async function startSlurm(): Promise<NodeJS.ProcessEnv> {
+  const folder = mkdtempSync(join(temporaryFolder(), 'slurm-'))
+  for (const name of ['state', 'spool']) mkdirSync(join(folder, name))
+  const [machine] = hostname().split('.')
+  const file = join(folder, 'slurm.conf')
+  const settings = {
+    ClusterName: 'tests',
+    SlurmctldHost: `${machine}(127.0.0.1)`,
+    SlurmUser: 'root',
+    SlurmdUser: 'root',
+    AuthType: 'auth/none',
+    CredType: 'cred/none',
+    SlurmctldPort: await freePort(),
+    SlurmdPort: await freePort(),
+    StateSaveLocation: join(folder, 'state'),
+    SlurmdSpoolDir: join(folder, 'spool'),
+    SlurmctldPidFile: join(folder, 'slurmctld.pid'),
+    SlurmdPidFile: join(folder, 'slurmd.pid'),
+    ProctrackType: 'proctrack/linuxproc',
+    TaskPlugin: 'task/none',
+    MpiDefault: 'none',
+    SelectType: 'select/cons_tres',
+    SelectTypeParameters: 'CR_Core',
+    NodeName: `${machine} NodeAddr=127.0.0.1 CPUs=${cpus().length} State=UNKNOWN`,
+    PartitionName: 'main Nodes=ALL Default=YES State=UP',
+  }
+  writeFileSync(
+    file,
+    Object.entries(settings)
+      .map((line) => `${line.join('=')}\n`)
+      .join(''),
+  )
+  const env = { ...ENVIRONMENT, SLURM_CONF: file }
+  started('slurmctld', ['-D', '-f', file], { env })
+  started('slurmd', ['-D', '-f', file, '-N', machine], { env })
+  await eventually(async () => spawnSync('sinfo', ['-h', '-t', 'idle'], { env, encoding: 'utf8' }).stdout !== '')
+  return env
 }

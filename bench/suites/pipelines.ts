@@ -9,13 +9,15 @@ import { median } from '../measure.js'
 import type { Report } from '../report.js'
 import { documents } from '../texts.js'
 import { folders } from './text.js'
+import { BATCH, service, workers } from './workers.js'
 
 const ROUNDS = 7
-/** Texts of a batch of the bare embedder. */
-const BATCH = 2000
-/** Megabytes of text. */
+/** Megabytes of text, and how many times as many processes get. */
 const SIZE = 40
+const MORE = 5
 const LENGTH = 300
+/** Texts of a batch, as tokens of four characters, whose vectors of 256 numbers take 100 MB. */
+const LARGE = { batchTokens: Math.round((100e6 / 1024) * (LENGTH / 4)), maxBytes: 500e6 }
 
 function corpus(): string[] {
   const whole = documents('English').join(' ').replace(/\s+/g, ' ')
@@ -36,14 +38,18 @@ export async function pipelines(report: Report): Promise<void> {
       )
       return
     }
-    await measure(report, at, TextEmbedder.load(folder))
+    const texts = corpus()
+    await measure(report, at, TextEmbedder.load(folder), texts)
+    const large = join(at, 'large.txt')
+    writeFileSync(large, Array.from({ length: MORE }, () => texts.join('\n')).join('\n'))
+    await workers(report, at, large, folder)
+    await service(report, at, folder)
   } finally {
     rmSync(at, { recursive: true, force: true })
   }
 }
 
-async function measure(report: Report, at: string, embedder: TextEmbedder): Promise<void> {
-  const texts = corpus()
+async function measure(report: Report, at: string, embedder: TextEmbedder, texts: string[]): Promise<void> {
   const [lines, jsonl] = [join(at, 'texts.txt'), join(at, 'texts.jsonl')]
   writeFileSync(lines, texts.join('\n'))
   writeFileSync(jsonl, texts.map((text, id) => JSON.stringify({ id, text })).join('\n'))
@@ -55,12 +61,19 @@ async function measure(report: Report, at: string, embedder: TextEmbedder): Prom
       vectors.dispose()
     }
   }
-  const stream = async (source: Parameters<typeof embedStream>[0]) => {
-    for await (const { vectors } of embedStream(source, { embedder })) vectors.dispose()
+  const stream = async (
+    source: Parameters<typeof embedStream>[0],
+    limits: { batchTokens?: number; maxBytes?: number } = {},
+  ) => {
+    for await (const { vectors } of embedStream(source, { embedder, ...limits })) vectors.dispose()
   }
   const ways: Record<string, { of?: string; run: () => Promise<unknown> }> = {
     'the bare embedder, texts in memory': { run: () => bare(() => {}) },
     'embedStream, texts in memory': { of: 'the bare embedder, texts in memory', run: () => stream(texts) },
+    'embedStream, texts in memory, batches of 100 MB': {
+      of: 'the bare embedder, texts in memory',
+      run: () => stream(texts, LARGE),
+    },
     'embedStream, lines of a file': { of: 'the bare embedder, texts in memory', run: () => stream(records(lines)) },
     'embedStream, JSON Lines': { of: 'the bare embedder, texts in memory', run: () => stream(records(jsonl)) },
     'the bare embedder, to a file': {

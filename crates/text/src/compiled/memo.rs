@@ -11,6 +11,12 @@ const MIDDLE_IDS: usize = 5;
 const MOST_IDS: usize = 7;
 /// Number of bits of an id in the table of middle pieces.
 const BITS: u32 = 21;
+/// Largest number of ids of a short piece, and the number of bits of each where there are several.
+const SHORT_IDS: usize = 3;
+const SHORT_BITS: u32 = 19;
+/// Where the number of bytes and the number of ids of a short piece are, above its ids.
+const SHORT_LENGTH: u32 = 58;
+const SHORT_COUNT: u32 = 62;
 /// Largest number of lines of the table of short pieces, a power of two; the other tables have twice as many. Together
 /// they take 1.25 MB.
 const MOST_LINES: usize = 1 << 12;
@@ -21,13 +27,13 @@ const GROWTH: usize = 4;
 
 /// A bounded memory of one model, which is small until it has met many pieces.
 ///
-/// It has a table of short pieces that become one id, of which a line of the cache holds four, one of pieces up to
-/// [`MIDDLE`] bytes, two in a line, and one of longer pieces. A piece has several places to be at in its table, side by
+/// It has a table of short pieces that become one to three ids, of which a line of the cache holds four, one of pieces up
+/// to [`MIDDLE`] bytes, two in a line, and one of longer pieces. A piece has several places to be at in its table, side by
 /// side. A new piece takes the last of them, and moves forward when it comes again, so that a word of every sentence is
 /// not forgotten for a word that comes once.
 pub(crate) struct Memo {
-    /// In each line the numbers of four pieces, then for each its id and above it its number of bytes, or 0 if the
-    /// place is empty.
+    /// In each line the numbers of four pieces, then for each its ids, and above them its number of bytes and of ids, or
+    /// 0 if the place is empty.
     short: Vec<u64>,
     /// Two numbers with the bytes of a piece, then up to three ids, then up to two ids, the number of bytes and the
     /// number of ids. The last one is 0 if the place is empty.
@@ -97,9 +103,8 @@ impl Memo {
     #[inline]
     pub(crate) fn get(&mut self, piece: &[u8], out: &mut Vec<u32>) -> bool {
         if let Some(number) = number(piece)
-            && let Some(id) = self.get_short(number, piece.len())
+            && self.get_short(number, piece.len(), out)
         {
-            out.put(id);
             return true;
         }
         if piece.len() <= MIDDLE {
@@ -109,31 +114,37 @@ impl Memo {
         }
     }
 
-    /// The id of a short piece of `length` bytes that became one id.
+    /// `get` of a short piece of `length` bytes.
     #[inline]
-    fn get_short(&mut self, number: u64, length: usize) -> Option<u32> {
-        let line = self.short_line(number)?;
+    fn get_short(&mut self, number: u64, length: usize, out: &mut Vec<u32>) -> bool {
+        let Some(line) = self.short_line(number) else { return false };
         for at in 0..4 {
-            if line[at] == number && (line[at + 4] >> 32) as usize == length {
-                let id = line[at + 4] as u32;
+            let ids = line[at + 4];
+            if line[at] == number && (ids >> SHORT_LENGTH) as usize & 15 == length {
                 if at > 0 {
                     line.swap(at, at - 1);
                     line.swap(at + 4, at + 3);
                 }
-                return Some(id);
+                let count = (ids >> SHORT_COUNT) as usize;
+                if count == 1 {
+                    out.put(ids as u32);
+                    return true;
+                }
+                out.make_room(SHORT_IDS);
+                for at in 0..count {
+                    out.put((ids >> (at as u32 * SHORT_BITS)) as u32 & ((1 << SHORT_BITS) - 1));
+                }
+                return true;
             }
         }
-        None
+        false
     }
 
     /// `get` of a piece of one to sixteen bytes other than the mark for a space. `words` are its bytes with zeros
     /// behind them.
     #[inline]
     pub(crate) fn get_word(&mut self, words: [u64; 2], length: usize, out: &mut Vec<u32>) -> bool {
-        if length <= 8
-            && let Some(id) = self.get_short(words[0], length)
-        {
-            out.put(id);
+        if length <= 8 && self.get_short(words[0], length, out) {
             return true;
         }
         self.get_middle(words, length, out)
@@ -188,8 +199,8 @@ impl Memo {
         if self.kept > 2 * self.lines && self.lines < MOST_LINES {
             self.grow();
         }
-        if let (Some(number), &[id]) = (number(piece), ids) {
-            return self.keep_short(number, (piece.len() as u64) << 32 | u64::from(id));
+        if let (Some(number), Some(packed)) = (number(piece), short_ids(ids)) {
+            return self.keep_short(number, packed | (piece.len() as u64) << SHORT_LENGTH);
         }
         let (bytes, count) = (piece.len() as u64, ids.len() as u64);
         match piece.len() {
@@ -245,6 +256,18 @@ impl Memo {
     #[inline]
     fn long_lines(&mut self, hash: u64) -> Option<&mut [[u64; 8]; 2]> {
         self.long.as_chunks_mut().0.as_chunks_mut().0.get_mut((hash >> 40) as usize & (self.lines - 1))
+    }
+}
+
+/// The ids of a short piece as a number, with how many they are; `None` if there are none, too many or too large ones.
+fn short_ids(ids: &[u32]) -> Option<u64> {
+    match ids {
+        &[id] => Some(1 << SHORT_COUNT | u64::from(id)),
+        [_, _] | [_, _, _] if ids.iter().all(|id| id >> SHORT_BITS == 0) => {
+            let packed = ids.iter().rev().fold(0, |packed, &id| packed << SHORT_BITS | u64::from(id));
+            Some((ids.len() as u64) << SHORT_COUNT | packed)
+        }
+        _ => None,
     }
 }
 

@@ -1,0 +1,149 @@
+// The command, workers and a queue of workers, against the bare embedder in a process of its own; and a service.
+
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import type { Load } from '../load.js'
+import { command, isInstalled, redis, start } from '../programs.js'
+import { median } from '../measure.js'
+import { ROOT, time, times, type Report } from '../report.js'
+
+const ROUNDS = 5
+/** Rows of a shard. */
+const ROWS = 50_000
+/** Texts of a batch of the bare embedder. */
+export const BATCH = 2000
+/** What puts load on a service. */
+const LOAD = join(__dirname, '..', 'load.js')
+
+/** What the bare embedder does in a process of its own: the lines of a file, with their vectors into another. */
+export async function embedFile(lines: string, folder: string, out: string): Promise<{ texts: number }> {
+  const { TensorWriter, TextEmbedder } = require('../../index.js') as typeof import('../../index.js')
+  const embedder = TextEmbedder.load(folder)
+  const texts = readFileSync(lines, 'utf8').split('\n')
+  const writer = new TensorWriter(out, { vectors: { dtype: 'float32', shape: [embedder.dim] } })
+  for (let i = 0; i < texts.length; i += BATCH) {
+    const vectors = await embedder.embedAsync(texts.slice(i, i + BATCH))
+    writer.write('vectors', vectors)
+    vectors.dispose()
+  }
+  writer.close()
+  return { texts: texts.length }
+}
+
+/** A way to embed the corpus, and the way that it is compared with. */
+interface Way {
+  of?: string
+  run: (out: string) => Promise<unknown>
+}
+
+/** Compares what embeds the lines of a file in processes: all of them write the same vectors to the same disk. */
+export async function workers(report: Report, at: string, lines: string, folder: string): Promise<void> {
+  const size = statSync(lines).size / 1e6
+  const all = availableParallelism()
+  const shards = ['--model', folder, '--shard-rows', String(ROWS), '--quiet']
+  const bare = (threads: number) => (out: string) =>
+    start(process.execPath, [__filename, lines, folder, `${out}.safetensors`], {
+      TOKENBED_NUM_THREADS: String(threads),
+    }).done
+  const embed = (threads: number, out: string, ...more: string[]) =>
+    command(threads, 'embed', lines, '--out', out, ...shards, ...more).done
+  const two = (out: string) => Promise.all(['0/2', '1/2'].map((part) => embed(1, out, '--shard', part)))
+  const ways: Record<string, Way> = {
+    [`the bare embedder, ${all} threads`]: { run: bare(all) },
+    [`tokenbed embed, ${all} threads`]: { of: `the bare embedder, ${all} threads`, run: (out) => embed(all, out) },
+    'the bare embedder, one thread': { run: bare(1) },
+    'one worker, one thread': { of: 'the bare embedder, one thread', run: (out) => embed(1, out) },
+    'two workers, one thread each': { of: 'one worker, one thread', run: two },
+    'one worker, two threads': { of: 'two workers, one thread each', run: (out) => embed(2, out) },
+  }
+  const server = isInstalled('redis-server') ? await redis(at) : null
+  if (server === null) report.missing('a queue', 'redis-server is not installed')
+  else {
+    const queued = (count: number) => async (out: string) => {
+      const queue = ['--queue', out.split(/[\\/]/).at(-1)!, '--server', server.url, '--quiet']
+      const parts = ['--shard-rows', String(ROWS), '--parts', String(2 * count)]
+      await command(1, 'queue', 'add', lines, '--model', folder, '--out', out, ...parts, ...queue).done
+      const work = () => command(count === 1 ? all : 1, 'queue', 'work', '--model', folder, ...queue).done
+      await Promise.all(Array.from({ length: count }, work))
+    }
+    ways[`a queue, one worker of ${all} threads`] = { of: `the bare embedder, ${all} threads`, run: queued(1) }
+    ways['a queue, two workers of one thread'] = { of: `the bare embedder, ${all} threads`, run: queued(2) }
+  }
+  const seconds = new Map(Object.keys(ways).map((name) => [name, [] as number[]]))
+  let runs = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, { run }] of Object.entries(ways)) {
+      const out = join(at, `out-${runs++}`)
+      const begun = performance.now()
+      await run(out)
+      seconds.get(name)!.push((performance.now() - begun) / 1e3)
+      for (const path of [out, `${out}.safetensors`]) rmSync(path, { recursive: true, force: true })
+    }
+  }
+  server?.child.kill('SIGKILL')
+  const rate = (name: string) => size / median(seconds.get(name)!)
+  report.section('Processes that embed a corpus')
+  report.paragraph(
+    `${size.toFixed(0)} MB of lines, shards of ${ROWS} rows; the start of each process and its reading of the model are counted, of a queue ` +
+      `the adding of its jobs, too. Medians of ${ROUNDS} rounds in turn.`,
+  )
+  report.table(
+    ['', 'seconds', 'MB of text/s', 'of'],
+    Object.entries(ways).map(([name, { of }]) => [
+      name,
+      median(seconds.get(name)!).toFixed(2),
+      rate(name).toFixed(1),
+      of === undefined ? '' : `${((100 * rate(name)) / rate(of)).toFixed(0)} % of ${of}`,
+    ]),
+  )
+}
+
+/** Puts load on examples/service: as much as it can answer, and then 70 % of it. */
+export async function service(report: Report, at: string, folder: string): Promise<void> {
+  const example = join(ROOT, 'examples', 'service')
+  if (!existsSync(join(example, 'node_modules', 'fastify'))) {
+    report.missing('a service', 'npm ci in examples/service comes first')
+    return
+  }
+  const project = mkdtempSync(join(at, 'service-'))
+  mkdirSync(join(project, 'node_modules'))
+  symlinkSync(ROOT, join(project, 'node_modules', 'tokenbed'), 'junction')
+  for (const name of ['fastify', 'prom-client'])
+    symlinkSync(join(example, 'node_modules', name), join(project, 'node_modules', name), 'junction')
+  for (const name of ['server.js', 'service.js', 'package.json']) symlinkSync(join(example, name), join(project, name))
+  const links = ['--preserve-symlinks', '--preserve-symlinks-main', 'server.js']
+  const server = start(process.execPath, links, { MODEL: folder, PORT: '0', DRAIN_MS: '0' }, project)
+  const [said] = (await once(server.child.stdout!, 'data')) as [string]
+  const load = async (rate: number, seconds: number) => {
+    const args = [LOAD, said.trim(), String(rate), String(seconds)]
+    return JSON.parse(await start(process.execPath, args).done) as Load
+  }
+  const most = await load(0, 5)
+  const found: Load[] = []
+  for (let i = 0; i < ROUNDS; i++) found.push(await load(Math.round(0.7 * most.rate), 5))
+  server.child.kill('SIGTERM')
+  await server.done
+  report.section('A service')
+  report.paragraph(
+    'examples/service on this machine together with what puts load on it: one text a request, 16 connections, ' +
+      `${most.rate.toFixed(0)} requests a second at most; then 70 % of that, at random moments, ${ROUNDS} times for 5 seconds. Latency counts from ` +
+      'the moment when a request is due.',
+  )
+  report.table(
+    ['requests a second', 'median', 'p99', 'p99 of the median', 'not answered with 200'],
+    found.map(({ rate, p50, p99, errors }) => [
+      rate.toFixed(0),
+      time(p50),
+      time(p99),
+      times(p99 / p50),
+      String(errors),
+    ]),
+  )
+}
+
+if (require.main === module) {
+  const [lines, folder, out] = process.argv.slice(2)
+  void embedFile(lines, folder, out).then((done) => process.stdout.write(JSON.stringify(done)))
+}

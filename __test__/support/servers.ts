@@ -182,7 +182,7 @@ export async function startPostgres(): Promise<string> {
 }
 
 const SLURM = ['slurmctld', 'slurmd', 'sbatch', 'scontrol']
-const hasSlurm = isRoot && SLURM.every((program) => spawnSync(program, ['--version']).status === 0)
+const hasSlurm = isRoot && SLURM.every((program) => spawnSync(program, ['-V']).error === undefined)
 
 /** `test` if Slurm is installed and this is root, who alone may start its daemons; else tests are skipped by their names. */
 export const withSlurm = (test: TestFn) => (hasSlurm ? test.serial : test.skip)

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { TestFn } from 'ava'
 import { Redis } from 'ioredis'
+import { Client } from 'pg'
 import { temporaryFolder } from './temporary.js'
 
 const PROGRAM = process.env.TOKENBED_REDIS ?? 'redis-server'
@@ -79,6 +80,16 @@ export class RedisServer {
     this.#child!.ref()
     this.#child!.kill('SIGKILL')
     await gone
+  }
+
+  /** Loses all jobs. */
+  async forget(): Promise<void> {
+    await this.command('flushall')
+  }
+
+  /** Loses the lock of a job. */
+  async unlock(queue: string, id: string): Promise<void> {
+    await this.command('del', `bull:${queue}:${id}:lock`)
   }
 
   /** Sends one command. */
@@ -155,29 +166,69 @@ const NOBODY = 65534
 /** `test` if Postgres is installed; else tests are skipped by their names. */
 export const withPostgres = (test: TestFn) => (programs === null ? test.skip : test.serial)
 
-/** Starts a Postgres, and returns its URL. */
-export async function startPostgres(): Promise<string> {
-  const folder = mkdtempSync(join(temporaryFolder(), 'postgres-'))
-  const user = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
-  if (isRoot) spawnSync('chown', ['-R', `${NOBODY}:${NOBODY}`, folder, join(folder, '..')])
-  const data = join(folder, 'data')
-  const made = spawnSync(join(programs!, 'initdb'), ['-D', data, '-U', 'tests', '-A', 'trust', '--no-sync'], {
-    ...user,
-    env: ENVIRONMENT,
-    encoding: 'utf8',
-    cwd: folder,
-  })
-  if (made.status !== 0) throw new Error(made.stderr)
-  const port = await freePort()
-  const options = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', folder, '-c', 'fsync=off']
-  started(join(programs!, 'postgres'), options, { ...user, cwd: folder })
-  for (let i = 0; ; i++) {
-    const ready = spawnSync(join(programs!, 'pg_isready'), ['-h', '127.0.0.1', '-p', String(port)], {
+/** A Postgres that keeps its data over a restart. */
+export class PostgresServer {
+  readonly #folder = mkdtempSync(join((base ??= temporaryFolder()), 'postgres-'))
+  readonly #user = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
+  #child: ChildProcess | null = null
+  #port = 0
+
+  get url(): string {
+    return `postgres://tests@127.0.0.1:${this.#port}/postgres`
+  }
+
+  /** Runs one of its programs to its end. */
+  #run(program: string, ...args: string[]) {
+    return spawnSync(join(programs!, program), args, {
+      ...this.#user,
       env: ENVIRONMENT,
+      encoding: 'utf8',
+      cwd: this.#folder,
     })
-    if (ready.status === 0) return `postgres://tests@127.0.0.1:${port}/postgres`
-    if (i === 200) throw new Error('Postgres did not start')
-    await setTimeout(50)
+  }
+
+  async start(): Promise<this> {
+    const data = join(this.#folder, 'data')
+    if (this.#port === 0) {
+      if (isRoot) spawnSync('chown', ['-R', `${NOBODY}:${NOBODY}`, this.#folder, join(this.#folder, '..')])
+      const made = this.#run('initdb', '-D', data, '-U', 'tests', '-A', 'trust', '--no-sync')
+      if (made.status !== 0) throw new Error(made.stderr)
+      this.#port = await freePort()
+    }
+    const options = ['-D', data, '-p', String(this.#port), '-h', '127.0.0.1', '-k', this.#folder, '-c', 'fsync=off']
+    this.#child = started(join(programs!, 'postgres'), options, { ...this.#user, cwd: this.#folder })
+    const address = ['-h', '127.0.0.1', '-p', String(this.#port)]
+    await eventually(async () => this.#run('pg_isready', ...address).status === 0)
+    return this
+  }
+
+  /** Ends it as a crash does, with all its processes. */
+  async kill(): Promise<void> {
+    const gone = once(this.#child!, 'exit')
+    this.#child!.ref()
+    this.#child!.kill('SIGQUIT')
+    await gone
+  }
+
+  /** Runs a statement. */
+  async query(text: string, values: unknown[] = []): Promise<void> {
+    const client = new Client({ connectionString: this.url })
+    await client.connect()
+    try {
+      await client.query(text, values)
+    } finally {
+      await client.end()
+    }
+  }
+
+  /** Loses all jobs. */
+  forget(): Promise<void> {
+    return this.query('TRUNCATE bullmq.job CASCADE')
+  }
+
+  /** Loses the lock of a job. */
+  unlock(queue: string, id: string): Promise<void> {
+    return this.query('UPDATE bullmq.job SET lock_token = NULL WHERE queue = $1 AND id = $2', [queue, id])
   }
 }
 

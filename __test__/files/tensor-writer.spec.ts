@@ -4,9 +4,11 @@ import { basename, join } from 'node:path'
 import {
   arange,
   concat,
+  FileError,
   loadSafetensors,
   tensor,
   TensorWriter,
+  UsageError,
   zeros,
   type DType,
   type RowSpec,
@@ -337,4 +339,26 @@ for name, x in found.items():
 print(json.dumps({name: show(x) for name, x in found.items()}))`
     t.deepEqual(runPython(script, path), expected)
   }
+})
+
+test('closeAsync completes the file off the event loop, once', async (t) => {
+  const [now, later] = [fresh().path, fresh().path]
+  const rows = arange(30, { dtype: 'float32' }).reshape(10, 3)
+  new TensorWriter(now, two).write('x', rows).close()
+  const writer = new TensorWriter(later, two).write('x', rows)
+  await writer.closeAsync()
+  t.deepEqual(readFileSync(later), readFileSync(now))
+  await t.throwsAsync(writer.closeAsync(), { instanceOf: UsageError, message: /the writer has ended: it was closed/ })
+  t.throws(() => writer.write('x', rows), { instanceOf: UsageError })
+  writer.abort()
+  t.deepEqual(readFileSync(later), readFileSync(now))
+})
+
+test('closeAsync rejects if the file cannot have its name, and leaves nothing behind', async (t) => {
+  const { path, names } = fresh('x.npy')
+  const writer = new TensorWriter(path, two)
+  mkdirSync(path)
+  await t.throwsAsync(writer.closeAsync(), { instanceOf: FileError, message: /x\.npy/ })
+  t.deepEqual(names(), ['x.npy'])
+  t.deepEqual(readdirSync(path), [])
 })

@@ -331,6 +331,7 @@ const CLASSES: Record<string, Members> = {
     new: ['path', { a: { dtype: 'dtype', shape: 'shape' } }, { metadata: { a: 'text' } }],
     write: ['writer name', 'tensor'],
     close: [],
+    closeAsync: [],
     abort: [],
     '[Symbol.dispose]': [],
   },

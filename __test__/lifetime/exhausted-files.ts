@@ -132,6 +132,16 @@ export const files: Scenarios = {
     }
     return api.loadSafetensors(file('rows.safetensors'))
   },
+  writerAsync: async () => {
+    const writer = new api.TensorWriter(file('rows.npy'), { a: { dtype: 'float32', shape: [16] } })
+    try {
+      writer.write('a', drawn(300, 16))
+      await writer.closeAsync()
+    } finally {
+      writer.abort()
+    }
+    return api.loadNpy(file('rows.npy'))
+  },
   word2vec: () => {
     const words = Array.from({ length: 700 }, (_, i) => `w${i}`)
     const results: unknown[] = []

@@ -6,7 +6,8 @@ import { Contents } from '../base/contents.js'
 import { checkDType, facts, type DType, type TypedArray } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { checkMetadata } from './tensors.js'
-import { call, check, native, type Operand } from '../native/native.js'
+import { ended } from '../layers/async.js'
+import { call, check, failureOf, native, type Operand } from '../native/native.js'
 import { guardReceivers } from '../base/receivers.js'
 import { sameShape, shown, sizeOf } from '../base/shape.js'
 import { bufferOf, kindName } from '../base/realm.js'
@@ -147,6 +148,18 @@ export class TensorWriter {
     // Whether the call succeeds or not, there is nothing left to abort.
     open.delete(this.#self)
     check(native.rowsClose(this.#rows))
+  }
+
+  /**
+   * The same as `close`, and the event loop goes on while the disk works. A worker that ends, or a process that exits,
+   * before the promise is settled leaves the file whole or not at all.
+   *
+   * @throws Rejects with what `close` throws.
+   */
+  async closeAsync(): Promise<void> {
+    open.delete(this.#self)
+    const { failure } = await ended(call(native.rowsCloseWork(this.#rows)), undefined)
+    if (failure) throw failureOf(failure)
   }
 
   /**

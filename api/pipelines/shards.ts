@@ -362,10 +362,13 @@ async function* placed({ ranges, read, signal, where }: Plan): AsyncGenerator<Pl
 
 async function write(plan: Plan): Promise<ShardFile[]> {
   const shards: ShardFile[] = []
-  const all = placed(plan)
   let count = 0
+  /** The shard before, which is put on the disk, named and read again while the next one is embedded. */
+  let before: Promise<void> = Promise.resolve()
+  const all = placed(plan)
   try {
-    for (let next = await all.next(); !next.done;) {
+    let next = await all.next()
+    for (let number = 0; !next.done; number++) {
       const here: Placed[] = []
       /** The records of one shard; it stops before the first of the next. */
       const texts = async function* () {
@@ -376,23 +379,44 @@ async function write(plan: Plan): Promise<ShardFile[]> {
           next = await all.next()
         }
       }
-      const name = baseName(plan, shards.length)
-      const file = join(plan.folder, `${name}.${plan.output}`)
+      const name = baseName(plan, number)
       refuseConflict(plan.folder, name)
-      if (isThere(file)) for await (const _ of texts()) void _
-      else await writeShard(plan, name, texts(), here)
-      count += here.length
-      shards.push(await described(plan, name, here))
-      plan.onProgress({ records: count, shards: shards.length })
+      let shard: OpenShard | null = null
+      if (isThere(join(plan.folder, `${name}.${plan.output}`))) for await (const _ of texts()) void _
+      else shard = await embedded(plan, name, texts())
+      try {
+        await before
+      } catch (error) {
+        shard?.writer.abort()
+        throw error
+      }
+      before = (async () => {
+        if (shard !== null) await publishShard(plan, shard, here)
+        shards.push(await described(plan, name, here))
+        count += here.length
+        plan.onProgress({ records: count, shards: shards.length })
+      })()
+      // What it throws is thrown where it is awaited.
+      before.catch(() => {})
     }
+    await before
   } finally {
+    // No file of it is left behind, whatever ended the work.
+    await before.catch(() => {})
     await all.return(undefined)
   }
   return shards
 }
 
-/** Writes one shard and its ids, and publishes both. */
-async function writeShard(plan: Plan, name: string, texts: AsyncIterable<string>, here: Placed[]): Promise<void> {
+/** A shard whose rows are written, under a temporary name. */
+interface OpenShard {
+  readonly name: string
+  readonly temporary: string
+  readonly writer: TensorWriter
+}
+
+/** Writes the rows of a shard. */
+async function embedded(plan: Plan, name: string, texts: AsyncIterable<string>): Promise<OpenShard> {
   const { folder, output, width, dtype, embedder, vectors, signal } = plan
   const temporary = `.${name}.${process.pid}-${Date.now().toString(36)}.part.${output}`
   const writer = new TensorWriter(join(folder, temporary), { vectors: { dtype, shape: [width] } })
@@ -403,11 +427,16 @@ async function writeShard(plan: Plan, name: string, texts: AsyncIterable<string>
       rows.dispose()
     }
     throwIfAborted(signal, plan.where)
-    writer.close()
   } catch (error) {
     writer.abort()
     throw error
   }
+  return { name, temporary, writer }
+}
+
+/** Completes a shard, writes its ids, and publishes both. */
+async function publishShard({ folder, output }: Plan, { name, temporary, writer }: OpenShard, here: Placed[]) {
+  await writer.closeAsync()
   try {
     const ids = here.map(({ id }) => id)
     // The ids come first, so that a shard that is there has them.

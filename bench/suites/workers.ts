@@ -9,7 +9,7 @@ import { command, isInstalled, redis, start } from '../programs.js'
 import { median } from '../measure.js'
 import { ROOT, time, times, type Report } from '../report.js'
 
-const ROUNDS = 5
+const ROUNDS = 3
 /** Rows of a shard. */
 const ROWS = 50_000
 /** Texts of a batch of the bare embedder. */
@@ -28,7 +28,7 @@ export async function embedFile(lines: string, folder: string, out: string): Pro
     writer.write('vectors', vectors)
     vectors.dispose()
   }
-  writer.close()
+  await writer.closeAsync()
   return { texts: texts.length }
 }
 

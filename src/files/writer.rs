@@ -5,15 +5,22 @@ use crate::node::borrow::{Operand, size, sizes};
 use crate::node::borrowed_word::Word;
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
+use crate::node::work::{Errand, GoOn, Work, work};
 use napi_derive::napi;
-use std::cell::RefCell;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokenbed_core::DType;
+use tokenbed_core::storage::Storage;
 use tokenbed_io::writer::{Column, RowWriter};
 use tokenbed_memory::Gather;
 
 /// A writer as JavaScript holds it. If it is garbage-collected before it is closed, no file remains.
-pub struct RowFile(RefCell<RowWriter>);
+pub struct RowFile(Arc<Mutex<RowWriter>>);
+
+/// A writer that panicked has ended, and says so itself.
+fn locked(writer: &Mutex<RowWriter>) -> MutexGuard<'_, RowWriter> {
+    writer.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A tensor that is written row by row; `shape` is the shape of one row.
 #[napi(object, object_to_js = false)]
@@ -36,27 +43,43 @@ pub fn rows_create(
         };
         let columns = columns.into_iter().map(column).try_into_list()?;
         let writer = RowWriter::create(Path::new(&path), columns, metadata_of(metadata))?;
-        Ok(External::new(RowFile(RefCell::new(writer))))
+        Ok(External::new(RowFile(Arc::new(Mutex::new(writer)))))
     })
 }
 
 /// Appends rows to a column.
 #[napi(catch_unwind)]
 pub fn rows_append(writer: &External<RowFile>, column: u32, rows: f64, data: Operand) -> bool {
-    status(|| Ok(writer.0.borrow_mut().append(column as usize, size(rows)?, data.shared()?)?))
+    status(|| Ok(locked(&writer.0).append(column as usize, size(rows)?, data.shared()?)?))
 }
 
 /// Completes the file and renames it to its final name.
 #[napi(catch_unwind)]
 pub fn rows_close(writer: &External<RowFile>) -> bool {
-    status(|| Ok(writer.0.borrow_mut().close()?))
+    status(|| Ok(locked(&writer.0).close()?))
+}
+
+/// A file that is to be completed.
+struct Closing(Arc<Mutex<RowWriter>>);
+
+impl Errand for Closing {
+    fn run(self: Box<Self>, _: &GoOn) -> Result<Vec<Storage>, Failure> {
+        locked(&self.0).close()?;
+        Ok(Vec::new())
+    }
+}
+
+/// `rows_close`, as work to be queued: it waits for the disk. It has no results.
+#[napi(catch_unwind)]
+pub fn rows_close_work(writer: &External<RowFile>) -> Option<External<Work>> {
+    work(|| Ok(Closing(Arc::clone(&writer.0))))
 }
 
 /// Gives the file up and removes it.
 #[napi(catch_unwind)]
 pub fn rows_abort(writer: &External<RowFile>) -> bool {
     status(|| {
-        writer.0.borrow_mut().abort();
+        locked(&writer.0).abort();
         Ok(())
     })
 }

@@ -1,5 +1,5 @@
 // Tests every code block of README.md and docs/: TypeScript is compiled with all strict checks and run, commands are
-// run, and their output is compared with the output on the page.
+// run, and output is compared with the output on the page.
 
 import test from 'ava'
 import { spawn, spawnSync } from 'node:child_process'
@@ -16,11 +16,19 @@ import { temporaryFolder } from '../support/temporary.js'
 
 const pages = [
   'README.md',
-  ...readdirSync(join(root, 'docs'))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
+  ...readdirSync(join(root, 'docs'), { withFileTypes: true })
+    .filter(({ name }) => name !== 'site' && name !== 'reference')
+    .flatMap((entry) =>
+      entry.isDirectory()
+        ? readdirSync(join(root, 'docs', entry.name)).map((name) => `docs/${entry.name}/${name}`)
+        : [`docs/${entry.name}`],
+    )
+    .filter((path) => path.endsWith('.md'))
+    .sort(),
 ]
 const blocks = pages.flatMap(codeBlocks)
+/** Whether the blocks of a page are whole programs, which print what stands behind their calls of `console.log`. */
+const isRecipe = ({ page }: CodeBlock) => /^docs\/(api|cookbook|from)\//.test(page)
 const named = ({ page, line }: CodeBlock) => `${page}:${line}`
 const folder = temporaryFolder()
 
@@ -141,6 +149,7 @@ function run(args: string[], timeout = 100_000) {
 
 /** A block as a module, with an import of each tokenbed name that it uses and does not import itself. */
 function moduleOf(block: CodeBlock, at: number): string {
+  if (isRecipe(block)) return `${block.code}\nexport {}\n`
   const { before = '', after = '' } = SURROUNDINGS[block.page][at]
   const code = `${before}\n${block.code}${after}`
   const has = (name: string) => new RegExp(`import [^;]*\\b${name}\\b[^;]* from|(const|let) ${name}\\b`).test(code)
@@ -148,7 +157,9 @@ function moduleOf(block: CodeBlock, at: number): string {
   return `import { ${names.join(', ')} } from 'tokenbed'\n${code}\nexport {}\n`
 }
 
-const typescript = blocks.filter(({ language }) => language === 'ts')
+const allTypescript = blocks.filter(({ language }) => language === 'ts')
+const recipes = allTypescript.filter(isRecipe)
+const typescript = allTypescript.filter((block) => !isRecipe(block))
 const nameOf = ({ page, line }: CodeBlock) => `${page.replace(/\W/g, '-')}-${line}`
 const learns = typescript.find(({ code }) => code.includes('crossEntropy('))!
 
@@ -156,7 +167,7 @@ test.before(() => {
   project()
   fixtures()
   for (const page of pages) {
-    typescript
+    allTypescript
       .filter((block) => block.page === page)
       .forEach((block, i) => writeFileSync(join(folder, `${nameOf(block)}.mts`), moduleOf(block, i)))
   }
@@ -165,13 +176,59 @@ test.before(() => {
 test('every block is in a tested language, and every page has its surroundings', (t) => {
   t.true(blocks.length >= 25, `${blocks.length}`)
   for (const block of blocks) t.true(['ts', 'js', 'dockerfile', 'python', ''].includes(block.language), named(block))
-  for (const page of pages)
-    t.is(SURROUNDINGS[page]?.length, typescript.filter((block) => block.page === page).length, page)
+  for (const page of pages) {
+    const own = typescript.filter((block) => block.page === page).length
+    t.is(SURROUNDINGS[page]?.length ?? 0, own, page)
+  }
 })
 
 test.serial('TypeScript blocks compile with all strict checks', (t) => {
   const { status, stdout } = run([join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'])
   t.is(status, 0, stdout)
+})
+
+/** What a recipe printed, a line for each call, or the error that ended it. */
+interface Ran {
+  readonly lines: readonly string[]
+  readonly error?: string
+}
+
+let ran: Record<string, Ran> | undefined
+
+/** Runs all recipes, one after the other, in one process. */
+function runRecipes(): Record<string, Ran> {
+  const program = `import { format } from 'node:util'
+const [log, ran] = [console.log, {}]
+for (const name of ${JSON.stringify(recipes.map(nameOf))}) {
+  const lines = []
+  console.log = (...values) => lines.push(format(...values).replace(/\\s+/g, ' '))
+  ran[name] = { lines }
+  await import(\`./\${name}.mjs\`).catch((error) => { ran[name].error = String(error?.stack) })
+}
+log(JSON.stringify(ran))`
+  writeFileSync(join(folder, 'run-recipes.mjs'), program)
+  const { status, stdout, stderr } = run(['run-recipes.mjs'])
+  if (status !== 0) throw new Error(stderr)
+  return JSON.parse(stdout)
+}
+
+for (const block of recipes) {
+  test.serial(`${named(block)} runs and prints what it says`, (t) => {
+    const { lines, error } = (ran ??= runRecipes())[nameOf(block)]
+    t.is(error, undefined)
+    const said = [...block.code.matchAll(/\bconsole\.log\(.*\) \/\/ (.*)$/gm)].map(([, text]) => text)
+    t.is(said.length, block.code.split('console.log(').length - 1, 'every console.log says what it prints')
+    // What differs from machine to machine is described: `such as ...`.
+    const compared = lines.map((line, i) => (said[i]?.startsWith('such as ') ? said[i] : line))
+    t.deepEqual(compared, said)
+  })
+}
+
+test('the cookbook has at least thirty recipes, each a program under its own heading', (t) => {
+  const cookbook = pages.filter((page) => page.startsWith('docs/cookbook/'))
+  const headings = cookbook.flatMap((page) => readFileSync(join(root, page), 'utf8').match(/^## /gm) ?? [])
+  t.true(headings.length >= 30, `${headings.length}`)
+  t.is(recipes.filter(({ page }) => cookbook.includes(page)).length, headings.length)
 })
 
 for (const block of typescript.filter((block) => block !== learns)) {
@@ -283,7 +340,7 @@ test('the only other block is the output of an example, which has a test of its 
 })
 
 test('JavaScript configurations evaluate to the settings that the page describes', (t) => {
-  const [next, tracing] = blocks.filter(({ language }) => language === 'js')
+  const [next, tracing] = blocks.filter(({ page, language }) => page === 'docs/hosts.md' && language === 'js')
   const module = { exports: {} as Record<string, unknown> }
   new Function('module', next.code)(module)
   t.deepEqual(module.exports, { serverExternalPackages: ['tokenbed'] })

@@ -15,10 +15,12 @@ const REVIEWS = `import { readFileSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 writeFileSync('reviews.jsonl.gz', gzipSync(readFileSync('reviews.jsonl')))`
 
-/** The surroundings of each page's TypeScript blocks, in their order on the page. */
+/** The surroundings of each page's TypeScript blocks, in their order on the page. Pages without such blocks are left out. */
 export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
-  'README.md': [{}, {}, {}, {}, {}, {}],
-  'docs/memory.md': [
+  'README.md': [{}],
+  'docs/errors.md': [{}],
+  'docs/guide/machines.md': [
+    {},
     {
       before: `${INPUT}\nconst ids = Int32Array.of(1, 2, 3)\nconst out = zeros([3, 8])`,
       after: 'if (mean.shape[0] !== 8) throw new Error(String(mean))',
@@ -27,7 +29,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     { after: 'if (sum.shape.length !== 0) throw new Error(String(sum))' },
   ],
   // The first block trains, and has a test of its own.
-  'docs/training.md': [
+  'docs/guide/training.md': [
     {},
     {},
     {
@@ -35,7 +37,8 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       after: 'if (!(best.training.heldOut!.length > 0)) throw new Error(String(best))',
     },
   ],
-  'docs/networks.md': [
+  'docs/guide/gradients.md': [
+    { after: 'if (String(layer.weight.grad).length === 0) throw new Error(String(loss))' },
     { after: 'if (head.weight.grad === null) throw new Error(String(loss))' },
     {},
     { after: 'if (best.item() !== 18 || String(indices.toArray()) !== "0,2,1,2") throw new Error(String(values))' },
@@ -43,7 +46,8 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     { after: 'schedule.step()' },
     {},
   ],
-  'docs/text.md': [
+  'docs/guide/ids.md': [
+    { after: "if (text !== 'Hello, world!') throw new Error(text)" },
     {
       before: "const tokenizer = Tokenizer.load('gpt2')",
       after: `if (tokens[0].text !== 'Call' || tokens.at(-1)!.text !== '\u{1f40b}') throw new Error(JSON.stringify(tokens))`,
@@ -66,11 +70,15 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       before: "const tokenizer = Tokenizer.load('gpt2')\nconst texts = ['a', 'a b']",
       after: 'if (String(mask.toArray()) !== "true,false,true,true") throw new Error(String(ids))',
     },
+  ],
+  'docs/guide/windows.md': [
+    {},
     {},
     { after: 'if (loader.windows !== 3) throw new Error(String(loader.windows))' },
     { after: 'if (weighted.length !== 25 || stream === null) throw new Error(String(weighted.length))' },
   ],
-  'docs/positions.md': [
+  'docs/guide/positions.md': [
+    { after: "if (earlier.shape[1] !== 1) throw new Error(String(vectors))" },
     {
       after: `for (const [name, part] of Object.entries(layer.stateDict())) {
         if (part.data[0] !== name.length || part.data.at(-1) !== name.length) throw new Error(name)
@@ -152,7 +160,10 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     },
     { after: 'if (near.length !== 3) throw new Error(String(near.length))' },
   ],
-  'docs/tables.md': [
+  'docs/guide/tables.md': [
+    {},
+    {},
+    { after: 'if (vectors.shape.length !== 2) throw new Error(String(vectors))' },
     { after: 'if (String(x.shape) !== "1,3,16") throw new Error(String(x))' },
     { after: 'if (metadata.get("general.name") !== "small" || tensors.size !== 1) throw new Error(String(ids))' },
     {},
@@ -161,13 +172,13 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     { after: "if (loadWord2Vec('glove.bin').size !== vectors.size) throw new Error(String(vectors.size))" },
     { after: 'if (String(names) !== "a,b c,é" || dim !== 4) throw new Error(String(names))' },
   ],
-  'docs/text-embedding.md': [
+  'docs/guide/text-to-vectors.md': [
     { after: 'if (String(many.shape) !== "3,16") throw new Error(String(many.shape))' },
     { after: 'if (vector.shape[0] !== 64) throw new Error(String(vector))' },
     { after: "if (TextEmbedder.load('text-embedder').dim !== embedder.dim) throw new Error(String(embedder.dim))" },
     { after: 'if (vectors.shape[1] !== vector.length) throw new Error(String(vectors))' },
   ],
-  'docs/pipelines.md': [
+  'docs/guide/pipelines.md': [
     { before: REVIEWS },
     {},
     {
@@ -180,13 +191,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     },
     { after: 'if (hits + misses !== 4) throw new Error(String([hits, misses]))' },
   ],
-  'docs/command-line.md': [],
-  'docs/errors.md': [],
-  'docs/features.md': [],
   'docs/corpora.md': [
     { after: 'if (loader.ids.length !== info.ids || info.documents !== 2) throw new Error(JSON.stringify(info))' },
   ],
-  'docs/hosts.md': [],
-  'docs/platforms.md': [],
-  'docs/speed.md': [],
 }

@@ -36,6 +36,10 @@ fuzz-model-json seconds="300" seed="1":
 fuzz-api *arguments:
     node scripts/fuzz-api.mjs {{ arguments }}
 
+# Build the site of docs/ and check its links; `--serve` shows it
+site *arguments:
+    npm run site -- {{ arguments }}
+
 # Format TypeScript and Rust, and wrap comments
 format:
     npm run format

@@ -78,7 +78,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     { after: 'if (weighted.length !== 25 || stream === null) throw new Error(String(weighted.length))' },
   ],
   'docs/guide/positions.md': [
-    { after: "if (earlier.shape[1] !== 1) throw new Error(String(vectors))" },
+    { after: 'if (earlier.shape[1] !== 1) throw new Error(String(vectors))' },
     {
       after: `for (const [name, part] of Object.entries(layer.stateDict())) {
         if (part.data[0] !== name.length || part.data.at(-1) !== name.length) throw new Error(name)

@@ -50,7 +50,10 @@ export const SECTIONS = [
       'api/process',
     ],
   },
-  { title: 'Project', pages: ['project/architecture', 'project/contributing', 'project/changelog', 'project/security'] },
+  {
+    title: 'Project',
+    pages: ['project/architecture', 'project/contributing', 'project/changelog', 'project/security'],
+  },
 ]
 
 /** The project's pages outside of docs/ that are on the site, each with its place there. */

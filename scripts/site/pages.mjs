@@ -36,8 +36,11 @@ function turned(text, from, to) {
             const file = posix.normalize(posix.join(posix.dirname(from), path)).replace(/\/$/, '')
             const place = placeOf(file)
             if (place === undefined) return label.includes('`') ? label : `${label} (\`${file}\`)`
+            const title = label.endsWith('.md')
+              ? titleOf(readFileSync(join(root, file), 'utf8')).replace(/:.*/, '')
+              : label
             const way = posix.relative(posix.dirname(to), place)
-            return `${picture}[${label}](${way.startsWith('.') ? way : `./${way}`}${anchor ? `#${anchor}` : ''})`
+            return `${picture}[${title}](${way.startsWith('.') ? way : `./${way}`}${anchor ? `#${anchor}` : ''})`
           }),
     )
     .join('')
@@ -121,7 +124,8 @@ function checkContents(out) {
   const listed = new Set(SECTIONS.flatMap(({ pages }) => pages))
   const missing = [...listed].filter((page) => !existsSync(join(out, `${page}.md`)))
   const unlisted = docsPages().filter((path) => !listed.has(path.replace(/\.md$/, '')))
-  if (missing.length > 0) throw new Failure(`docs/site/contents.mjs lists pages that are missing: ${missing.join(', ')}`)
+  if (missing.length > 0)
+    throw new Failure(`docs/site/contents.mjs lists pages that are missing: ${missing.join(', ')}`)
   if (unlisted.length > 0) throw new Failure(`docs/site/contents.mjs does not list: ${unlisted.join(', ')}`)
 }
 
@@ -144,7 +148,10 @@ export function writeNavigation(out) {
     ...sections.map(({ title, pages }) => ({
       text: title,
       collapsed: !['Guide', 'Cookbook'].includes(title),
-      items: pages.map(({ page, title: text }) => ({ text: text.replace(/:.*/, '').replace(/`/g, ''), link: `/${page}` })),
+      items: pages.map(({ page, title: text }) => ({
+        text: text.replace(/:.*/, '').replace(/`/g, ''),
+        link: `/${page}`,
+      })),
     })),
     { text: 'Benchmarks', link: '/benchmarks/' },
   ]

@@ -101,10 +101,15 @@ function stage() {
   })
   const height = 40 + ids.length * (step - 10) + 24
   parts.push(
-    text(left, height - 8, 'Drawn from a run with manualSeed(123): blue is above zero, orange below; the stronger, the farther.', {
-      kind: 'soft',
-      size: 11,
-    }),
+    text(
+      left,
+      height - 8,
+      'Drawn from a run with manualSeed(123): blue is above zero, orange below; the stronger, the farther.',
+      {
+        kind: 'soft',
+        size: 11,
+      },
+    ),
   )
   save('stage', 'A text becomes tokens, ids, and vectors', 730, height, parts)
 }
@@ -117,7 +122,10 @@ function windows() {
   const name = (id) => tokenizer.decode([id]).replaceAll(' ', '\u00b7')
   const parts = [text(14, 38, 'tokens', { kind: 'soft' }), text(14, 62, 'ids', { kind: 'soft' })]
   ids.forEach((id, i) => {
-    parts.push(box(left + i * width, 22, width - 6, 22), text(left + i * width + 6, 38, name(id), { mono: true, size: 12 }))
+    parts.push(
+      box(left + i * width, 22, width - 6, 22),
+      text(left + i * width + 6, 38, name(id), { mono: true, size: 12 }),
+    )
     parts.push(text(left + i * width + 6, 62, String(id), { mono: true, size: 12, kind: 'soft' }))
   })
   const bar = (start, y, kind) =>
@@ -133,16 +141,16 @@ function windows() {
 /** Two ways to say where a token stands. */
 function positions() {
   const waves = sinusoidalPositions(40, 32).toArray()
-  const bias = alibiBias(8, 32, 32).select(0, 2).toArray()
+  const bias = alibiBias(8, 32, 32, { symmetric: true }).select(0, 2).toArray()
   const size = 7
   const low = Math.max(...bias.flat().map(Math.abs))
-  save('positions', 'Sinusoidal positions, and the bias of ALiBi', 560, 330, [
-    text(20, 24, 'sinusoidalPositions(40, 32): a row for each position', { size: 12 }),
+  save('positions', 'Sinusoidal positions, and the bias of ALiBi', 620, 330, [
+    text(20, 24, 'sinusoidalPositions(40, 32)', { size: 12 }),
     cells(20, 36, waves, size, 1),
-    text(310, 24, 'alibiBias(8, 32, 32): one head', { size: 12 }),
-    cells(310, 36, bias, size, low),
-    text(310, 280, 'The farther a key is from its query, the more', { kind: 'soft', size: 11 }),
-    text(310, 295, 'is taken from its score.', { kind: 'soft', size: 11 }),
+    text(300, 24, 'alibiBias(8, 32, 32, { symmetric: true }), one head', { size: 12 }),
+    cells(300, 36, bias, size, low),
+    text(300, 280, 'The farther a key is from its query, the more', { kind: 'soft', size: 11 }),
+    text(300, 295, 'is taken from its score.', { kind: 'soft', size: 11 }),
   ])
 }
 
@@ -180,7 +188,11 @@ function curve(losses) {
     text(left - 8, top + 5, high.toFixed(2), { kind: 'soft', anchor: 'end', size: 11 }),
     text(left - 8, top + height, low.toFixed(2), { kind: 'soft', anchor: 'end', size: 11 }),
     text(left, top + height + 18, '0', { kind: 'soft', size: 11 }),
-    text(left + width, top + height + 18, `${last.toLocaleString('en')} batches`, { kind: 'soft', anchor: 'end', size: 11 }),
+    text(left + width, top + height + 18, `${last.toLocaleString('en')} batches`, {
+      kind: 'soft',
+      anchor: 'end',
+      size: 11,
+    }),
     text(left, 18, 'Loss of skip-gram over Moby Dick, 64 numbers a word, 5 epochs', { size: 12 }),
   ])
 }
@@ -193,11 +205,15 @@ function plane(weight, vocabulary) {
   const lengths = rows.pow(2).sum(1, { keepdim: true }).sqrt()
   const places = principalComponents(rows.div(lengths), { count: 2 }).scores.toArray()
   const scale = Math.max(...places.flat().map(Math.abs))
+  const drawn = []
   const parts = shown.flatMap(({ kind, word }, i) => {
     const [x, y] = [360 + (places[i][0] / scale) * 300, 200 - (places[i][1] / scale) * 170]
+    // A label that would lie on another stands on the left of its point.
+    const isTaken = drawn.some(([left, top]) => Math.abs(left - x) < 50 && Math.abs(top - y) < 12)
+    drawn.push([x, y])
     return [
       `<circle class="${kind}" cx="${at(x)}" cy="${at(y)}" r="4"/>`,
-      text(x + 7, y + 4, word, { size: 12 }),
+      isTaken ? text(x - 7, y + 4, word, { size: 12, anchor: 'end' }) : text(x + 7, y + 4, word, { size: 12 }),
     ]
   })
   save('words', 'Words of Moby Dick on a plane: words that are used alike stand together', 760, 400, parts)

@@ -31,7 +31,13 @@ export function writeReference(pages) {
 }
 
 /** The kinds of exports, by their folders, in the order in which a page lists them. */
-const KINDS = { classes: 'Classes', functions: 'Functions', variables: 'Values', interfaces: 'Options and results', 'type-aliases': 'Types' }
+const KINDS = {
+  classes: 'Classes',
+  functions: 'Functions',
+  variables: 'Values',
+  interfaces: 'Options and results',
+  'type-aliases': 'Types',
+}
 
 function addList(pages, group) {
   const folder = join(pages, group)
@@ -52,7 +58,10 @@ function addList(pages, group) {
 /** The first sentence of a page's text, without its links, for a cell of a table. */
 function firstSentence(page) {
   const paragraph = page.split('\n\n').find((part) => part !== '' && !/^(#|>|[-*] |\||\*\*\*)/.test(part)) ?? ''
-  const text = paragraph.replace(/\s+/g, ' ').replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/(?<!\\)\|/g, '\\|')
+  const text = paragraph
+    .replace(/\s+/g, ' ')
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/(?<!\\)\|/g, '\\|')
   return /^.*?[.:](?= |$)/.exec(text)?.[0].replace(/:$/, '.') ?? text
 }
 

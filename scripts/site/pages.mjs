@@ -98,7 +98,7 @@ function commandsPage() {
     return stdout.trimEnd()
   }
   const commandsIn = (help) => [...help.matchAll(/^ {2}([a-z]+) .*$/gm)].map(([, name]) => name)
-  const part = (help) => /^Commands:\n([^]*?)(\n\n|$)/m.exec(help)?.[1] ?? ''
+  const part = (help) => /^Commands:\n([^]*?)(\n\n|$(?![^]))/m.exec(help)?.[1] ?? ''
   const whole = helpOf([])
   const sections = commandsIn(part(whole))
     .filter((name) => name !== 'help')
@@ -135,7 +135,7 @@ export function listed(out) {
     title,
     pages: pages.map((page) => {
       const text = readFileSync(join(out, `${page}.md`), 'utf8')
-      const about = /^# .*\n+((?![#|`!<-])[^]*?)(\n\n|$)/m.exec(text)?.[1].replace(/\s+/g, ' ') ?? ''
+      const about = /^# .*\n+((?![#|`!<-])[^]*?)(\n\n|$(?![^]))/m.exec(text)?.[1].replace(/\s+/g, ' ') ?? ''
       return { page, title: titleOf(text), about, text }
     }),
   }))

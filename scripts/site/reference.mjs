@@ -57,7 +57,9 @@ function addList(pages, group) {
 
 /** The first sentence of a page's text, without its links, for a cell of a table. */
 function firstSentence(page) {
-  const paragraph = page.split('\n\n').find((part) => part !== '' && !/^(#|>|[-*] |\||\*\*\*)/.test(part)) ?? ''
+  // What stands behind the first heading is about a part of it.
+  const [about] = page.split('\n## ')
+  const paragraph = about.split('\n\n').find((part) => part !== '' && !/^(#|>|[-*] |\||\*\*\*)/.test(part)) ?? ''
   const text = paragraph
     .replace(/\s+/g, ' ')
     .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')

@@ -3,8 +3,8 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** The links that lead nowhere, as `PAGE: LINK`. */
-export function brokenLinks(folder) {
+/** The links that lead nowhere, as `PAGE: LINK`. Links from the root begin with `base`. */
+export function brokenLinks(folder, base = '/') {
   const pages = readdirSync(folder, { recursive: true }).filter((path) => path.endsWith('.html'))
   const texts = new Map(pages.map((page) => [join(folder, page), readFileSync(join(folder, page), 'utf8')]))
   const anchors = new Map(
@@ -13,7 +13,8 @@ export function brokenLinks(folder) {
   const leads = (page, link) => {
     const [path, anchor] = link.replaceAll('&amp;', '&').split('#')
     let target = page
-    if (path !== '') target = path.startsWith('/') ? join(folder, path) : join(dirname(page), decodeURIComponent(path))
+    if (path.startsWith(base)) target = join(folder, decodeURIComponent(path.slice(base.length)))
+    else if (path !== '') target = join(dirname(page), decodeURIComponent(path))
     if (existsSync(target) && statSync(target).isDirectory()) target = join(target, 'index.html')
     if (!existsSync(target)) return false
     return !anchor || (anchors.get(target)?.has(decodeURIComponent(anchor)) ?? true)

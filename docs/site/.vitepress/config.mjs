@@ -23,7 +23,7 @@ export default defineConfig({
   description: 'Token embeddings for Node',
   srcDir: 'pages',
   outDir: 'dist',
-  // Relative paths in links: the site may lie in any folder of a server.
+  // The folder of the server in which the site lies.
   base: process.env.SITE_BASE ?? '/',
   cleanUrls: false,
   metaChunk: true,

@@ -6,6 +6,7 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { Failure, root, run, runIfMain, tool } from './process.mjs'
 import { projectFiles } from './rules/files.mjs'
+import { slug } from './site/slug.mjs'
 
 const out = join(root, 'docs/reference')
 
@@ -71,14 +72,7 @@ function linksOf(text) {
 function headings(path) {
   if (!path.endsWith('.md')) return undefined
   const titles = [...readFileSync(path, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, title]) => title)
-  return new Set(
-    titles.map((title) =>
-      title
-        .toLowerCase()
-        .replace(/[^\p{L}\p{N}\s-]/gu, '')
-        .replace(/ /g, '-'),
-    ),
-  )
+  return new Set(titles.map(slug))
 }
 
 function leads(from, href, anchorsOf) {

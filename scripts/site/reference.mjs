@@ -64,7 +64,8 @@ function firstSentence(page) {
     .replace(/\s+/g, ' ')
     .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replace(/(?<!\\)\|/g, '\\|')
-  return /^.*?[.:](?= |$)/.exec(text)?.[0].replace(/:$/, '.') ?? text
+  // The point of `et al.` ends no sentence, and a list behind a colon is left out.
+  return /^.*?(?<!\bal)\.(?= |$)/.exec(text)?.[0] ?? text.replace(/:$/, '.')
 }
 
 /** An entry for typedoc for each group, which exports what is in the group. */

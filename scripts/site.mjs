@@ -2,8 +2,8 @@
 //
 // It installs what it needs in docs/site, and nothing else is fetched. Its pages are those of docs/, the reference from
 // the docstrings, the help of the commands, and the records of the benchmarks. Any server of files can show it; it
-// searches without a network. SITE_BASE=/folder/ builds it for a folder of a server, and `npm run site -- --serve` shows it
-// on this machine.
+// searches without a network. SITE_BASE=/folder/ builds it for a folder of a server, and `npm run site -- --serve`
+// shows it on this machine.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { Failure, root, run, runIfMain } from './process.mjs'

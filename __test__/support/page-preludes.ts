@@ -15,7 +15,10 @@ const REVIEWS = `import { readFileSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 writeFileSync('reviews.jsonl.gz', gzipSync(readFileSync('reviews.jsonl')))`
 
-/** The surroundings of each page's TypeScript blocks, in their order on the page. Pages without such blocks are left out. */
+/**
+ * The surroundings of each page's TypeScript blocks, in their order on the page. Pages without such blocks are left
+ * out.
+ */
 export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
   'README.md': [{}],
   'docs/errors.md': [{}],

@@ -66,8 +66,8 @@ export const ELSEWHERE = {
 }
 
 /**
- * The groups of the API reference: what index.ts, queue.ts and arrow.ts export belongs to the first group that names the
- * file or the folder of api/ which it comes from.
+ * The groups of the API reference: what index.ts, queue.ts and arrow.ts export belongs to the first group that names
+ * the file or the folder of api/ which it comes from.
  */
 export const GROUPS = {
   'api/positions': ['layers/positions'],

@@ -1,7 +1,7 @@
 // Draws docs/pictures/ from real runs: node scripts/site/pictures.mjs, after a build. It takes about a minute.
 //
-// A picture has classes instead of colours. Alone it has the colours of its own style, dark where the reader's system is
-// dark; on the site it stands in the page, and has the colours of the page.
+// A picture has classes instead of colours. Alone it has the colours of its own style, dark where the reader's system
+// is dark; on the site it stands in the page, and has the colours of the page.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'

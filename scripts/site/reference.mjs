@@ -8,8 +8,8 @@ const entries = join(root, 'docs/site/entries')
 const ENTRIES = ['index.ts', 'queue.ts', 'arrow.ts']
 
 /**
- * Writes a page for each export into the folder of the pages, `api/GROUP/classes/X.md` and so on, and adds their list to
- * the page that introduces the group.
+ * Writes a page for each export into the folder of the pages, `api/GROUP/classes/X.md` and so on, and adds their list
+ * to the page that introduces the group.
  */
 export function writeReference(pages) {
   writeEntries()
@@ -19,11 +19,35 @@ export function writeReference(pages) {
     '--plugin',
     join(root, 'docs/site/node_modules/typedoc-plugin-markdown/dist/index.js'),
     ...Object.keys(GROUPS).flatMap((group) => ['--entryPoints', join(entries, `${basename(group)}.ts`)]),
-    ...['--tsconfig', join(entries, 'tsconfig.json'), '--out', out, '--name', 'tokenbed', '--readme', 'none'],
-    ...['--excludeInternal', '--excludePrivate', '--disableSources', '--logLevel', 'Error'],
-    ...['--hideBreadcrumbs', '--hidePageHeader', '--cleanOutputDir', 'false', '--entryFileName', 'contents'],
-    ...['--parametersFormat', 'table', '--propertyMembersFormat', 'table', '--enumMembersFormat', 'table'],
-    ...['--typeDeclarationFormat', 'table', '--expandParameters', '--disableGit'],
+    '--tsconfig',
+    join(entries, 'tsconfig.json'),
+    '--out',
+    out,
+    '--name',
+    'tokenbed',
+    '--readme',
+    'none',
+    '--excludeInternal',
+    '--excludePrivate',
+    '--disableSources',
+    '--logLevel',
+    'Error',
+    '--hideBreadcrumbs',
+    '--hidePageHeader',
+    '--cleanOutputDir',
+    'false',
+    '--entryFileName',
+    'contents',
+    '--parametersFormat',
+    'table',
+    '--propertyMembersFormat',
+    'table',
+    '--enumMembersFormat',
+    'table',
+    '--typeDeclarationFormat',
+    'table',
+    '--expandParameters',
+    '--disableGit',
   ])
   rmSync(entries, { recursive: true })
   rmSync(join(out, 'contents.md'))

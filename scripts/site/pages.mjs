@@ -8,7 +8,7 @@ import { Failure, capture, root } from '../process.mjs'
 const RECORDS = 'bench/records'
 
 /** The pages of docs/, as paths under docs/. */
-export const docsPages = () =>
+const docsPages = () =>
   readdirSync(join(root, 'docs'), { recursive: true })
     .map((path) => path.replaceAll('\\', '/'))
     .filter((path) => path.endsWith('.md') && !/^(site|reference)\//.test(path))
@@ -130,7 +130,7 @@ function checkContents(out) {
 }
 
 /** Titles and first paragraphs of the pages that the contents list. */
-export function listed(out) {
+function listed(out) {
   return SECTIONS.map(({ title, pages }) => ({
     title,
     pages: pages.map((page) => {

@@ -9,6 +9,7 @@ import { addCompletions } from './commands/completions.js'
 import { addConvert } from './commands/convert.js'
 import { addDoctor } from './commands/doctor.js'
 import { addEmbed } from './commands/embed.js'
+import { addExplore } from './commands/explore.js'
 import { WrongUse, exitCodeOf, lineOf } from './terminal/failure.js'
 import { addInspect } from './commands/inspect.js'
 import { addAnalogy, addNeighbors } from './commands/neighbors.js'
@@ -61,6 +62,7 @@ const COMMANDS = [
   addInspect,
   addConvert,
   addQuantize,
+  addExplore,
   addPlot,
   addDoctor,
   addSchema,

@@ -3,9 +3,10 @@
 // Then users install nothing but the binary: there are no versions to agree on, no releases of others to trust, and
 // of packages such as d3 only the parts that are used. THIRD_PARTY_NOTICES.md, which notices.mjs writes, names what
 // went in.
-import { readFileSync, readdirSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { brotliCompressSync, constants } from 'node:zlib'
 import { root, runIfMain } from './process.mjs'
 import { textsOf } from './terms.mjs'
 
@@ -26,15 +27,14 @@ export function bundle({ write = true } = {}) {
       { format: 'esm', outExtension: { '.js': '.mjs' } },
       write,
     ),
+    ...page(write),
   ]
   return [...new Set(used)].map(described).sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 /** The folders in node_modules whose packages are part of the result. */
 function bundled(names, options, write) {
-  // It is imported here, because the build has to install it first.
-  const { buildSync } = createRequire(import.meta.url)('esbuild')
-  const { metafile } = buildSync({
+  const { metafile } = esbuild()({
     absWorkingDir: root,
     entryPoints: names.map((name) => join(from, name)),
     outdir: 'dist/cli/bundled',
@@ -49,6 +49,51 @@ function bundled(names, options, write) {
     write,
     ...options,
   })
+  return packagesIn(metafile)
+}
+
+/**
+ * The page of the explorer: markup, style and program in one file, compressed, since nobody reads it but the command.
+ * It returns the packages that are in it.
+ */
+function page(write) {
+  const folder = join(from, 'page')
+  const built = (name, options) =>
+    esbuild()({
+      absWorkingDir: root,
+      entryPoints: [join(folder, name)],
+      outdir: 'dist/cli/bundled',
+      bundle: true,
+      legalComments: 'none',
+      logLevel: 'warning',
+      metafile: true,
+      minify: true,
+      platform: 'browser',
+      target: 'es2022',
+      tsconfigRaw: {},
+      write: false,
+      ...options,
+    })
+  const program = built('main.ts', { format: 'iife' })
+  if (write) {
+    const [script] = program.outputFiles.map(({ text }) => text.trim())
+    const [style] = built('style.css', {}).outputFiles.map(({ text }) => text.trim())
+    if (/<\/?script|<!--/i.test(script)) throw new Error('the program of the page would end its own element')
+    const whole = readFileSync(join(folder, 'explorer.html'), 'utf8')
+      .replace('%STYLE%', () => style)
+      .replace('%SCRIPT%', () => script)
+    mkdirSync(join(root, 'dist/cli/bundled'), { recursive: true })
+    const params = { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_SIZE_HINT]: whole.length }
+    writeFileSync(join(root, 'dist/cli/bundled/explorer.html.br'), brotliCompressSync(whole, { params }))
+  }
+  return packagesIn(program.metafile)
+}
+
+/** It is imported here, because the build has to install it first. */
+const esbuild = () => createRequire(import.meta.url)('esbuild').buildSync
+
+/** The folders in node_modules of the packages that are in a bundle. */
+function packagesIn(metafile) {
   const inputs = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs))
   return inputs
     .filter(([, { bytesInOutput }]) => bytesInOutput > 0)

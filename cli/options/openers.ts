@@ -73,6 +73,8 @@ export interface Opened {
   readonly pretrained: Pretrained | null
   /** The model of fastText that it is. */
   readonly fastText?: FastText
+  /** The words with their vectors, if the file is one of words. */
+  readonly vectors?: Vectors
 }
 
 /** The kinds of single files, told by what they hold. */
@@ -162,6 +164,7 @@ const ofFastText = (model: FastText): Opened => ({
   metadata: {},
   pretrained: null,
   fastText: model,
+  vectors: model.vectors,
 })
 
 const ofWords = (kind: string, vectors: Vectors): Opened => ({
@@ -171,6 +174,7 @@ const ofWords = (kind: string, vectors: Vectors): Opened => ({
   rows: () => vectors.words,
   metadata: {},
   pretrained: null,
+  vectors,
 })
 
 const ofTensors = (kind: string, tensors: ReadonlyMap<string, Tensor> | LoadedTensors): Opened => ({

@@ -19,7 +19,7 @@ const API = [
   ['train', 'embed'],
 ]
 /** The rooms of cli/, likewise; '.' stands for the files outside of any room. */
-const CLI = [['bundled'], ['terminal'], ['draw', 'options'], ['commands'], ['.']]
+const CLI = [['bundled'], ['terminal'], ['draw', 'options', 'explore'], ['commands'], ['.']]
 
 /** Pairs of files that import each other's types, each with the reason. There is no cycle of values. */
 const PAIRS = [

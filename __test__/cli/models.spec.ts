@@ -371,13 +371,13 @@ function size(svg: string): [number, number] {
 }
 
 test('draws the most frequent tokens', async (t) => {
-  t.is(await run(t, 'plot', 'model', '--out', 'a.svg'), 'a.svg: 8 words, 8 of them with a label\n')
+  t.is(await run(t, 'plot', 'model', '--all', '--out', 'a.svg'), 'a.svg: 8 words, 8 of them with a label\n')
   const svg = readFileSync(join(cwd, 'a.svg'), 'utf8')
   t.deepEqual(size(svg), [960, 720])
   t.true(svg.includes('>&#60;b&#62;&#38;&#34;</text>') && !svg.includes('<b>'))
   t.true(svg.includes('seen 90 times') && !svg.includes('>never<'), 'what was never seen is not drawn')
   const before = svg
-  await run(t, 'plot', 'model', '--out', 'a.svg')
+  await run(t, 'plot', 'model', '--all', '--out', 'a.svg')
   t.is(readFileSync(join(cwd, 'a.svg'), 'utf8'), before, 'always the same')
   t.is(await run(t, 'plot', 'plain', '--out', 'p.svg', '--top', '4'), 'p.svg: 4 words, 4 of them with a label\n')
 })
@@ -404,6 +404,37 @@ test('draws some words with the loss, as an HTML page', async (t) => {
   )
   t.true(explained[0] > explained[1] && explained[0] + explained[1] <= 1 + 1e-12)
   t.is(await run(t, 'plot', 'vectors.bin', '-o', 'd.svg'), 'd.svg: 9 words, 9 of them with a label\n')
+})
+
+test('leaves out what says little, colours dots, and draws for dark rooms and as PNG', async (t) => {
+  const words = ['the', ',', 'whale', 'And', 'ship', 'x', 'der', 'sea', 'que', 'boat', "don't", 'Ahab']
+  saveModel(join(cwd, 'frequent'), {
+    objective: 'cbow',
+    tensors: { 'token.weight': randn([12, 4], { generator: new Generator(4) }) },
+    vocabulary: words,
+    counts: words.map((_, i) => 100 - i),
+  })
+  const drawn = async (...args: string[]) =>
+    JSON.parse(await run(t, 'plot', 'frequent', '--json', ...args)).tokens.map(({ token }: { token: string }) => token)
+  const telling = ['whale', 'ship', 'sea', 'boat', 'Ahab']
+  t.deepEqual(await drawn('-o', 'f.svg'), telling)
+  t.deepEqual(await drawn('--all', '-o', 'f.svg'), words)
+  writeFileSync(join(cwd, 'kinds.tsv'), `kind\n${words.map((word) => `${word.length} letters\n`).join('')}`)
+  await run(t, 'plot', 'frequent', '--columns', 'kinds.tsv', '--color', 'kind', '--theme', 'dark', '-o', 'k.svg')
+  const svg = readFileSync(join(cwd, 'k.svg'), 'utf8')
+  t.true(svg.includes('>4 letters</text>') && svg.includes('fill="#10141b"'))
+  t.is(new Set([...svg.matchAll(/<circle[^>]*fill="(#[0-9a-f]{6})"/g)].map(([, color]) => color)).size, 3)
+  for (const color of ['count', 'norm', 'cluster']) {
+    await run(t, 'plot', 'frequent', '--color', color, '--clusters', '2', '-o', 'n.svg')
+    t.true(readFileSync(join(cwd, 'n.svg'), 'utf8').includes(`>${color}</text>`))
+  }
+  await run(t, 'plot', 'frequent', '-o', 'f.png')
+  const png = readFileSync(join(cwd, 'f.png'))
+  t.is(png.toString('latin1', 1, 4), 'PNG')
+  t.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [1920, 1440])
+  await run(t, 'plot', 'frequent', '-o', 'f.html')
+  t.is(readFileSync(join(cwd, 'f.html'), 'utf8').match(/<svg/g)!.length, 2)
+  await fails(t, ['plot', 'frequent', '--color', 'size', '-o', 'x.svg'], 2, ['--color size', 'count, norm, cluster'], { cwd })
 })
 
 test('no label overlaps another or a dot', async (t) => {
@@ -464,7 +495,7 @@ const CASES: Case[] = [
   [['inspect', 'file.safetensors', '--initial', 'file.safetensors:x'], 2, '"x"', 'wte'],
   [['inspect', 'model', '--no-health', '--table', 'token.weight'], 2, '--no-health', '--table'],
   [['plot', 'model'], 2, '--out'],
-  [['plot', 'model', '-o', 'x.png'], 2, 'x.png', '.svg or .html'],
+  [['plot', 'model', '-o', 'x.jpg'], 2, 'x.jpg', '.svg, .png or .html'],
   [['plot', 'model', '-o', 'nowhere/x.svg'], 1, 'nowhere', 'does not exist'],
   [['plot', 'model', '-o', 'empty.svg/x.svg'], 1, 'empty.svg'],
   [['plot', 'model', '-o', 'x.svg', '--top', '2'], 2, '--top', 'from 3 on'],

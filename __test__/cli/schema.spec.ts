@@ -77,6 +77,7 @@ const RUNS: [string, string[][]][] = [
   ],
   ['convert', [['x.safetensors', 'y.npz', '--quiet']]],
   ['quantize', [['x.safetensors', '--dtype', 'int8', '--out', 'q.safetensors', '--quiet']]],
+  ['explore', [['words', '--out', 'page.html', '--quiet']]],
   ['plot', [['words', '--out', 'plot.svg']]],
   ['doctor', [[]]],
 ]

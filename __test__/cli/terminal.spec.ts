@@ -155,6 +155,7 @@ const COMMANDS = [
   'inspect',
   'convert',
   'quantize',
+  'explore',
   'plot',
   'doctor',
   'schema',
@@ -195,6 +196,7 @@ test('the help texts', async (t) => {
     ['schema', '--help'],
     ['completions', '--help'],
     ['plot', '--help'],
+    ['explore', '--help'],
   ]) {
     const { code, stdout, stderr } = await command(args)
     t.is(code, 0)

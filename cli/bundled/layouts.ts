@@ -126,53 +126,64 @@ function umap(graph: Graph, start: Float32Array, seed: number, report: Report): 
   const draw = drawsOf(seed)
   const places = scaled(start, 10, draw)
   const { from, to, weights } = union(graph, memberships(graph), (a, b) => a + b - a * b)
-  const epochs = rows <= 10_000 ? 500 : 200
+  const epochs = rows <= 4_000 ? 500 : 200
   let most = 0
   for (const weight of weights) if (weight > most) most = weight
   /** Epochs from one use of an edge to the next: strong edges are used in each. */
   const every = weights.map((weight) => (weight < most / epochs ? Infinity : most / weight))
   const next = every.slice()
   const nextNegative = every.map((each) => each / NEGATIVES)
-  const clipped = (value: number) => (value > CLIP ? CLIP : value < -CLIP ? -CLIP : value)
   for (let epoch = 1; epoch <= epochs; epoch++) {
     const rate = RATE * (1 - (epoch - 1) / epochs)
     for (let edge = 0; edge < from.length; edge++) {
       if (next[edge] > epoch) continue
-      const [a, b] = [from[edge] * 2, to[edge] * 2]
-      attract(places, a, b, rate, clipped)
+      const a = from[edge] * 2
+      attract(places, a, to[edge] * 2, rate)
       next[edge] += every[edge]
       const each = every[edge] / NEGATIVES
       const negatives = Math.floor((epoch - nextNegative[edge]) / each)
       for (let i = 0; i < negatives; i++) {
         const other = Math.floor(draw() * rows) * 2
-        if (other !== a) repel(places, a, other, rate, clipped)
+        if (other !== a) repel(places, a, other, rate)
       }
-      nextNegative[edge] += Math.max(0, negatives) * each
+      if (negatives > 0) nextNegative[edge] += negatives * each
     }
     report(epoch / epochs)
   }
   return places
 }
 
-function attract(places: Float32Array, a: number, b: number, rate: number, clipped: (value: number) => number): void {
-  const [dx, dy] = [places[a] - places[b], places[a + 1] - places[b + 1]]
+const clipped = (value: number) => (value > CLIP ? CLIP : value < -CLIP ? -CLIP : value)
+
+// Nearly all the time is spent in these two, so they make no arrays.
+
+function attract(places: Float32Array, a: number, b: number, rate: number): void {
+  const dx = places[a] - places[b]
+  const dy = places[a + 1] - places[b + 1]
   const square = dx * dx + dy * dy
   if (square === 0) return
-  const power = square ** (B - 1)
-  const force = (-2 * A * B * power) / (A * power * square + 1)
-  const [x, y] = [clipped(force * dx) * rate, clipped(force * dy) * rate]
+  const power = Math.pow(square, B)
+  const force = (-2 * A * B * power) / (square * (A * power + 1))
+  const x = clipped(force * dx) * rate
+  const y = clipped(force * dy) * rate
   places[a] += x
   places[a + 1] += y
   places[b] -= x
   places[b + 1] -= y
 }
 
-function repel(places: Float32Array, a: number, b: number, rate: number, clipped: (value: number) => number): void {
-  const [dx, dy] = [places[a] - places[b], places[a + 1] - places[b + 1]]
+function repel(places: Float32Array, a: number, b: number, rate: number): void {
+  const dx = places[a] - places[b]
+  const dy = places[a + 1] - places[b + 1]
   const square = dx * dx + dy * dy
-  const force = square > 0 ? (2 * B) / ((0.001 + square) * (A * square ** B + 1)) : 0
-  places[a] += (square > 0 ? clipped(force * dx) : CLIP) * rate
-  places[a + 1] += (square > 0 ? clipped(force * dy) : CLIP) * rate
+  if (square === 0) {
+    places[a] += CLIP * rate
+    places[a + 1] += CLIP * rate
+    return
+  }
+  const force = (2 * B) / ((0.001 + square) * (A * Math.pow(square, B) + 1))
+  places[a] += clipped(force * dx) * rate
+  places[a + 1] += clipped(force * dy) * rate
 }
 
 // t-SNE: van der Maaten (2014), with the settings that scikit-learn has by default; forces from afar are summed by a
@@ -224,8 +235,10 @@ function tsne(graph: Graph, start: Float32Array, seed: number, report: Report): 
     const total = tree.repulsion(places, forces)
     for (let i = 0; i < forces.length; i++) forces[i] /= -total
     for (let edge = 0; edge < from.length; edge++) {
-      const [a, b] = [from[edge] * 2, to[edge] * 2]
-      const [dx, dy] = [places[a] - places[b], places[a + 1] - places[b + 1]]
+      const a = from[edge] * 2
+      const b = to[edge] * 2
+      const dx = places[a] - places[b]
+      const dy = places[a + 1] - places[b + 1]
       const force = (exaggeration * weights[edge]) / (1 + dx * dx + dy * dy)
       forces[a] += force * dx
       forces[a + 1] += force * dy
@@ -296,8 +309,12 @@ class Squares {
   }
 
   #insert(places: Float32Array, point: number): void {
-    const [x, y] = [places[point * 2], places[point * 2 + 1]]
-    let [square, half, cx, cy] = [0, this.#half, this.#middle[0], this.#middle[1]]
+    const x = places[point * 2]
+    const y = places[point * 2 + 1]
+    let square = 0
+    let half = this.#half
+    let cx = this.#middle[0]
+    let cy = this.#middle[1]
     for (let depth = 0; ; depth++) {
       const count = this.#sums[square * 3 + 2]
       this.#sums[square * 3] += x
@@ -311,7 +328,8 @@ class Squares {
       if (there >= 0) {
         if (depth > 40) return
         // Its points move down together: they are equal, or there is one.
-        const [px, py] = [places[there * 2], places[there * 2 + 1]]
+        const px = places[there * 2]
+        const py = places[there * 2 + 1]
         if (px === x && py === y) return
         const child = this.#add()
         this.#children[square * 4 + (px > cx ? 1 : 0) + (py > cy ? 2 : 0)] = child
@@ -339,8 +357,11 @@ class Squares {
     const [stack, widths] = [this.#stack, this.#widths]
     const [children, sums, point] = [this.#children, this.#sums, this.#point]
     for (let i = 0; i < places.length; i += 2) {
-      const [x, y] = [places[i], places[i + 1]]
-      let [fx, fy, depth] = [0, 0, 1]
+      const x = places[i]
+      const y = places[i + 1]
+      let fx = 0
+      let fy = 0
+      let depth = 1
       stack[0] = 0
       widths[0] = this.#half * 2
       while (depth > 0) {

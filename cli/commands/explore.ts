@@ -1,6 +1,7 @@
 // tokenbed explore: a page in which a table of vectors is looked at, searched and selected from.
 
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { extname } from 'node:path'
 import { topKAsync } from '../../index.js'
@@ -22,7 +23,7 @@ import { writeText } from '../terminal/write-text.js'
 
 interface Options {
   out?: string
-  port: number
+  port?: number
   open: boolean
   projection: ProjectionName
   color?: string
@@ -73,7 +74,7 @@ export function addExplore(program: Command): void {
     .option('--seed <n>', 'seed of UMAP, t-SNE and clusters', parseSize(0), 0)
     .option('--limit <n>', 'largest number of rows to draw: the most frequent ones, or the first', parseSize(1), 1_000_000)
     .addOption(rowsOption())
-    .option('--port <n>', 'port on 127.0.0.1 (default: one that is free)', parsePort, 0)
+    .option('--port <n>', 'port on 127.0.0.1 (default: one that is free)', parsePort)
     .option('--no-open', 'only print the address, and open no browser')
     .option('-q, --quiet', 'say nothing but results and errors')
     .option('--json', 'print one JSON object: { url or out, bytes?, rows, drawn, dim, projection }')
@@ -135,6 +136,7 @@ const headOf = (scene: Scene, more: Pick<Head, 'columns' | 'projections' | 'k' |
   count: scene.drawn.ids.length,
   dim: scene.dim,
   notes: scene.drawn.notes,
+  hasNames: scene.drawn.hasNames,
   color: scene.color,
   projection: scene.projection,
   ...more,
@@ -184,7 +186,7 @@ async function serveScene(scene: Scene, facts: object, { port, open, quiet, json
   const late: ColumnInfo = { name: 'cluster', kind: 'category', late: true }
   const first = await projected('pca')
   const answers = {
-    '': () => servedPage(scene.title, 'tokenbed'),
+    '': () => servedPage(scene.title, randomBytes(16).toString('hex')),
     data: () => {
       const others = PROJECTIONS.map((name) => (name === 'pca' ? aboutOf(first) : { name, note: '', isSample: false }))
       const head = headOf(scene, {
@@ -209,7 +211,7 @@ async function serveScene(scene: Scene, facts: object, { port, open, quiet, json
     neighbours: (id: string, query: URLSearchParams) => neighboursOf(drawn, Number(id), Number(query.get('k') ?? 20)),
     'favicon.ico': () => new Uint8Array(0),
   }
-  const { url } = await serve(answers, port)
+  const { url } = await serve(answers, port ?? 0)
   if (json) await print(`${JSON.stringify({ url, ...facts })}\n`)
   else await print(`${url}\n`)
   if (!quiet && !json) sayError('tokenbed: this machine alone can open the address; Ctrl-C ends it')

@@ -1,12 +1,15 @@
 // Draws the loss during training.
 
-import { at, BLUE, FAINT, GRID, textAt, WIDTH, type Part } from './svg.js'
+import { at, LIGHT, textAt, WIDTH, type Palette, type Part } from './svg.js'
 
 const HEIGHT = 300
 const FRAME = { left: 56, right: WIDTH - 20, top: 44, bottom: HEIGHT - 48 }
 
 /** Draws pairs of a step and a loss, in the order of the steps. */
-export async function curve(losses: readonly (readonly [step: number, loss: number])[]): Promise<Part> {
+export async function curve(
+  losses: readonly (readonly [step: number, loss: number])[],
+  { blue, faint, grid }: Palette = LIGHT,
+): Promise<Part> {
   const { line, scaleLinear } = await import('../bundled/d3.mjs')
   const [steps, values] = [losses.map(([step]) => step), losses.map(([, loss]) => loss)]
   const across = scaleLinear([Math.min(...steps), Math.max(...steps)], [FRAME.left, FRAME.right])
@@ -24,18 +27,18 @@ export async function curve(losses: readonly (readonly [step: number, loss: numb
           across(tick),
           FRAME.bottom + 16,
           across.tickFormat(8, 's')(tick),
-          ` text-anchor="middle" fill="${FAINT}"`,
+          ` text-anchor="middle" fill="${faint}"`,
         ),
       ),
     ...up
       .ticks(5)
       .map(
         (tick) =>
-          `<line x1="${FRAME.left}" x2="${FRAME.right}" y1="${at(up(tick))}" y2="${at(up(tick))}" stroke="${GRID}"/>${textAt(FRAME.left - 8, up(tick) + 4, up.tickFormat(5)(tick), ` text-anchor="end" fill="${FAINT}"`)}`,
+          `<line x1="${FRAME.left}" x2="${FRAME.right}" y1="${at(up(tick))}" y2="${at(up(tick))}" stroke="${grid}"/>${textAt(FRAME.left - 8, up(tick) + 4, up.tickFormat(5)(tick), ` text-anchor="end" fill="${faint}"`)}`,
       ),
     textAt(FRAME.left, 26, `Loss: from ${short(values[0])} to ${short(last[1])}`, ' font-size="15" font-weight="600"'),
-    textAt((FRAME.left + FRAME.right) / 2, HEIGHT - 12, 'step', ` text-anchor="middle" fill="${FAINT}"`),
-    `<path d="${path(losses)}" fill="none" stroke="${BLUE}" stroke-width="1.5" stroke-linejoin="round"/>`,
+    textAt((FRAME.left + FRAME.right) / 2, HEIGHT - 12, 'step', ` text-anchor="middle" fill="${faint}"`),
+    `<path d="${path(losses)}" fill="none" stroke="${blue}" stroke-width="1.5" stroke-linejoin="round"/>`,
   ]
   return { height: HEIGHT, svg: lines.join('\n') }
 }

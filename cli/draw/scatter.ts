@@ -1,7 +1,7 @@
 // Draws points with labels that do not overlap.
 
 import { stringWidth } from '../bundled/terminal.js'
-import { at, BLUE, escaped, FAINT, GRID, textAt, WIDTH, type Part } from './svg.js'
+import { at, escaped, LIGHT, textAt, WIDTH, type Palette, type Part } from './svg.js'
 
 export interface Point {
   readonly id: number
@@ -10,6 +10,8 @@ export interface Point {
   readonly label: string
   /** How often the token was seen; null if that is not known. */
   readonly count: number | null
+  /** The colour of its dot, if there is one for it. */
+  readonly color?: string
 }
 
 const HEIGHT = 720
@@ -51,6 +53,7 @@ export async function scatter(
   points: readonly Point[],
   explained: readonly number[],
   title: string,
+  { blue, faint, grid }: Palette = LIGHT,
 ): Promise<{ part: Part; labelled: Set<number> }> {
   const { scaleLinear } = await import('../bundled/d3.mjs')
   const [x, y] = domains(points)
@@ -64,22 +67,22 @@ export async function scatter(
       .ticks(8)
       .map(
         (tick) =>
-          `<line x1="${at(across(tick))}" x2="${at(across(tick))}" y1="${FRAME.top}" y2="${FRAME.bottom}" stroke="${GRID}"/>${textAt(across(tick), FRAME.bottom + 16, across.tickFormat(8)(tick), ` text-anchor="middle" fill="${FAINT}"`)}`,
+          `<line x1="${at(across(tick))}" x2="${at(across(tick))}" y1="${FRAME.top}" y2="${FRAME.bottom}" stroke="${grid}"/>${textAt(across(tick), FRAME.bottom + 16, across.tickFormat(8)(tick), ` text-anchor="middle" fill="${faint}"`)}`,
       ),
     ...up
       .ticks(6)
       .map(
         (tick) =>
-          `<line x1="${FRAME.left}" x2="${FRAME.right}" y1="${at(up(tick))}" y2="${at(up(tick))}" stroke="${GRID}"/>${textAt(FRAME.left - 8, up(tick) + 4, up.tickFormat(6)(tick), ` text-anchor="end" fill="${FAINT}"`)}`,
+          `<line x1="${FRAME.left}" x2="${FRAME.right}" y1="${at(up(tick))}" y2="${at(up(tick))}" stroke="${grid}"/>${textAt(FRAME.left - 8, up(tick) + 4, up.tickFormat(6)(tick), ` text-anchor="end" fill="${faint}"`)}`,
       ),
     textAt(FRAME.left, 26, title, ' font-size="15" font-weight="600"'),
     textAt(
       (FRAME.left + FRAME.right) / 2,
       HEIGHT - 12,
       `principal component 1, ${percent(explained[0])}`,
-      ` text-anchor="middle" fill="${FAINT}"`,
+      ` text-anchor="middle" fill="${faint}"`,
     ),
-    `<g transform="translate(14 ${at((FRAME.top + FRAME.bottom) / 2)}) rotate(-90)">${textAt(0, 0, `principal component 2, ${percent(explained[1])}`, ` text-anchor="middle" fill="${FAINT}"`)}</g>`,
+    `<g transform="translate(14 ${at((FRAME.top + FRAME.bottom) / 2)}) rotate(-90)">${textAt(0, 0, `principal component 2, ${percent(explained[1])}`, ` text-anchor="middle" fill="${faint}"`)}</g>`,
     // The most important points are drawn last, on top.
     ...[...placed].reverse().map(({ point, x, y, r }) => {
       const label = labels.get(point.id)
@@ -94,7 +97,7 @@ export async function scatter(
               shortened(point.label),
               label.anchor === 'start' ? '' : ` text-anchor="${label.anchor}"`,
             )
-      return `<g class="token"><title>${escaped(told)}</title><circle cx="${at(x)}" cy="${at(y)}" r="${at(r)}" fill="${BLUE}" fill-opacity="0.65"/>${text}</g>`
+      return `<g class="token"><title>${escaped(told)}</title><circle cx="${at(x)}" cy="${at(y)}" r="${at(r)}" fill="${point.color ?? blue}" fill-opacity="${point.color === undefined ? 0.65 : 0.85}"/>${text}</g>`
     }),
   ]
   return { part: { height: HEIGHT, svg: lines.join('\n') }, labelled: new Set(labels.keys()) }

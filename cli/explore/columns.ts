@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { WorkFailed, WrongUse, isSystemError, reasonOf } from '../terminal/failure.js'
-import { visibleText } from '../terminal/pieces.js'
+import { visibleName } from '../terminal/pieces.js'
 
 interface Numbers {
   readonly name: string
@@ -49,7 +49,7 @@ export function readColumns(path: string, rows: number, option: string): Column[
       )
     values.forEach((value, column) => cells[column].push(value))
   }
-  return names.map((name, i) => columnOf(visibleText(name.trim() || `column ${i + 1}`), cells[i], `${option} ${path}`))
+  return names.map((name, i) => columnOf(visibleName(name.trim() || `column ${i + 1}`), cells[i], `${option} ${path}`))
 }
 
 function textOf(path: string, option: string): string {
@@ -68,7 +68,7 @@ function columnOf(name: string, cells: readonly string[], where: string): Column
   const few = new Set(cells).size <= 12 && numbers.every((value) => Number.isInteger(value))
   // Whole numbers of few kinds are the numbers of classes.
   if (isNumber && !few) return { name, kind: 'number', values: Float32Array.from(numbers) }
-  return categoriesOf(name, cells.map(visibleText), where)
+  return categoriesOf(name, cells.map(visibleName), where)
 }
 
 export function categoriesOf(name: string, cells: readonly string[], where = ''): Categories {

@@ -77,7 +77,7 @@ async function components(rows: Tensor): Promise<{ places: Float32Array; explain
 }
 
 /** Which rows are shown: the first ones of a vocabulary, or some all along the table; null for all. */
-function sampleOf({ ids, isOrdered }: Drawn, most: number): Int32Array | null {
+function sampleOf({ ids, isOrdered }: Pick<Drawn, 'ids' | 'isOrdered'>, most: number): Int32Array | null {
   if (ids.length <= most) return null
   return Int32Array.from({ length: most }, (_, i) => (isOrdered ? i : Math.floor((i * ids.length) / most)))
 }
@@ -136,7 +136,9 @@ function inThread(request: LayoutRequest, report: Report): Promise<Float32Array>
 const CLUSTERED = 20_000
 
 /** Clusters of rows by direction, each named by the rows that are nearest to its middle. */
-export async function clustersOf(drawn: Drawn, k: number, seed: number): Promise<Categories> {
+export async function clustersOf(
+  drawn: Pick<Drawn, 'ids' | 'rows' | 'names' | 'isOrdered'>,
+  k: number, seed: number): Promise<Categories> {
   const sample = sampleOf(drawn, CLUSTERED)
   const some = sample === null ? drawn.rows : rowsOf(drawn.rows, sample)
   const unit = normalize(some)

@@ -5,7 +5,7 @@ import type { Asked } from '../options/models.js'
 import { linesOf } from '../options/rows.js'
 import { WorkFailed } from '../terminal/failure.js'
 import { counted, shown } from '../terminal/numbers.js'
-import { visibleText } from '../terminal/pieces.js'
+import { visibleName } from '../terminal/pieces.js'
 import { breathe } from '../terminal/signals.js'
 import { categoriesOf, readColumns, type Column } from './columns.js'
 
@@ -17,6 +17,8 @@ export interface Drawn {
   /** (drawn, dim), float32: their vectors, all of them finite. */
   readonly rows: Tensor
   readonly names: readonly string[]
+  /** Whether names are more than the rows' numbers. */
+  readonly hasNames: boolean
   readonly columns: readonly Column[]
   /** Whether the first rows are the most frequent ones, or at least the first of a vocabulary. */
   readonly isOrdered: boolean
@@ -56,8 +58,9 @@ export async function drawnOf({ vectors, model, label, noun }: Asked, path: stri
     numbers('norm', norms, ids, false),
     ...others.map((column) => chosen(column, ids)),
   ]
-  const names = Array.from(ids, (id) => (lines === null ? label(id) : visibleText(lines[id])))
-  return { size, ids, rows: rowsOf(weight, ids), names, columns, isOrdered: noun !== 'row' || counts !== null, notes }
+  const names = Array.from(ids, (id) => (lines === null ? label(id) : visibleName(lines[id])))
+  const [hasNames, isOrdered] = [noun !== 'row' || lines !== null, noun !== 'row' || counts !== null]
+  return { size, ids, rows: rowsOf(weight, ids), names, hasNames, columns, isOrdered, notes }
 }
 
 const numbers = (name: string, values: ArrayLike<number>, ids: Int32Array, log: boolean): Column => ({

@@ -77,3 +77,7 @@ export function visibleText(text: string): string {
   // An accent without its letter is shown on a circle, not on the character before it.
   return signs.replace(/^\p{M}/u, '◌$&')
 }
+
+/** The text of a name in which spaces are what they are: all but those within it are shown as signs. */
+export const visibleName = (text: string): string =>
+  text.replace(/^ +| +$|\S+|[^\S ]+/gu, visibleText).replace(/^$/, '(empty)')

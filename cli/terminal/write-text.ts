@@ -4,12 +4,16 @@ import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSy
 import { dirname, join, resolve } from 'node:path'
 import { WorkFailed, isSystemError, reasonOf } from './failure.js'
 
-export function writeText(path: string, text: string): void {
+export const writeText = (path: string, text: string): void => write(path, text)
+
+export const writeBytes = (path: string, bytes: Uint8Array): void => write(path, bytes)
+
+function write(path: string, content: string | Uint8Array): void {
   const folder = dirname(resolve(path))
   const beside = join(folder, `.tokenbed-${process.pid}.part`)
   try {
     // The file is on the disk before it takes the name, so that a power cut leaves the old file or the new one.
-    writeFileSync(beside, text)
+    writeFileSync(beside, content)
     sync(beside, 'r+')
     renameSync(beside, path)
   } catch (error) {

@@ -50,6 +50,7 @@ const ENTRIES = ['index.ts', 'arrow.ts', 'queue.ts']
 const PEERS = [
   { packages: ['bullmq', 'ioredis', 'pg'], room: 'api/queue' },
   { packages: ['ioredis'], room: 'api/rows' },
+  { packages: ['@resvg/resvg-js'], room: 'cli/draw' },
 ]
 const isPeer = ({ path, said, isType }) =>
   PEERS.some(
@@ -136,7 +137,7 @@ export const typescriptRules = [
     offenders: offendersAmong(({ path, said }) => path !== 'api/native/native.ts' && isNative(said)),
   },
   {
-    name: 'api/ and cli/ import packages only in cli/bundled/, whose files contain what they import, and optional ones in api/arrow/, api/queue/ and api/rows/',
+    name: 'api/ and cli/ import packages only in cli/bundled/, whose files contain what they import, and optional ones in api/arrow/, api/queue/, api/rows/ and cli/draw/',
     offenders: offendersAmong(
       (one) =>
         ['api', 'cli'].some((folder) => isIn(folder, one.path)) &&

@@ -1,6 +1,6 @@
 // Colours of points, by categories or by numbers, for dark and for light.
 
-import type { Values } from './source.js'
+import type { Values } from './format.js'
 
 export interface Painted {
   /** The number of each row's colour. */
@@ -15,8 +15,9 @@ export type Legend =
   | {
       readonly kind: 'categories'
       readonly rows: readonly { readonly name: string; readonly color: string; readonly count: number; readonly code: number }[]
-      /** How many categories share the last colour. */
+      /** How many categories share the last colour, and which that is. */
       readonly others: number
+      readonly grey: string
     }
 
 /** Colours that differ in hue and lightness: Tableau's twenty, without the greys. */
@@ -67,7 +68,7 @@ function byCategory({ values, categories = [] }: Values, palette: readonly strin
   const own = Math.min(categories.length, categories.length > palette.length ? palette.length - 1 : palette.length)
   const codes = Uint8Array.from(values, (code) => Math.min(code, own))
   const rows = categories.slice(0, own).map((name, code) => ({ name, color: palette[code], count: counts[code], code }))
-  return { codes, colors: [...palette.slice(0, own), grey], legend: { kind: 'categories', rows, others: categories.length - own } }
+  return { codes, colors: [...palette.slice(0, own), grey], legend: { kind: 'categories', rows, others: categories.length - own, grey } }
 }
 
 function rampOf(stops: readonly string[]): string[] {

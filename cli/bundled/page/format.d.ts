@@ -12,6 +12,9 @@ export interface ColumnInfo {
   readonly late?: boolean
 }
 
+/** A column with its values: numbers, or the numbers of categories. */
+export type Values = ColumnInfo & { readonly values: Float32Array | Uint16Array }
+
 export type ProjectionName = 'pca' | 'umap' | 'tsne'
 
 export interface ProjectionInfo {
@@ -30,6 +33,8 @@ export interface Head {
   readonly count: number
   readonly dim: number
   readonly notes: readonly string[]
+  /** Whether names are more than the rows' numbers. */
+  readonly hasNames: boolean
   readonly columns: readonly ColumnInfo[]
   /** The column by which points are coloured first. */
   readonly color: number

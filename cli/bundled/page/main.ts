@@ -3,8 +3,8 @@
 import { painted, type Painted } from './colors.js'
 import { List } from './list.js'
 import { startSearch } from './search.js'
-import { openSource, type Projection, type Source, type Values } from './source.js'
-import type { ProjectionName } from './format.js'
+import { openSource, type Projection, type Source } from './source.js'
+import type { ProjectionName, Values } from './format.js'
 import { View, type Theme } from './view.js'
 
 const TITLES: Record<ProjectionName, string> = { pca: 'PCA', umap: 'UMAP', tsne: 't-SNE' }
@@ -58,7 +58,7 @@ class Explorer {
       this.#view = new View(part('points'), part('labels'), names, themeOf(), {
         over: (id, at) => this.#tip(id, at),
         click: (id) => void this.#focus(id, false),
-        select: (ids) => this.#selected(ids),
+        select: (ids) => this.#selected([...ids].sort((a, b) => a - b)),
         clear: () => this.#clear(),
       })
     } catch (error) {
@@ -66,6 +66,7 @@ class Explorer {
     }
     this.#listen()
     this.#clear()
+    if (!head.hasNames) this.#toggle('names')
   }
 
   async start(): Promise<void> {
@@ -129,7 +130,7 @@ class Explorer {
     }
     if (legend.kind !== 'categories') return
     const { values } = this.#values!
-    for (const { name, color, count, code } of legend.rows) box.append(this.#legendRow(color, name || '(empty)', count, (i) => values[i] === code))
+    for (const { name, color, count, code } of legend.rows) box.append(this.#legendRow(color, name, count, (i) => values[i] === code))
     if (legend.others > 0) {
       const own = legend.rows.length
       const count = this.#source.head.count - legend.rows.reduce((sum, row) => sum + row.count, 0)
@@ -189,7 +190,7 @@ class Explorer {
       this.#heading(`Nearest to ${name}`, true)
       if (near === null) this.#list.say('This file has no neighbours: tokenbed explore without --out finds them.')
       else this.#list.show(ids, this.#source.names, similarities)
-      this.#view?.mark([])
+      this.#view?.mark([id, ...ids.slice(0, 15)])
       this.#view?.focus(id, ids.slice(0, 15))
       if (isFromList) await this.#view?.goTo(id, ...ids.slice(0, 15))
       if (this.#view?.placeOf(id) === null) busy(`${name} is not among the rows of this projection`)
@@ -310,6 +311,7 @@ class Explorer {
       if (part<HTMLDialogElement>('keys').open || event.ctrlKey || event.metaKey || event.altKey) return
       if (event.key === 'Escape') {
         clear()
+        part('points').focus()
         return
       }
       if (at === search || part('list').contains(at)) {

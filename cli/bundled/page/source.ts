@@ -1,6 +1,6 @@
 // Where the page has its data from: what is inside it, or the server that gave it.
 
-import type { ColumnInfo, Head, Near, ProjectionInfo, ProjectionName } from './format.js'
+import type { ColumnInfo, Head, Near, ProjectionInfo, ProjectionName, Values } from './format.js'
 
 /** A head of JSON, and the sections behind it. */
 interface Parts<T> {
@@ -24,8 +24,6 @@ export interface Projection extends ProjectionInfo {
   /** Which rows are shown; null for all. */
   readonly shown: Int32Array | null
 }
-
-export type Values = ColumnInfo & { readonly values: Float32Array | Uint16Array }
 
 export interface Source {
   readonly head: Head

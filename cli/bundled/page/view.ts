@@ -287,7 +287,7 @@ export class View {
   /** Points whose names come before all others. */
   #firstLabels(): number[] {
     const ids = [...(this.#focus === null ? [] : [this.#focus]), ...this.#near, ...this.#marked.slice(0, 400)]
-    return ids.flatMap((id) => this.placeOf(id) ?? [])
+    return [...new Set(ids)].flatMap((id) => this.placeOf(id) ?? [])
   }
 
   /** Paints rings and names. */

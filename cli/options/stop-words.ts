@@ -1,0 +1,17 @@
+// Which words say something by themselves.
+
+/**
+ * Returns a function that tells whether a token does: it has two letters or more, and is in no list of stop words,
+ * without the signs around it.
+ */
+export async function isTelling(): Promise<(token: string) => boolean> {
+  const lists = await import('../bundled/stopwords.mjs')
+  const stop = new Set(Object.values(lists).flatMap((list) => [...list]))
+  return (token) => {
+    const word = token
+      .toLowerCase()
+      .replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '')
+      .replaceAll('\u2019', "'")
+    return /\p{L}.*\p{L}/u.test(word) && !stop.has(word)
+  }
+}

@@ -23,7 +23,8 @@ function blobs(): Float32Array {
   manualSeed(5)
   const centers = randn([GROUPS, DIM]).mul(4).data
   const rows = randn([ROWS, DIM]).data as Float32Array
-  for (let i = 0; i < ROWS; i++) for (let j = 0; j < DIM; j++) rows[i * DIM + j] += Number(centers[(i % GROUPS) * DIM + j])
+  for (let i = 0; i < ROWS; i++)
+    for (let j = 0; j < DIM; j++) rows[i * DIM + j] += Number(centers[(i % GROUPS) * DIM + j])
   return rows
 }
 
@@ -42,7 +43,8 @@ async function served(t: ExecutionContext, ...args: string[]): Promise<{ url: st
   let [out, errors] = ['', '']
   child.stderr!.on('data', (text) => (errors += text))
   child.stdout!.on('data', (text) => (out += text))
-  while (!out.includes('\n') && child.exitCode === null) await Promise.race([once(child.stdout!, 'data'), once(child, 'exit')])
+  while (!out.includes('\n') && child.exitCode === null)
+    await Promise.race([once(child.stdout!, 'data'), once(child, 'exit')])
   t.regex(out, /^\{.*\}\n$/, errors)
   const closed = once(child, 'close')
   return {
@@ -65,7 +67,9 @@ function get(url: string, headers: Record<string, string> = {}, method = 'GET'):
     request(url, { headers, method }, (response) => {
       const parts: Buffer[] = []
       response.on('data', (part) => parts.push(part))
-      response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(parts) }))
+      response.on('end', () =>
+        resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(parts) }),
+      )
     })
       .on('error', reject)
       .end()
@@ -76,6 +80,7 @@ function get(url: string, headers: Record<string, string> = {}, method = 'GET'):
 const headOf = (whole: Buffer) => JSON.parse(whole.toString('utf8', 4, 4 + whole.readUInt32LE(0)))
 
 test('it answers the page alone, and ends by Ctrl-C', async (t) => {
+  t.timeout(300_000)
   const { url, end } = await served(t, 'blobs.npy', '--columns', 'columns.tsv', '--color', 'kind')
   const { host, port } = new URL(url)
   t.regex(url, /^http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{32}\/$/)
@@ -102,7 +107,10 @@ test('it answers the page alone, and ends by Ctrl-C', async (t) => {
   const rows = tensor(blobs(), { shape: [ROWS, DIM] })
   const { nearest } = JSON.parse((await get(`${url}neighbours/7?k=5`)).body.toString())
   const found = topK(rows.narrow(0, 7, 1), rows, { k: 6 })
-  t.deepEqual(nearest.map(({ id }: { id: number }) => id), Array.from(found.ids.data as Int32Array).slice(1))
+  t.deepEqual(
+    nearest.map(({ id }: { id: number }) => id),
+    Array.from(found.ids.data as Int32Array).slice(1),
+  )
   t.is(nearest[0].similarity, Number(found.scores.data[1]))
   // Other hosts, origins and paths get nothing.
   for (const [path, headers, expected] of [
@@ -136,25 +144,48 @@ test('a port that is in use is refused', async (t) => {
   const other = createServer().listen(0, '127.0.0.1')
   await once(other, 'listening')
   const { port } = other.address() as AddressInfo
-  await fails(t, ['explore', 'blobs.npy', '--no-open', '--port', String(port)], 1, [`--port ${port}`, 'another program'], { cwd: folder })
+  await fails(
+    t,
+    ['explore', 'blobs.npy', '--no-open', '--port', String(port)],
+    1,
+    [`--port ${port}`, 'another program'],
+    { cwd: folder },
+  )
   other.close()
 })
 
 test('bad input is refused, and odd tables are drawn', async (t) => {
+  t.timeout(300_000)
   const cwd = folder
   const bad = blobs().slice(0, 60)
   bad[13] = NaN
   bad[40] = Infinity
   saveNpy(file('some.npy'), tensor(bad, { shape: [5, 12] }))
-  saveNpy(file('nan.npy'), tensor([[NaN, 1], [Infinity, 2]]))
+  saveNpy(
+    file('nan.npy'),
+    tensor([
+      [NaN, 1],
+      [Infinity, 2],
+    ]),
+  )
   saveNpy(file('one.npy'), tensor([[1, 2, 3]]))
   saveNpy(file('column.npy'), tensor([[1], [2], [5]]))
-  saveNpy(file('same.npy'), tensor([[1, 1], [1, 1], [1, 1], [1, 1], [1, 1]]))
+  saveNpy(
+    file('same.npy'),
+    tensor([
+      [1, 1],
+      [1, 1],
+      [1, 1],
+      [1, 1],
+      [1, 1],
+    ]),
+  )
   saveNpy(file('flat.npy'), tensor([1, 2, 3]))
   writeFileSync(file('few.tsv'), 'a\tb\n1\t2\n')
   writeFileSync(file('ragged.tsv'), 'a\tb\n1\t2\n3\n4\t5\n')
   writeFileSync(file('page.txt'), 'no table')
-  const json = async (...args: string[]) => JSON.parse(await output(t, ['explore', ...args, '--quiet', '--json'], { cwd }))
+  const json = async (...args: string[]) =>
+    JSON.parse(await output(t, ['explore', ...args, '--quiet', '--json'], { cwd }))
   const { bytes, ...some } = await json('some.npy', '--out', 'some.html')
   t.deepEqual(some, { out: 'some.html', rows: 5, drawn: 3, dim: 12, projection: 'pca' })
   t.is(bytes, statSync(file('some.html')).size)
@@ -191,7 +222,9 @@ test('the same seed gives the same places, and groups stay together', (t) => {
     const near = (ids.toArray() as number[][]).flatMap((row) => row.slice(1))
     const far = (scores.toArray() as number[][]).flatMap((row) => row.slice(1).map((score) => 1 - score))
     const graph = { rows: ROWS, k, ids: Int32Array.from(near), distances: Float32Array.from(far) }
-    const begin = Float32Array.from({ length: ROWS * 2 }, (_, i) => Number(rows.data[Math.floor(i / 2) * DIM + (i % 2)]))
+    const begin = Float32Array.from({ length: ROWS * 2 }, (_, i) =>
+      Number(rows.data[Math.floor(i / 2) * DIM + (i % 2)]),
+    )
     let last = 0
     const places = layout({ kind, graph, start: begin, seed: 3 }, (done) => (last = done))
     t.is(last, 1)
@@ -199,7 +232,8 @@ test('the same seed gives the same places, and groups stay together', (t) => {
     t.true(places.every(Number.isFinite))
     // The nearest row in the plane is of the same group.
     const same = Array.from({ length: ROWS }, (_, i) => {
-      const distance = (j: number) => (places[i * 2] - places[j * 2]) ** 2 + (places[i * 2 + 1] - places[j * 2 + 1]) ** 2
+      const distance = (j: number) =>
+        (places[i * 2] - places[j * 2]) ** 2 + (places[i * 2 + 1] - places[j * 2 + 1]) ** 2
       const others = Array.from({ length: ROWS }, (_, j) => j).filter((j) => j !== i)
       return others.reduce((best, j) => (distance(j) < distance(best) ? j : best)) % GROUPS === i % GROUPS
     })
@@ -211,7 +245,12 @@ const browser = findBrowser()
 const inBrowser = browser === null ? test.skip : test.serial
 
 /** Opens a page that must say nothing on its console, and load nothing but itself. */
-async function opened(t: ExecutionContext, url: string, dark: boolean, work: (page: Page) => Promise<void>): Promise<void> {
+async function opened(
+  t: ExecutionContext,
+  url: string,
+  dark: boolean,
+  work: (page: Page) => Promise<void>,
+): Promise<void> {
   const started = await startBrowser(browser!)
   try {
     const context = await started.newContext({
@@ -244,11 +283,19 @@ async function inked(page: Page): Promise<number> {
   return page.evaluate(async (png) => {
     const scope = globalThis as unknown as {
       createImageBitmap: (blob: Blob) => Promise<{ width: number; height: number }>
-      OffscreenCanvas: new (w: number, h: number) => {
-        getContext: (kind: '2d') => { drawImage: (image: unknown, x: number, y: number) => void; getImageData: (x: number, y: number, w: number, h: number) => { data: Uint8ClampedArray } }
+      OffscreenCanvas: new (
+        w: number,
+        h: number,
+      ) => {
+        getContext: (kind: '2d') => {
+          drawImage: (image: unknown, x: number, y: number) => void
+          getImageData: (x: number, y: number, w: number, h: number) => { data: Uint8ClampedArray }
+        }
       }
     }
-    const image = await scope.createImageBitmap(new Blob([Uint8Array.from(atob(png), (c) => c.charCodeAt(0))], { type: 'image/png' }))
+    const image = await scope.createImageBitmap(
+      new Blob([Uint8Array.from(atob(png), (c) => c.charCodeAt(0))], { type: 'image/png' }),
+    )
     const canvas = new scope.OffscreenCanvas(image.width, image.height)
     const context = canvas.getContext('2d')
     context.drawImage(image, 0, 0)
@@ -264,7 +311,16 @@ async function inked(page: Page): Promise<number> {
 
 inBrowser('a served page is searched, clicked, selected from and saved', async (t) => {
   t.timeout(300_000)
-  const { url, end } = await served(t, 'blobs.npy', '--columns', 'columns.tsv', '--texts', 'names.txt', '--color', 'kind')
+  const { url, end } = await served(
+    t,
+    'blobs.npy',
+    '--columns',
+    'columns.tsv',
+    '--texts',
+    'names.txt',
+    '--color',
+    'kind',
+  )
   await opened(t, url, false, async (page) => {
     t.is(await page.textContent('#facts'), '240 rows of 12 numbers')
     t.true((await inked(page)) > 2000)
@@ -299,7 +355,13 @@ inBrowser('a served page is searched, clicked, selected from and saved', async (
     await page.keyboard.press('Escape')
     await page.keyboard.press('0')
     await page.keyboard.down('Shift')
-    const corners = [[0.02, 0.02], [0.98, 0.02], [0.98, 0.98], [0.02, 0.98], [0.02, 0.1]]
+    const corners = [
+      [0.02, 0.02],
+      [0.98, 0.02],
+      [0.98, 0.98],
+      [0.02, 0.98],
+      [0.02, 0.1],
+    ]
     for (const [i, [x, y]] of corners.entries()) {
       await page.mouse.move(box.x + box.width * x, box.y + box.height * y, { steps: 5 })
       if (i === 0) await page.mouse.down()
@@ -351,7 +413,9 @@ inBrowser('a written page works by itself, in the dark and in a small window', a
     await page.keyboard.press('Escape')
     await page.keyboard.press('0')
     t.true((await inked(page)) > 300)
-    const [panel, stage] = await Promise.all(['#panel', '#stage'].map(async (id) => (await page.locator(id).boundingBox())!))
+    const [panel, stage] = await Promise.all(
+      ['#panel', '#stage'].map(async (id) => (await page.locator(id).boundingBox())!),
+    )
     t.true(panel.width === 400 && stage.width === 400 && stage.height > 250 && panel.y >= stage.height - 1)
   })
 })

@@ -434,7 +434,9 @@ test('leaves out what says little, colours dots, and draws for dark rooms and as
   t.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [1920, 1440])
   await run(t, 'plot', 'frequent', '-o', 'f.html')
   t.is(readFileSync(join(cwd, 'f.html'), 'utf8').match(/<svg/g)!.length, 2)
-  await fails(t, ['plot', 'frequent', '--color', 'size', '-o', 'x.svg'], 2, ['--color size', 'count, norm, cluster'], { cwd })
+  await fails(t, ['plot', 'frequent', '--color', 'size', '-o', 'x.svg'], 2, ['--color size', 'count, norm, cluster'], {
+    cwd,
+  })
 })
 
 test('no label overlaps another or a dot', async (t) => {
@@ -477,7 +479,7 @@ const CASES: Case[] = [
   [['neighbors', 'model'], 2, "'words'"],
   [['neighbors', 'missing', 'king'], 1, 'missing: no such file or directory'],
   [['neighbors', 'empty', 'king'], 1, 'empty', 'model.json'],
-  [['neighbors', 'array.npy', 'king'], 1, 'array.npy', 'first line'],
+  [['neighbors', 'array.npy', 'king'], 2, '"king"', '2 rows', 'have no names'],
   [['neighbors', 'model', 'kng'], 2, '"kng"', '9 words', 'did you mean "king"?'],
   [['neighbors', 'model', 'King'], 2, 'did you mean "king"'],
   [['neighbors', 'model', 'zebra\u001b[31m'], 2, '"zebra␛[31m"', 'none is spelled'],

@@ -8,7 +8,15 @@ import { topKAsync } from '../../index.js'
 import { Option, type Command } from '../bundled/commander.js'
 import type { ColumnInfo, Head, Near, ProjectionName } from '../bundled/page/format.js'
 import { servedPage, wholePage } from '../explore/page.js'
-import { aboutOf, columnBytes, infoOf, neighbourSections, packed, projectionSections, tableSections } from '../explore/parts.js'
+import {
+  aboutOf,
+  columnBytes,
+  infoOf,
+  neighbourSections,
+  packed,
+  projectionSections,
+  tableSections,
+} from '../explore/parts.js'
 import { clustersOf, graphOf, project, type Projection } from '../explore/projections.js'
 import { NotThere, serve } from '../explore/server.js'
 import { drawnOf, type Drawn } from '../explore/table.js'
@@ -63,16 +71,29 @@ export function addExplore(program: Command): void {
   program
     .command('explore')
     .summary('look at a table in the browser: search, neighbours, selection')
-    .description('Shows up to a million vectors as points in a page: search, neighbours of a click, colours, selection.')
+    .description(
+      'Shows up to a million vectors as points in a page: search, neighbours of a click, colours, selection.',
+    )
     .argument(...MODEL_ARGUMENT)
-    .option('-o, --out <file>', 'write the page to a file, ending in .html, instead of serving it; replaced if it exists')
+    .option(
+      '-o, --out <file>',
+      'write the page to a file, ending in .html, instead of serving it; replaced if it exists',
+    )
     .addOption(new Option('--projection <name>', 'how rows become points at first').choices(PROJECTIONS).default('pca'))
     .option('--color <column>', 'the column that colours points at first: count, norm, cluster, or one of --columns')
-    .option('--columns <file>', 'columns of values: names in the first line, then a line for each row, with tabs between')
+    .option(
+      '--columns <file>',
+      'columns of values: names in the first line, then a line for each row, with tabs between',
+    )
     .option('--texts <file>', 'names of the rows, one in a line')
     .option('--clusters <k>', 'number of clusters', parseSize(1), 10)
     .option('--seed <n>', 'seed of UMAP, t-SNE and clusters', parseSize(0), 0)
-    .option('--limit <n>', 'largest number of rows to draw: the most frequent ones, or the first', parseSize(1), 1_000_000)
+    .option(
+      '--limit <n>',
+      'largest number of rows to draw: the most frequent ones, or the first',
+      parseSize(1),
+      1_000_000,
+    )
     .addOption(rowsOption())
     .option('--port <n>', 'port on 127.0.0.1 (default: one that is free)', parsePort)
     .option('--no-open', 'only print the address, and open no browser')
@@ -99,7 +120,16 @@ async function explore(path: string, options: Options): Promise<void> {
   const asked = openVectors(path, tokenizer)
   const drawn = await drawnOf(asked, path, options)
   const color = columnNamed(drawn, options.color)
-  const scene: Scene = { title: path, noun: asked.noun, dim: asked.vectors.dim, drawn, color, projection, clusters, seed }
+  const scene: Scene = {
+    title: path,
+    noun: asked.noun,
+    dim: asked.vectors.dim,
+    drawn,
+    color,
+    projection,
+    clusters,
+    seed,
+  }
   const facts = { rows: asked.vectors.size, drawn: drawn.ids.length, dim: scene.dim, projection }
   if (out === undefined) return serveScene(scene, facts, options)
   const page = wholePage(path, await wholeData(scene, quiet))
@@ -130,7 +160,10 @@ function columnNamed({ columns }: Drawn, name: string | undefined): number {
   return found
 }
 
-const headOf = (scene: Scene, more: Pick<Head, 'columns' | 'projections' | 'k' | 'isServed'>): Omit<Head, 'sections'> => ({
+const headOf = (
+  scene: Scene,
+  more: Pick<Head, 'columns' | 'projections' | 'k' | 'isServed'>,
+): Omit<Head, 'sections'> => ({
   title: scene.title,
   noun: scene.noun,
   count: scene.drawn.ids.length,
@@ -147,7 +180,8 @@ async function wholeData(scene: Scene, quiet: boolean): Promise<Buffer> {
   const { drawn, seed } = scene
   const count = drawn.ids.length
   const progress = startProgress(100, quiet, 0, 'steps')
-  const report = (from: number, part: number) => (done: number) => progress.update(from + done * part, from + done * part)
+  const report = (from: number, part: number) => (done: number) =>
+    progress.update(from + done * part, from + done * part)
   try {
     const names = [...new Set<ProjectionName>(['pca', scene.projection])]
     const projections: Projection[] = []
@@ -158,7 +192,20 @@ async function wholeData(scene: Scene, quiet: boolean): Promise<Buffer> {
     const k = count <= KEPT_ROWS ? Math.min(KEPT, count - 1) : 0
     const graph = k > 0 ? await graphOf(drawn.rows, k, report(70, 30)) : null
     const head = headOf(
-      { ...scene, drawn: { ...drawn, notes: [...drawn.notes, ...(k > 0 || count === 1 ? [] : [`no neighbours in a file of more than ${shown(KEPT_ROWS)} rows: 'tokenbed explore' without --out finds them`])] } },
+      {
+        ...scene,
+        drawn: {
+          ...drawn,
+          notes: [
+            ...drawn.notes,
+            ...(k > 0 || count === 1
+              ? []
+              : [
+                  `no neighbours in a file of more than ${shown(KEPT_ROWS)} rows: 'tokenbed explore' without --out finds them`,
+                ]),
+          ],
+        },
+      },
       { columns: columns.map(infoOf), projections: projections.map(aboutOf), k, isServed: false },
     )
     return packed(head, [
@@ -222,7 +269,8 @@ async function serveScene(scene: Scene, facts: object, { port, open, quiet, json
 async function neighboursOf({ rows, ids }: Drawn, id: number, k: number): Promise<{ nearest: Near[] }> {
   const count = ids.length
   if (!Number.isInteger(id) || id < 0 || id >= count) throw new NotThere('no such row')
-  if (!Number.isInteger(k) || k < 1 || k > MOST_NEIGHBOURS) throw new NotThere(`k is a number from 1 to ${MOST_NEIGHBOURS}`)
+  if (!Number.isInteger(k) || k < 1 || k > MOST_NEIGHBOURS)
+    throw new NotThere(`k is a number from 1 to ${MOST_NEIGHBOURS}`)
   const query = rows.narrow(0, id, 1)
   const found = await topKAsync(query, rows, { k: Math.min(k + 1, count), metric: 'cosine' })
   const [places, scores] = [found.ids.toArray() as number[][], found.scores.toArray() as number[][]]

@@ -59,9 +59,17 @@ export function addPlot(program: Command): void {
     .option('-n, --top <n>', 'number of tokens to draw', parseSize(3), 150)
     .option('--all', 'draw the most frequent tokens of all, stop words and signs among them')
     .option('--color <column>', 'what colours dots: count, norm, cluster, or a column of --columns')
-    .option('--columns <file>', 'columns of values: names in the first line, then a line for each row, with tabs between')
+    .option(
+      '--columns <file>',
+      'columns of values: names in the first line, then a line for each row, with tabs between',
+    )
     .option('--clusters <k>', 'number of clusters', parseSize(1), 8)
-    .addOption(new Option('--theme <name>', 'colours of the picture (default: light, and in HTML those of the system)').choices(['light', 'dark']))
+    .addOption(
+      new Option('--theme <name>', 'colours of the picture (default: light, and in HTML those of the system)').choices([
+        'light',
+        'dark',
+      ]),
+    )
     .addOption(rowsOption())
     .option('--loss', 'draw the loss as well')
     .option(
@@ -82,7 +90,8 @@ async function plot(path: string, words: string[], options: Options): Promise<vo
   const asked = openVectors(path, tokenizer)
   const { vectors, model, noun } = asked
   const counts = model?.counts ?? null
-  const ids = words.length > 0 ? [...new Set(words.map(asked.idOf))] : await mostSeen(asked, counts, top, options.all ?? false)
+  const ids =
+    words.length > 0 ? [...new Set(words.map(asked.idOf))] : await mostSeen(asked, counts, top, options.all ?? false)
   const losses = loss ? lossesOf(model, path) : null
   const { points, explained, rows } = project(asked, ids, counts, path)
   const column = options.color === undefined ? null : await columnOf(asked, points, rows, counts, options)
@@ -97,10 +106,15 @@ async function plot(path: string, words: string[], options: Options): Promise<vo
             points.length,
             palette.isDark,
           )
-    const inColor = colors === null ? points : points.map((point, i) => ({ ...point, color: colors.colors[colors.codes[i]] }))
+    const inColor =
+      colors === null ? points : points.map((point, i) => ({ ...point, color: colors.colors[colors.codes[i]] }))
     const drawn = await scatter(inColor, explained, heading, palette)
     const legend = colors === null ? null : legendPart(column!.name, colors.legend, palette)
-    const parts = [drawn.part, ...(legend === null ? [] : [legend]), ...(losses === null ? [] : [await curve(losses, palette)])]
+    const parts = [
+      drawn.part,
+      ...(legend === null ? [] : [legend]),
+      ...(losses === null ? [] : [await curve(losses, palette)]),
+    ]
     return { svg: document(parts, palette), labelled: drawn.labelled }
   }
   const palette = theme === 'dark' ? DARK : LIGHT
@@ -126,7 +140,12 @@ async function plot(path: string, words: string[], options: Options): Promise<vo
  * The most frequent rows, without those that were never seen, and without words that say little, unless they are asked
  * for or there are hardly others; without counts, the first rows.
  */
-async function mostSeen({ vectors, noun }: Asked, counts: Float64Array | null, top: number, all: boolean): Promise<number[]> {
+async function mostSeen(
+  { vectors, noun }: Asked,
+  counts: Float64Array | null,
+  top: number,
+  all: boolean,
+): Promise<number[]> {
   const ids = Array.from({ length: vectors.size }, (_, id) => id)
   if (counts === null) return ids.slice(0, top)
   const seen = ids.filter((id) => counts[id] > 0).sort((a, b) => counts[b] - counts[a] || a - b)
@@ -158,9 +177,21 @@ async function columnOf(
     log,
   })
   if (found?.kind === 'number') return { ...found, values: Float32Array.from(ids, (id) => found.values[id]) }
-  if (found !== undefined) return categoriesOf(found.name, Array.from(ids, (id) => found.categories[found.codes[id]]))
-  if (color === 'count' && counts !== null) return numbers(Array.from(ids, (id) => counts[id]), true)
-  if (color === 'norm') return numbers((rows.toArray() as number[][]).map((row) => Math.hypot(...row)), false)
+  if (found !== undefined)
+    return categoriesOf(
+      found.name,
+      Array.from(ids, (id) => found.categories[found.codes[id]]),
+    )
+  if (color === 'count' && counts !== null)
+    return numbers(
+      Array.from(ids, (id) => counts[id]),
+      true,
+    )
+  if (color === 'norm')
+    return numbers(
+      (rows.toArray() as number[][]).map((row) => Math.hypot(...row)),
+      false,
+    )
   if (color === 'cluster') {
     const names = points.map((point) => label(point.id))
     return clustersOf({ ids, rows, names, isOrdered: true }, clusters, 0)

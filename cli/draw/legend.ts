@@ -12,7 +12,8 @@ export function legendPart(name: string, legend: Legend, { faint }: Palette = LI
   if (legend.kind === 'ramp') {
     const step = 240 / legend.colors.length
     const cells = legend.colors.map(
-      (color, i) => `<rect x="${at(LEFT + 110 + i * step)}" y="2" width="${at(step + 0.6)}" height="10" fill="${color}"/>`,
+      (color, i) =>
+        `<rect x="${at(LEFT + 110 + i * step)}" y="2" width="${at(step + 0.6)}" height="10" fill="${color}"/>`,
     )
     const number = (value: number) => String(Number(value.toPrecision(4)))
     return {

@@ -68,8 +68,8 @@ export function document(parts: readonly Part[], { ground, ink }: Palette = LIGH
 }
 
 /**
- * An HTML page that shows a picture, and loads nothing from elsewhere. Of two pictures the first is for light rooms, the
- * other for dark ones.
+ * An HTML page that shows a picture, and loads nothing from elsewhere. Of two pictures the first is for light rooms,
+ * the other for dark ones.
  */
 export function page(title: string, [svg, other]: readonly string[], { isDark }: Palette = LIGHT): string {
   const [ground, dark] = ['#f3f4f6', '#0b0e13']

@@ -64,7 +64,9 @@ function textOf(path: string, option: string): string {
 /** A column of numbers, if all that it says are numbers, or of categories. */
 function columnOf(name: string, cells: readonly string[], where: string): Column {
   const numbers = cells.map((cell) => (cell.trim() === '' ? NaN : Number(cell)))
-  const isNumber = cells.some((cell) => cell.trim() !== '') && cells.every((cell, i) => cell.trim() === '' || Number.isFinite(numbers[i]))
+  const isNumber =
+    cells.some((cell) => cell.trim() !== '') &&
+    cells.every((cell, i) => cell.trim() === '' || Number.isFinite(numbers[i]))
   const few = new Set(cells).size <= 12 && numbers.every((value) => Number.isInteger(value))
   // Whole numbers of few kinds are the numbers of classes.
   if (isNumber && !few) return { name, kind: 'number', values: Float32Array.from(numbers) }

@@ -2,13 +2,7 @@
 
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import {
-  clusterAsync,
-  normalize,
-  principalComponentsAsync,
-  topKAsync,
-  type Tensor,
-} from '../../index.js'
+import { clusterAsync, normalize, principalComponentsAsync, topKAsync, type Tensor } from '../../index.js'
 import type { Graph, LayoutRequest } from '../bundled/layouts.js'
 import type { ProjectionInfo, ProjectionName } from '../bundled/page/format.js'
 import { shown } from '../terminal/numbers.js'
@@ -46,7 +40,12 @@ export async function project(drawn: Drawn, name: ProjectionName, seed: number, 
         ? ''
         : `${TITLES[name]} shows ${drawn.isOrdered ? 'the first' : 'a sample of'} ${shown(count)} of ${shown(drawn.ids.length)} rows`
     const about = { name, note, isSample: sample !== null, shown: sample }
-    if (k < 3) return { ...about, note: `too few rows for ${TITLES[name]}: these are the principal components`, places: framed(start) }
+    if (k < 3)
+      return {
+        ...about,
+        note: `too few rows for ${TITLES[name]}: these are the principal components`,
+        places: framed(start),
+      }
     const graph = await graphOf(rows, k, (done) => report(done * 0.3))
     const places = await inThread({ kind: name, graph, start, seed }, (done) => report(0.3 + done * 0.7))
     return { ...about, places: framed(places) }
@@ -70,7 +69,8 @@ async function components(rows: Tensor): Promise<{ places: Float32Array; explain
   if (size < 2) return { places, explained: [] }
   const { components, scores, explained } = await principalComponentsAsync(rows, { count })
   const { data } = scores
-  for (let i = 0; i < size; i++) for (let axis = 0; axis < count; axis++) places[i * 2 + axis] = Number(data[i * count + axis])
+  for (let i = 0; i < size; i++)
+    for (let axis = 0; axis < count; axis++) places[i * 2 + axis] = Number(data[i * count + axis])
   components.dispose()
   scores.dispose()
   return { places, explained }
@@ -138,7 +138,9 @@ const CLUSTERED = 20_000
 /** Clusters of rows by direction, each named by the rows that are nearest to its middle. */
 export async function clustersOf(
   drawn: Pick<Drawn, 'ids' | 'rows' | 'names' | 'isOrdered'>,
-  k: number, seed: number): Promise<Categories> {
+  k: number,
+  seed: number,
+): Promise<Categories> {
   const sample = sampleOf(drawn, CLUSTERED)
   const some = sample === null ? drawn.rows : rowsOf(drawn.rows, sample)
   const unit = normalize(some)

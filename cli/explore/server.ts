@@ -7,7 +7,10 @@ import type { AddressInfo } from 'node:net'
 import { WorkFailed, WrongUse, isSystemError, lineOf, reasonOf } from '../terminal/failure.js'
 
 /** What a path of the page gives: a text or bytes, or a value as JSON. */
-export type Answer = (rest: string, query: URLSearchParams) => Promise<string | Uint8Array | object> | string | Uint8Array | object
+export type Answer = (
+  rest: string,
+  query: URLSearchParams,
+) => Promise<string | Uint8Array | object> | string | Uint8Array | object
 
 /** The answer that a path has, if the path asks for something that is not there. */
 export class NotThere extends Error {}
@@ -38,13 +41,20 @@ export async function serve(answers: Answers, port: number): Promise<{ url: stri
   } catch (error) {
     if (!isSystemError(error)) throw error
     if (error.code === 'EADDRINUSE')
-      throw new WorkFailed(`--port ${port}: another program uses it; leave --port out for one that is free`, { cause: error })
+      throw new WorkFailed(`--port ${port}: another program uses it; leave --port out for one that is free`, {
+        cause: error,
+      })
     throw new WrongUse(`--port ${port}: ${reasonOf(error)}`, { cause: error })
   }
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${secret}/`, server }
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, answers: Answers, secret: string): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answers: Answers,
+  secret: string,
+): Promise<void> {
   const end = (status: number, type: string, body: string | Uint8Array) => {
     response.writeHead(status, { ...HEADERS, 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) })
     response.end(request.method === 'HEAD' ? undefined : body)
@@ -55,7 +65,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, answer
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(405, 'Only GET is answered.')
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1')
     const [, said = '', name = '', ...rest] = pathname.split('/')
-    if (!isSame(said, secret) || !(name in answers) || !Object.hasOwn(answers, name)) return refuse(404, 'There is nothing here.')
+    if (!isSame(said, secret) || !(name in answers) || !Object.hasOwn(answers, name))
+      return refuse(404, 'There is nothing here.')
     const found = await answers[name](rest.join('/'), searchParams)
     if (typeof found === 'string') return end(200, 'text/html; charset=utf-8', found)
     if (found instanceof Uint8Array) return end(200, 'application/octet-stream', found)

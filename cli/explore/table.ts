@@ -34,7 +34,11 @@ export interface TableOptions {
 }
 
 /** Chooses the rows of a table that are drawn: the most frequent ones, or the first ones, without those not finite. */
-export async function drawnOf({ vectors, model, label, noun }: Asked, path: string, options: TableOptions): Promise<Drawn> {
+export async function drawnOf(
+  { vectors, model, label, noun }: Asked,
+  path: string,
+  options: TableOptions,
+): Promise<Drawn> {
   const { limit, columns: file, texts } = options
   const { weight, size } = vectors
   const counts = model?.counts ?? null
@@ -45,7 +49,8 @@ export async function drawnOf({ vectors, model, label, noun }: Asked, path: stri
   const order = Int32Array.from({ length: size }, (_, id) => id)
   if (counts !== null) order.sort((a, b) => counts[b] - counts[a] || a - b)
   const finite = order.filter((id) => Number.isFinite(norms[id]))
-  if (finite.length === 0) throw new WorkFailed(`${path}: none of its ${counted(size, 'row')} is finite, so none can be drawn`)
+  if (finite.length === 0)
+    throw new WorkFailed(`${path}: none of its ${counted(size, 'row')} is finite, so none can be drawn`)
   const ids = finite.subarray(0, limit)
   const notes = [
     ...(finite.length < size ? [`${counted(size - finite.length, 'row')} with NaN or an infinity left out`] : []),

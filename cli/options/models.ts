@@ -60,7 +60,13 @@ export function openVectors(said: string, tokenizer?: string): Asked {
   // Some tables have fewer rows than their tokenizer has tokens; their last tokens are those that were added.
   if (rows.vocabSize > weight.shape[0]) return rowsBy(floats(weight), `${path}:${key}`, undefined)
   const vectors = new Vectors(weight, rows)
-  return { vectors, model: null, noun: 'token', label: labelsBy(vectors, rows), idOf: (token) => idOf(vectors, token, said) }
+  return {
+    vectors,
+    model: null,
+    noun: 'token',
+    label: labelsBy(vectors, rows),
+    idOf: (token) => idOf(vectors, token, said),
+  }
 }
 
 /** Whether a file's metadata makes tables of its bytes. */
@@ -77,7 +83,8 @@ const isTokenizer = (rows: readonly string[] | Tokenizer): rows is Tokenizer => 
 
 /** The table that is asked for: the one that is named, the one of tokens or words, or the only one. */
 function tableIn({ tensors, table, kind }: Opened, said: string, path: string, name: string | null): [string, Table] {
-  const isTable = (one: Table) => one.shape.length === 2 && one.shape[1] > 0 && (!(one instanceof Tensor) || one.dtype.includes('float'))
+  const isTable = (one: Table) =>
+    one.shape.length === 2 && one.shape[1] > 0 && (!(one instanceof Tensor) || one.dtype.includes('float'))
   const known = () => {
     const all = Array.from(tensors, ([name, { shape }]) => `${name} [${shape.join(', ')}]`)
     return all.length > 12 ? `${all.slice(0, 12).join(', ')} and ${all.length - 12} more` : all.join(', ') || 'none'

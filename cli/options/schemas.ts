@@ -313,7 +313,12 @@ export const SCHEMAS: Readonly<Record<string, { readonly schema: Schema; readonl
   },
   explore: {
     schema: object(
-      { rows: count(), drawn: count('how many of the rows are drawn'), dim: count(), projection: words('pca', 'umap', 'tsne') },
+      {
+        rows: count(),
+        drawn: count('how many of the rows are drawn'),
+        dim: count(),
+        projection: words('pca', 'umap', 'tsne'),
+      },
       { url: text('the address of the page, while it is served'), out: path, bytes },
     ),
   },

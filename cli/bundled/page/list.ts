@@ -33,7 +33,8 @@ export class List {
     })
     this.#box.replaceChildren(...rows)
     this.#box.scrollTop = 0
-    if (ids.length > MOST) this.#more(`and ${(ids.length - MOST).toLocaleString('en-US')} more, which are in the picture`)
+    if (ids.length > MOST)
+      this.#more(`and ${(ids.length - MOST).toLocaleString('en-US')} more, which are in the picture`)
   }
 
   say(text: string): void {

@@ -49,10 +49,19 @@ class Explorer {
     this.#isDark = isDarkAtFirst()
     this.#list = new List(part('list'), (id) => void this.#focus(id, true))
     this.#search = startSearch(names, (query, ids, count) => this.#found(query, ids, count))
-    part('facts').textContent = `${shown(head.count)} ${head.noun}${head.count === 1 ? '' : 's'} of ${head.dim} number${head.dim === 1 ? '' : 's'}`
+    part('facts').textContent =
+      `${shown(head.count)} ${head.noun}${head.count === 1 ? '' : 's'} of ${head.dim} number${head.dim === 1 ? '' : 's'}`
     part('facts').title = head.notes.join('; ')
-    fill(part('projection'), head.projections.map(({ name }) => [name, TITLES[name]]), head.projection)
-    fill(part('color'), [['-1', 'none'], ...head.columns.map(({ name }, i): [string, string] => [String(i), name])], String(head.color))
+    fill(
+      part('projection'),
+      head.projections.map(({ name }) => [name, TITLES[name]]),
+      head.projection,
+    )
+    fill(
+      part('color'),
+      [['-1', 'none'], ...head.columns.map(({ name }, i): [string, string] => [String(i), name])],
+      String(head.color),
+    )
     this.#applyTheme()
     try {
       this.#view = new View(part('points'), part('labels'), names, themeOf(), {
@@ -130,17 +139,29 @@ class Explorer {
     }
     if (legend.kind !== 'categories') return
     const { values } = this.#values!
-    for (const { name, color, count, code } of legend.rows) box.append(this.#legendRow(color, name, count, (i) => values[i] === code))
+    for (const { name, color, count, code } of legend.rows)
+      box.append(this.#legendRow(color, name, count, (i) => values[i] === code))
     if (legend.others > 0) {
       const own = legend.rows.length
       const count = this.#source.head.count - legend.rows.reduce((sum, row) => sum + row.count, 0)
-      box.append(this.#legendRow(this.#painted!.colors.at(-1)!, `${shown(legend.others)} others`, count, (i) => values[i] >= own))
+      box.append(
+        this.#legendRow(
+          this.#painted!.colors.at(-1)!,
+          `${shown(legend.others)} others`,
+          count,
+          (i) => values[i] >= own,
+        ),
+      )
     }
   }
 
   #legendRow(color: string, name: string, count: number, isIn: (id: number) => boolean): HTMLElement {
     const row = document.createElement('button')
-    const [dot, text, number] = [document.createElement('i'), document.createElement('span'), document.createElement('small')]
+    const [dot, text, number] = [
+      document.createElement('i'),
+      document.createElement('span'),
+      document.createElement('small'),
+    ]
     dot.style.background = color
     text.textContent = name
     number.textContent = shown(count)
@@ -240,10 +261,22 @@ class Explorer {
       this.#row(id),
       this.#source.names[id],
       ...(similarities === undefined ? [] : [similarities[i]]),
-      ...columns.map(({ column: { categories, values } }) => (categories === undefined ? values[id] : categories[values[id]])),
+      ...columns.map(({ column: { categories, values } }) =>
+        categories === undefined ? values[id] : categories[values[id]],
+      ),
     ])
-    const head = ['row', 'name', ...(similarities === undefined ? [] : ['similarity']), ...columns.map(({ name }) => name)]
-    save('selection.tsv', new Blob([[head, ...lines].map((line) => `${line.join('\t')}\n`).join('')], { type: 'text/tab-separated-values' }))
+    const head = [
+      'row',
+      'name',
+      ...(similarities === undefined ? [] : ['similarity']),
+      ...columns.map(({ name }) => name),
+    ]
+    save(
+      'selection.tsv',
+      new Blob([[head, ...lines].map((line) => `${line.join('\t')}\n`).join('')], {
+        type: 'text/tab-separated-values',
+      }),
+    )
   }
 
   #applyTheme(): void {
@@ -305,7 +338,12 @@ class Explorer {
       t: () => this.#toggleTheme(),
       s: () => this.#save(),
     }
-    const moves: Record<string, readonly [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }
+    const moves: Record<string, readonly [number, number]> = {
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      ArrowUp: [0, 1],
+      ArrowDown: [0, -1],
+    }
     document.addEventListener('keydown', (event) => {
       const at = event.target as HTMLElement
       if (part<HTMLDialogElement>('keys').open || event.ctrlKey || event.metaKey || event.altKey) return
@@ -328,7 +366,11 @@ class Explorer {
   }
 }
 
-function fill(select: HTMLSelectElement, rows: readonly (readonly [value: string, text: string])[], chosen: string): void {
+function fill(
+  select: HTMLSelectElement,
+  rows: readonly (readonly [value: string, text: string])[],
+  chosen: string,
+): void {
   for (const [value, text] of rows) select.add(new Option(text, value, value === chosen, value === chosen))
 }
 

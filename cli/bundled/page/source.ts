@@ -63,7 +63,13 @@ function local({ head, bytes }: Parts<Head>): Rest {
   const [near, similarities] = [bytes('neighbours'), bytes('similarities')]
   const [ids, scores] = [near && new Int32Array(near), similarities && new Float32Array(similarities)]
   return {
-    projection: (name) => Promise.resolve(projectionIn(bytes, head.projections.find((one) => one.name === name)!)),
+    projection: (name) =>
+      Promise.resolve(
+        projectionIn(
+          bytes,
+          head.projections.find((one) => one.name === name)!,
+        ),
+      ),
     column: (index) => Promise.resolve(valuesOf(head.columns[index], bytes(`column.${index}`)!)),
     nearest(id) {
       if (ids === null || scores === null) return Promise.resolve(null)
@@ -90,9 +96,15 @@ function served({ head, bytes }: Parts<Head>): Rest {
     projection: (name, report) =>
       kept(projections, name, async () => {
         if (bytes(`places.${name}`) !== null)
-          return projectionIn(bytes, head.projections.find((one) => one.name === name)!)
+          return projectionIn(
+            bytes,
+            head.projections.find((one) => one.name === name)!,
+          )
         const watch = setInterval(() => {
-          void fetchedJson<Record<string, number>>('progress').then((done) => report(done[name] ?? 0), () => {})
+          void fetchedJson<Record<string, number>>('progress').then(
+            (done) => report(done[name] ?? 0),
+            () => {},
+          )
         }, 300)
         try {
           const parts = unpacked<{ projection: ProjectionInfo }>(await fetched(`projection/${name}`))

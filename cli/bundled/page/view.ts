@@ -60,14 +60,21 @@ export class View {
   /** Drawings happen one after the other. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(canvas: HTMLCanvasElement, above: HTMLCanvasElement, names: readonly string[], theme: Theme, handlers: Handlers) {
+  constructor(
+    canvas: HTMLCanvasElement,
+    above: HTMLCanvasElement,
+    names: readonly string[],
+    theme: Theme,
+    handlers: Handlers,
+  ) {
     this.#canvas = canvas
     this.#above = above
     this.#names = names
     this.#theme = theme
     const { clientWidth: width, clientHeight: height } = canvas.parentElement!
     const renderer = createRenderer()
-    if (!renderer.isSupported) throw new Error('This browser has no WebGL with textures of floats, which draws the points')
+    if (!renderer.isSupported)
+      throw new Error('This browser has no WebGL with textures of floats, which draws the points')
     this.#plot = createScatterplot({
       renderer,
       canvas,
@@ -113,9 +120,15 @@ export class View {
     return work
   }
 
-  async #draw({ places, shown }: Projection, codes: Uint8Array, colors: readonly string[], isFirst: boolean): Promise<void> {
+  async #draw(
+    { places, shown }: Projection,
+    codes: Uint8Array,
+    colors: readonly string[],
+    isFirst: boolean,
+  ): Promise<void> {
     const isSame = places === this.#places
-    const moves = !isSame && !isFirst && shown === null && this.#shown === null && places.length <= 200_000 && !isStill()
+    const moves =
+      !isSame && !isFirst && shown === null && this.#shown === null && places.length <= 200_000 && !isStill()
     const count = places.length / 2
     const [x, y, z] = [new Float32Array(count), new Float32Array(count), new Float32Array(count)]
     for (let i = 0; i < count; i++) {

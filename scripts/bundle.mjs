@@ -17,7 +17,7 @@ export function bundle({ write = true } = {}) {
   const files = readdirSync(from)
   const used = [
     ...bundled(
-      files.filter((name) => name.endsWith('.ts')),
+      files.filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts')),
       { format: 'cjs' },
       write,
     ),

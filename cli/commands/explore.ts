@@ -227,6 +227,8 @@ async function serveScene(scene: Scene, facts: object, { port, open, quiet, json
     if (found !== undefined) return found
     const made = project(drawn, name, seed, (part) => (done[name] = part))
     projections.set(name, made)
+    // What failed may be asked for again.
+    made.catch(() => projections.delete(name))
     return made
   }
   let clusters: ReturnType<typeof clustersOf> | null = null
@@ -252,7 +254,9 @@ async function serveScene(scene: Scene, facts: object, { port, open, quiet, json
     },
     progress: () => ({ ...done }),
     clusters: async () => {
-      const column = await (clusters ??= clustersOf(drawn, scene.clusters, seed))
+      clusters ??= clustersOf(drawn, scene.clusters, seed)
+      clusters.catch(() => (clusters = null))
+      const column = await clusters
       return packed({ column: infoOf(column) }, [['codes', columnBytes(column)]])
     },
     neighbours: (id: string, query: URLSearchParams) => neighboursOf(drawn, Number(id), Number(query.get('k') ?? 20)),

@@ -26,7 +26,7 @@ export function legendPart(name: string, legend: Legend, { faint }: Palette = LI
       ].join('\n'),
     }
   }
-  const rows = [...legend.rows.map(({ name, color }) => ({ name: short(name), color }))]
+  const rows = legend.rows.map(({ name, color }) => ({ name: short(name), color }))
   if (legend.others > 0) rows.push({ name: `${legend.others} others`, color: legend.grey })
   let [x, y] = [LEFT + stringWidth(short(name)) * LETTER + 16, 11]
   const lines = [textAt(LEFT, 11, short(name), ' font-weight="600"')]

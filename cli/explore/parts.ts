@@ -1,6 +1,6 @@
 // What the page reads: a head of JSON, and sections of bytes behind it.
 
-import type { ColumnInfo, Head, Near, ProjectionInfo } from '../bundled/page/format.js'
+import type { ColumnInfo, ProjectionInfo } from '../bundled/page/format.js'
 import type { Graph } from '../bundled/layouts.js'
 import type { Column } from './columns.js'
 import type { Projection } from './projections.js'
@@ -55,5 +55,3 @@ export const neighbourSections = ({ ids, distances }: Graph): Sections => [
   ['neighbours', bytesOf(ids)],
   ['similarities', bytesOf(distances.map((distance) => 1 - distance))],
 ]
-
-export type { Head, Near }

@@ -166,6 +166,6 @@ export async function clustersOf(
     name: 'cluster',
     kind: 'category',
     codes: Uint16Array.from(labels, (label) => order.indexOf(label)),
-    categories: order.map((cluster) => near[cluster].map((id) => drawn.names[id]).join(', ')),
+    categories: order.map((cluster) => near[cluster].map((id) => drawn.names[id]).join(' \u00b7 ')),
   }
 }

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { WorkFailed, WrongUse, isSystemError, lineOf, reasonOf } from '../terminal/failure.js'
 
 /** What a path of the page gives: a text or bytes, or a value as JSON. */
-export type Answer = (
+type Answer = (
   rest: string,
   query: URLSearchParams,
 ) => Promise<string | Uint8Array | object> | string | Uint8Array | object

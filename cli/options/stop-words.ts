@@ -10,6 +10,8 @@ export async function isTelling(): Promise<(token: string) => boolean> {
   return (token) => {
     const word = token
       .toLowerCase()
+      // Some tokenizers write the space before a word as this letter.
+      .replace(/^\u0121/, '')
       .replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '')
       .replaceAll('\u2019', "'")
     return /\p{L}.*\p{L}/u.test(word) && !stop.has(word)

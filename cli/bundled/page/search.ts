@@ -29,7 +29,7 @@ export function startSearch(
           if (at < 0) continue
           count++
           // A sign for a space before a word, or for the middle of one, is no part of what is typed.
-          const word = at > 0 && /^[^\p{L}\p{N}]+$/u.test(small[id].slice(0, at)) ? at : 0
+          const word = at > 0 && /^(?:[^\p{L}\p{N}]|\u0121)+$/u.test(small[id].slice(0, at)) ? at : 0
           const kind = at === word ? (small[id].length - word === query.length ? equal : begin) : rest
           if (kind.length < MOST) kind.push(id)
         }

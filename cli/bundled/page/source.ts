@@ -37,7 +37,7 @@ export interface Source {
 }
 
 export async function openSource(): Promise<Source> {
-  const inside = document.getElementById('data')!.textContent!.trim()
+  const inside = document.getElementById('data')!.textContent.trim()
   const whole = inside === '' ? await fetched('data') : await decoded(inside)
   const parts = unpacked<Head>(whole)
   const { head, bytes } = parts

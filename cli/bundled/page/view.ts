@@ -250,8 +250,8 @@ export class View {
   }
 
   #aspect = () => this.#canvas.clientWidth / Math.max(1, this.#canvas.clientHeight)
-  #target = () => this.#plot.get('cameraTarget') as [number, number]
-  #distance = () => this.#plot.get('cameraDistance') as number
+  #target = () => this.#plot.get('cameraTarget')
+  #distance = () => this.#plot.get('cameraDistance')
 
   async #go(target: [number, number], distance: number): Promise<void> {
     if (!this.#isDrawn) return

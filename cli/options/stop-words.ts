@@ -14,6 +14,8 @@ export async function isTelling(): Promise<(token: string) => boolean> {
       .replace(/^\u0121/, '')
       .replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '')
       .replaceAll('\u2019', "'")
-    return /\p{L}.*\p{L}/u.test(word) && !stop.has(word)
+    // The lists have words such as do and it, and not all that are made of them, such as don't and it's.
+    const first = word.replace(/n't$|'\p{L}+$/u, '')
+    return /\p{L}.*\p{L}/u.test(word) && !stop.has(word) && !stop.has(first)
   }
 }

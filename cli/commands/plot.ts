@@ -34,8 +34,9 @@ interface Options {
 
 const NOTES = `
 The most frequent tokens are drawn, or the words that are named, in the two directions in which their vectors differ
-most (principal components). Signs, tokens without two letters, and the stop words of Dutch, English, French, German, Italian,
-Portuguese, Spanish and Swedish are left out (--all draws them), unless there are no counts to tell what is frequent. Larger dots are more frequent tokens. If there is no room for a label, the dot has none; in a
+most (principal components). Signs, tokens without two letters, and stop words of the language of the text (Dutch, English, French,
+German, Italian, Portuguese, Spanish or Swedish) are left out, unless there are no counts to tell what is frequent; --all draws
+them. Larger dots are more frequent tokens. If there is no room for a label, the dot has none; in a
 browser the mouse shows it. If the model has no counts, the tokens of the first rows are drawn.
 
 --loss adds the loss during training. A page of HTML is light or dark as the system is. PNG needs the package
@@ -136,6 +137,9 @@ async function plot(path: string, words: string[], options: Options): Promise<vo
   await print(`${JSON.stringify({ out, tokens, explained, ...(losses === null ? {} : { loss: losses }) })}\n`)
 }
 
+/** How many of the most frequent tokens tell the language. */
+const JUDGED = 300
+
 /**
  * The most frequent rows, without those that were never seen, and without words that say little, unless they are asked
  * for or there are hardly others; without counts, the first rows.
@@ -150,7 +154,7 @@ async function mostSeen(
   if (counts === null) return ids.slice(0, top)
   const seen = ids.filter((id) => counts[id] > 0).sort((a, b) => counts[b] - counts[a] || a - b)
   if (all || noun === 'row') return seen.slice(0, top)
-  const tells = await isTelling()
+  const tells = await isTelling(seen.slice(0, JUDGED).map((id) => vectors.token(id)))
   const telling: number[] = []
   for (const id of seen) {
     if (telling.length === top) break

@@ -75,7 +75,7 @@ const hasQuantized = (path: string) => [...openTables(path).tensors.values()].so
 function refuse(tokenizer: string | undefined, path: string): void {
   if (tokenizer !== undefined)
     throw new WrongUse(
-      `--tokenizer ${tokenizer}: for the rows of a table without names; ${path} says itself what its vectors stand for`,
+      `--tokenizer ${tokenizer}: for the rows of a table without names, such as one in a .safetensors file; ${path} says itself what its vectors stand for`,
     )
 }
 

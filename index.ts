@@ -55,6 +55,13 @@ export type { EmbeddingOptions } from './api/layers/table.js'
 export type { Init } from './api/layers/init.js'
 export { EmbeddingBag, type BagForwardOptions, type BagOptions } from './api/layers/bag.js'
 export type { Bags, IdLists, MaskedIds } from './api/layers/read-bags.js'
+export {
+  EmbeddingBagCollection,
+  type BagTable,
+  type CollectionOptions,
+  type GivenBagTable,
+  type KeyedBags,
+} from './api/layers/collection.js'
 export type { Ragged, RaggedIds } from './api/tensor/ragged.js'
 export { quantize, QuantizedTable, type QuantizationError } from './api/layers/quantize.js'
 export { TokenPositionEmbedding, type PlaceOptions } from './api/layers/token-position.js'

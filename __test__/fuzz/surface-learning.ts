@@ -147,7 +147,7 @@ export const LEARNING: Record<string, Record<string, readonly Slot[]>> = {
     stateDict: [],
     loadStateDict: ['any'],
   },
-  RowWiseAdagrad: { new: ['params', { lr: 'rate', eps: 'rate' }] },
+  RowWiseAdagrad: { new: ['params', { lr: 'rate', eps: 'rate', weightDecay: 'rate', decoupled: 'boolean' }] },
   LRSchedule: {
     new: [
       'optimizer',

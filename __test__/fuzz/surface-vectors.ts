@@ -65,9 +65,13 @@ export const CLASSES_OF_VECTORS: Record<string, Record<string, readonly Slot[]>>
     sentenceVector: ['text'],
     classify: ['text', { topN: 'small' }],
     vectors: [],
+    dispose: [],
+    '[Symbol.dispose]': [],
   },
   Vectors: {
     new: ['table', 'words', { fixed: 'boolean' }],
+    dispose: [],
+    '[Symbol.dispose]': [],
     weight: [],
     words: [],
     tokenizer: [],
@@ -127,6 +131,8 @@ export const CLASSES_OF_VECTORS: Record<string, Record<string, readonly Slot[]>>
     save: ['path'],
     table: [],
     tokenizer: [],
+    dispose: [],
+    '[Symbol.dispose]': [],
   },
 }
 

@@ -215,6 +215,14 @@ const CLASSES: Record<string, Members> = {
     '[Symbol.dispose]': [],
     ...LAYER,
   },
+  EmbeddingBagCollection: {
+    new: [[{ name: 'word:a,b', numEmbeddings: 'rows', embeddingDim: 'dim', ...TABLE }]],
+    forward: [{ a: 'ragged', b: 'ragged' }, { out: 'tensor', dtype: 'resultType', perSampleWeights: { a: 'tensor' } }],
+    split: ['tensor'],
+    dispose: [],
+    '[Symbol.dispose]': [],
+    ...LAYER,
+  },
   QuantizedTable: {
     new: ['any', 'any', 'any', 'any'],
     'static fromBytes': ['quantized kind', 'shape', 'bytes'],
@@ -237,8 +245,19 @@ const CLASSES: Record<string, Members> = {
     ...LAYER,
   },
   RotaryEmbedding: {
-    new: [{ dim: 'even', base: 'hundred', layout: 'word:half,interleaved', scaling: 'scaling' }],
+    new: [
+      {
+        dim: 'even',
+        base: 'hundred',
+        layout: 'word:half,interleaved',
+        scaling: 'scaling',
+        mropeSection: 'shape',
+        mropeInterleaved: 'boolean',
+      },
+    ],
     forward: ['heads', { offset: 'small', positions: 'ids', out: 'tensor' }],
+    dispose: [],
+    '[Symbol.dispose]': [],
   },
   ShawRelativePositions: {
     new: [{ maxDistance: 'small', headDim: 'dim', kind: 'word:relative_key,relative_key_query', ...DRAWN }],
@@ -305,9 +324,17 @@ const CLASSES: Record<string, Members> = {
     token: ['id'],
     id: ['text'],
     vocabulary: [],
+    dispose: [],
+    '[Symbol.dispose]': [],
   },
   DataLoader: { new: ['any', 'any'], '[Symbol.iterator]': [], ids: [], state: [], load: ['loaderState'] },
-  TokenFolder: { new: ['any', 'any', 'any'], document: ['small'], read: ['small', 'small'] },
+  TokenFolder: {
+    new: ['any', 'any', 'any'],
+    document: ['small'],
+    read: ['small', 'small'],
+    dispose: [],
+    '[Symbol.dispose]': [],
+  },
   Trainer: {
     new: ['corpus', TRAINER],
     'static resume': ['checkpoint', 'corpus', { tokenizer: 'tokenizer', signal: 'signal' }],

@@ -184,6 +184,10 @@ const NEEDED = new Set([
   'tables',
   'keep',
   'a',
+  'b',
+  'name',
+  'numEmbeddings',
+  'embeddingDim',
   'token.weight',
   'vocabulary',
   'dtype of',
@@ -227,6 +231,14 @@ const MAKERS = new Map<string, (world: World) => object>([
   [
     'EmbeddingBag',
     ({ random }) => new tb.EmbeddingBag(ROWS, DIM, { mode: random.pick(['sum', 'mean', 'max'] as const) }),
+  ],
+  [
+    'EmbeddingBagCollection',
+    () =>
+      new tb.EmbeddingBagCollection([
+        { name: 'a', numEmbeddings: ROWS, embeddingDim: DIM },
+        { name: 'b', numEmbeddings: ROWS, embeddingDim: 2, mode: 'mean' },
+      ]),
   ],
   [
     'QuantizedTable',
@@ -361,7 +373,9 @@ const VALUES: Record<string, (world: World) => unknown> = {
     random.pick<unknown>([
       { type: 'linear', factor: 2 },
       { type: 'dynamic', factor: 2, originalContext: 8 },
-      { type: 'yarn', factor: 2, originalContext: 8 },
+      { type: 'yarn', factor: 2, originalContext: 8, mscale: 1, mscaleAllDim: 0.5 },
+      { type: 'longrope', factor: 2, originalContext: 8, shortFactor: [1, 2], longFactor: [2, 3] },
+      { type: 'proportional', partialRotaryFactor: 0.5 },
     ]),
   signal: ({ random }) => random.pick<unknown>([undefined, new AbortController().signal, AbortSignal.abort()]),
   state: (world) => (world.one('Embedding') as tb.Embedding).stateDict(),

@@ -14,6 +14,7 @@ import {
   SGD,
   SparseAdam,
   tensor,
+  zeros,
 } from '../../index.js'
 import type { Optimizer, Tensor } from '../../index.js'
 import { isGolden } from '../support/compare.js'
@@ -128,6 +129,39 @@ for (const { seed, options, params, sum } of golden.rowWise) {
     }
   })
 }
+
+const decayed = readGolden<{
+  shape: number[]
+  param: number[]
+  steps: { ids: number[]; grad: number[] }[]
+  cases: { options: object; params: Record<string, number[]>; sum: number[] }[]
+}>('optim/row-decay.json')
+
+for (const { options, params, sum } of decayed.cases) {
+  test(`RowWiseAdagrad decays rows as FBGEMM does: ${JSON.stringify(options)}`, (t) => {
+    const param = tensor(decayed.param, { shape: decayed.shape, requiresGrad: true })
+    const optimizer = new RowWiseAdagrad([param], options)
+    const wanted = (v: number[], s: number[]): Golden => ({ t: 'float32', s, v })
+    decayed.steps.forEach(({ ids, grad }, i) => {
+      const dense = zeros(decayed.shape)
+      ids.forEach((row, at) =>
+        (dense.data as Float32Array).set(grad.slice(at * 7, at * 7 + 7).map(Math.fround), row * 7),
+      )
+      param.grad = null
+      param.collect(rowsOf(dense, ids, false))
+      optimizer.step()
+      const kept = params[i + 1]
+      if (kept !== undefined) near(t, param, wanted(kept, decayed.shape), 2e-6)
+    })
+    near(t, optimizer.stateDict().state['0'].sum as Tensor, wanted(sum, [decayed.shape[0]]), 2e-6)
+  })
+}
+
+test('decay of rows is refused where it is nothing', (t) => {
+  const make = (options: object) => () => new RowWiseAdagrad([tensor([[1]], { requiresGrad: true })], options)
+  t.throws(make({ decoupled: true }), { code: 'USAGE', message: /weightDecay/ })
+  t.throws(make({ weightDecay: -1 }), { code: 'USAGE', message: /weightDecay/ })
+})
 
 for (const { options, lr, rates } of golden.schedules) {
   test(`schedule equals Transformers: ${JSON.stringify(options)}`, (t) => {

@@ -18,6 +18,7 @@ import {
   type DataLoader,
 } from '../../index.js'
 import { refuses } from '../support/errors.js'
+import { readGolden } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 const base = temporaryFolder()
@@ -183,6 +184,32 @@ test('weights sample as WeightedRandomSampler does', (t) => {
   const sum = weights.reduce((a, b) => a + b)
   counts.forEach((count, i) => t.true(Math.abs(count / 20_000 - weights[i] / sum) < 0.02))
 })
+
+interface Sampled {
+  seed: number
+  weights: number[]
+  samples: number
+  replacement: boolean
+  order: number[]
+  epochs: number[][]
+}
+for (const { order, epochs, seed, ...rest } of readGolden<{ cases: Sampled[] }>('sampler/sampler.json').cases) {
+  test(`weights sample in PyTorch's order: seed ${seed}, ${JSON.stringify(rest)}`, (t) => {
+    const { weights, samples, replacement } = rest
+    const drawn = multinomial(tensor(Float64Array.from(weights)), samples, {
+      replacement,
+      generator: new Generator(seed),
+    })
+    t.deepEqual([...(drawn.data as Int32Array)], order)
+    const ids = Array.from({ length: 41 }, (_, i) => i)
+    const loader = createDataLoader(ids, { maxLength: 4, stride: 4, dropLast: false, ...rest, generator: new Generator(seed) })
+    for (const epoch of epochs)
+      t.deepEqual(
+        allOf(loader).map(({ inputs }) => inputs[0] / 4),
+        epoch,
+      )
+  })
+}
 
 test('a sampler says the order of an epoch, and load asks it again', (t) => {
   const ids = Array.from({ length: 21 }, (_, i) => i)

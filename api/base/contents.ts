@@ -3,6 +3,7 @@
 // gets the contents or throws an error.
 
 import { inspect, type InspectOptions } from 'node:util'
+import { COPY, OWN_COPY } from './copy.js'
 import { UsageError } from './errors.js'
 import { stranger, type Class, type Test } from './receivers.js'
 
@@ -51,6 +52,7 @@ export class Contents<T extends object> {
       if (!Object.hasOwn(prototype, key)) Object.defineProperty(prototype, key, { configurable: true, ...described })
     }
     const contents = this
+    define(COPY, OWN_COPY)
     define('toJSON', {
       writable: true,
       value: function toJSON(this: T): never {

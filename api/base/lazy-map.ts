@@ -8,7 +8,7 @@ import { guardReceivers } from './receivers.js'
  */
 export class LazyMap<V> implements ReadonlyMap<string, V> {
   readonly #places: ReadonlyMap<string, number>
-  readonly #read: (place: number) => V
+  #read: (place: number) => V
 
   /** `read` gives the value of the key at a place; keys are all different. */
   constructor(keys: readonly string[], read: (place: number) => V) {
@@ -47,6 +47,13 @@ export class LazyMap<V> implements ReadonlyMap<string, V> {
 
   forEach(callback: (value: V, key: string, map: ReadonlyMap<string, V>) => void, receiver?: unknown): void {
     for (const [key, value] of this.entries()) callback.call(receiver, value, key, this)
+  }
+
+  /** Makes every later reading throw an error. */
+  close(refuse: () => Error): void {
+    this.#read = () => {
+      throw refuse()
+    }
   }
 
   /** What is known without reading anything: the keys. */

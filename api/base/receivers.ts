@@ -20,8 +20,15 @@ export const OFTEN: readonly PropertyKey[] = ['disposed', 'requiresGrad', 'dispo
  * Makes the methods and accessors of a class throw a UsageError if `this` is not an object of the class. `isOwn` tests
  * for a private field. Members in `except`, which the package calls all the time, check their receiver themselves;
  * their setters are still guarded.
+ *
+ * If objects of the class can be disposed, `isGone` tests whether one was: then all but `dispose` throw.
  */
-export function guardReceivers(kind: Class, isOwn: Test, except: readonly PropertyKey[] = []): void {
+export function guardReceivers(
+  kind: Class,
+  isOwn: Test,
+  except: readonly PropertyKey[] = [],
+  isGone?: Test,
+): void {
   for (const key of Reflect.ownKeys(kind.prototype)) {
     if (key === 'constructor') continue
     // Where `Symbol.dispose` does not exist, the method is named 'undefined': Node 20 gives the symbol to its first
@@ -34,18 +41,22 @@ export function guardReceivers(kind: Class, isOwn: Test, except: readonly Proper
     const described = Object.getOwnPropertyDescriptor(kind.prototype, key)!
     for (const part of parts) {
       const method: unknown = described[part]
-      if (typeof method === 'function') described[part] = guarded(method as Method, kind, key, isOwn)
+      if (typeof method === 'function') described[part] = guarded(method as Method, kind, key, isOwn, ALWAYS.includes(key) ? undefined : isGone)
     }
     Object.defineProperty(kind.prototype, key, described)
   }
 }
 
-function guarded(method: Method, kind: Class, key: PropertyKey, isOwn: Test): Method {
+/** Members that an object has after it was disposed. */
+const ALWAYS: readonly PropertyKey[] = ['dispose', Symbol.dispose, 'toString']
+
+function guarded(method: Method, kind: Class, key: PropertyKey, isOwn: Test, isGone: Test = () => false): Method {
   // An async generator gives its iterator at once.
   const isAsync = types.isAsyncFunction(method) && !types.isGeneratorFunction(method)
   const guard = function (this: unknown, ...args: unknown[]): unknown {
-    if (typeof this === 'object' && this !== null && isOwn(this)) return Reflect.apply(method, this, args)
-    const error = stranger(this, kind.name, key)
+    const isReceiver = typeof this === 'object' && this !== null && isOwn(this)
+    if (isReceiver && !isGone(this)) return Reflect.apply(method, this, args)
+    const error = isReceiver ? disposed(kind.name, key) : stranger(this, kind.name, key)
     if (isAsync) return Promise.reject(error)
     throw error
   }
@@ -61,6 +72,12 @@ export function stranger(value: unknown, kind: string, key: PropertyKey): UsageE
   return new UsageError(
     `${kind}.${typeof key === 'symbol' ? `[${key.description}]` : String(key)} was called on ${what}, not on a ${kind}`,
   )
+}
+
+/** The error for a call on an object that was disposed. */
+export function disposed(kind: string, key: PropertyKey): UsageError {
+  const name = typeof key === 'symbol' ? `[${key.description}]` : String(key)
+  return new UsageError(`${kind}.${name}: use of a disposed ${kind}`)
 }
 
 const below = Function.prototype[Symbol.hasInstance]

@@ -4,11 +4,14 @@ import { constants } from 'node:buffer'
 import { totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
+import { shownOfOther } from './copy.js'
 import { UsageError } from './errors.js'
 import { isPlain } from './realm.js'
 
 /** A short text of any value, for messages. */
 export function show(value: unknown): string {
+  const other = shownOfOther(value)
+  if (other !== undefined) return other
   const text = shownBy(value)
   return text.length > 100 ? `${text.slice(0, 97)}...` : text
 }

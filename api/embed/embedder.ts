@@ -102,7 +102,8 @@ export class TextEmbedder {
   readonly normalize: boolean
   /** The largest number of tokens of a text; null for any number. */
   readonly maxLength: number | null
-  readonly #made: Made
+  /** What makes vectors; null once it was disposed. */
+  #live: Made | null
   /** The way that was used last. */
   #way: Way | null = null
   readonly #soon: Soon
@@ -117,7 +118,7 @@ export class TextEmbedder {
    */
   constructor(parts: TextEmbedderParts) {
     const made = makeOf(parts, 'TextEmbedder')
-    this.#made = made
+    this.#live = made
     this.dim = made.dim
     this.semantics = made.semantics
     this.normalize = made.normalize
@@ -174,12 +175,13 @@ export class TextEmbedder {
   embed(text: string | readonly string[], options?: EmbedOptions): Tensor {
     if (!((this as unknown) instanceof TextEmbedder)) throw stranger(this, 'TextEmbedder', 'embed')
     const where = 'TextEmbedder.embed'
+    const made = this.#made
     const way = this.#wayOf(options === undefined ? {} : checkOptions(options, OPTIONS, where), where)
     const isOne = typeof text === 'string'
     if (!isOne) checkTexts(text, where)
     const out = options?.out
     const result = resultFor(out, isOne ? [] : [text.length], way.width, where, way.dtype)
-    const rows = this.#made.rows?.operand()
+    const rows = made.rows?.operand()
     const done = isOne
       ? native.embedText(way.plan, text, result.operand(), rows)
       : native.embedTexts(way.plan, text as string[], result.operand(), rows)
@@ -272,6 +274,12 @@ export class TextEmbedder {
     return this.#made.table()
   }
 
+  /** @throws UsageError once it was disposed. */
+  get #made(): Made {
+    if (this.#live === null) throw new UsageError('TextEmbedder: use of a disposed TextEmbedder')
+    return this.#live
+  }
+
   /** Checks the options of a call. */
   #wayOf({ dim = this.dim, normalize = this.normalize, dtype, out }: Partial<EmbedOptions>, where: string): Way {
     const element = dtype ?? elementOf(out) ?? this.#made.element
@@ -287,14 +295,33 @@ export class TextEmbedder {
     return (this.#way = { dim, normalize, element, plan, dtype: ELEMENTS[element], width })
   }
 
+  /**
+   * Frees the table now, where no other tensor shares its memory, and lets go of the rest. Every later use is a
+   * UsageError. The tokenizer stays.
+   */
+  dispose(): void {
+    this.#live?.rows?.dispose()
+    this.#live = this.#way = null
+  }
+
+  /** The same as `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
   /** @internal */
   static [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === 'object' && value !== null && #made in value && isInstance(this, TextEmbedder, value)
+    return typeof value === 'object' && value !== null && #soon in value && isInstance(this, TextEmbedder, value)
   }
 
   static {
-    guardReceivers(this, (value) => #made in value, ['embed'])
-    CONTENTS.guard(this, (value) => #made in value)
+    guardReceivers(
+      this,
+      (value) => #soon in value,
+      ['embed'],
+      (value) => (value as TextEmbedder).#live === null,
+    )
+    CONTENTS.guard(this, (value) => #soon in value)
   }
 }
 

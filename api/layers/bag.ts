@@ -149,7 +149,7 @@ export class EmbeddingBag implements Layer {
     const { given, options } = this.#given(ids, second, third, where)
     const { perSampleWeights, out, dtype } = checkOptions(options, FORWARD_OPTIONS, where)
     const bags = given.read
-    const weights = perSampleWeights === undefined ? null : this.#weights(perSampleWeights, given, where)
+    const weights = perSampleWeights === undefined ? null : this.weightsOf(perSampleWeights, given, where)
     const table = this.#table
     const type = resultType(dtype, out, table.results, where)
     const result = resultFor(out, [bags.bags], table.dim, where, type)
@@ -182,7 +182,7 @@ export class EmbeddingBag implements Layer {
     const { signal, ...rest } = checkOptions(options, FORWARD_ASYNC_OPTIONS, where)
     const { perSampleWeights, dtype } = rest
     const bags = given.read
-    const weights = perSampleWeights === undefined ? null : this.#weights(perSampleWeights, given, where)
+    const weights = perSampleWeights === undefined ? null : this.weightsOf(perSampleWeights, given, where)
     const table = this.#table
     const type = resultType(dtype, undefined, table.results, where)
     return lookUp({
@@ -224,7 +224,8 @@ export class EmbeddingBag implements Layer {
     return { given: readBags(ids, offsets, this.includeLastOffset, where), options }
   }
 
-  #weights(weights: unknown, { read: { ids }, masked }: GivenBags, where: string): Tensor {
+  /** Checks the factors of the ids that were given, and leaves out those of padding. @internal */
+  weightsOf(weights: unknown, { read: { ids }, masked }: GivenBags, where: string): Tensor {
     const name = `${where}: perSampleWeights`
     if (!(weights instanceof Tensor)) throw new UsageError(`${name} must be a tensor, not ${show(weights)}`)
     if (this.mode !== 'sum')

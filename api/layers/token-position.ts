@@ -4,7 +4,8 @@ import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
 import type { Backward, Save } from '../autograd/tape.js'
 import { Contents } from '../base/contents.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
-import { ShapeError, UsageError } from '../base/errors.js'
+import { isFloat, type IntArray } from '../base/dtype.js'
+import { DTypeError, ShapeError, TokenIndexError, UsageError } from '../base/errors.js'
 import { readIds, type Ids, type ReadIds } from '../tensor/ids.js'
 import { checkInit, type Init } from './init.js'
 import type { Keeping } from './kept-ids.js'
@@ -12,7 +13,7 @@ import { loadInto, type Layer } from './layer.js'
 import { LayerNormParameters } from './layer-norm-parameters.js'
 import { inputsOf, inputWay, type ReadInputs } from './backward.js'
 import { call, check, isHandle, native, type InputLayer } from '../native/native.js'
-import { dropout } from './functional.js'
+import { dropout, layerNorm as normalized } from './functional.js'
 import { raggedPositions, readMask, skipping } from './positions/padding.js'
 import { spread } from './positions/spread.js'
 import type { TokenPositionOptions } from './token-position-options.js'
@@ -27,9 +28,11 @@ import {
 import { checkGenerator, type Generator } from '../tensor/random.js'
 import { guardReceivers, isInstance, stranger } from '../base/receivers.js'
 import { resultFor, settled } from './result.js'
-import { sameShape, shown } from '../base/shape.js'
+import { sameShape, shown, sizeOf } from '../base/shape.js'
 import { raggedOf, type Ragged, type RaggedIds } from '../tensor/ragged.js'
-import { type Tensor } from '../tensor/tensor.js'
+import { scope } from '../memory/scope.js'
+import { zeroed } from '../memory/arrays.js'
+import { Tensor } from '../tensor/tensor.js'
 import { checkBoolean, checkNumber, checkOptions, checkSize, isObject, show } from '../base/validate.js'
 
 /** What can be given along with ids, besides their shape. */
@@ -236,6 +239,11 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
    * are given in the same ways; by default all are 0. With a `mask` positions count only tokens, on whichever side the
    * padding is.
    *
+   * A float32 tensor (batch, length, dim) or (length, dim) is vectors that come from elsewhere, such as those of a
+   * picture: they stand in the place of `token(ids) * scale`, and the rest of the layer is applied to them, with the bits
+   * that ids would give and gradients back to them. Transformers' `inputs_embeds`. Without ids there is no padding to be
+   * seen: where positions skip it (RoBERTa), give `mask` or `positions`.
+   *
    * @throws TokenIndexError for an id, a position or a segment out of range; ShapeError for a sequence longer than the
    * context; UsageError for segments if the layer has none.
    */
@@ -243,6 +251,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     if (!isOwn(this)) throw stranger(this, 'TokenPositionEmbedding', 'forward')
     const where = 'TokenPositionEmbedding.forward'
     const given = checkOptions(options, FORWARD_OPTIONS, where)
+    if (Tensor.is(ids) && isFloat(ids.dtype)) return this.#ofVectors(ids, given, where)
     const { read, offset, length, at, kinds } = this.#read(ids, given, where)
     const bound = this.#bind()
     const target = resultFor(given.out, read.shape, this.token.table.dim, where)
@@ -251,6 +260,44 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const way = (save: Save) => this.#way(bound, { read, offset, length, at, kinds }, ids, { save, pooled: true })
     const result = settled(done, target, given.out, read.shape, bound.parts, NAME, way)
     return this.training && this.dropout > 0 ? this.#dropped(result, given.out) : result
+  }
+
+  /** The layer over vectors in the place of its tokens' own. */
+  #ofVectors(x: Tensor, { out, shape, ...place }: ForwardOptions & PlaceOptions, where: string): Tensor {
+    if (shape !== undefined) throw new UsageError(`${where}: vectors have a shape of their own: leave shape out`)
+    const dim = this.token.embeddingDim
+    if (x.dtype !== 'float32')
+      throw new DTypeError(`${where}: vectors must be float32, not ${x.dtype}: write x.to('float32')`)
+    const rank = x.shape.length
+    if ((rank !== 2 && rank !== 3) || x.shape[rank - 1] !== dim) {
+      throw new ShapeError(
+        `${where}: vectors must have the shape (batch, length, ${dim}) or (length, ${dim}), not ${shown(x.shape)}; ids are integers`,
+      )
+    }
+    const tokens = x.shape.slice(0, -1)
+    const { at, kinds, offset, length } = this.#place({ array: NO_IDS, shape: tokens }, null, place, where)
+    const target = out === undefined ? undefined : resultFor(out, tokens, dim, where)
+    if (target?.overlaps(x)) throw new UsageError(`${where}: out shares memory with the vectors: give it memory of its own`)
+    const result = scope(() => {
+      const { position, segment, layerNorm } = this
+      let sum = x
+      if (segment !== null) {
+        const each = kinds ?? zeroed(Int32Array, sizeOf(tokens))
+        sum = sum.add(rowsOf(segment, each, tokens, 'segment'))
+      }
+      if (position !== null) {
+        const each = at ?? Int32Array.from({ length }, (_, i) => offset + i)
+        sum = sum.add(rowsOf(position, each, at === undefined ? [length] : tokens, 'position'))
+      }
+      if (layerNorm !== null) sum = normalized(sum, layerNorm.weight, layerNorm.bias, layerNorm.eps)
+      if (this.training && this.dropout > 0) sum = dropout(sum, this.dropout, { generator: this.#generator })
+      return sum === x ? x.clone() : sum
+    })
+    if (target === undefined) return result
+    target.set(result)
+    target.forget()
+    result.dispose()
+    return target
   }
 
   /** Applies dropout to a result: in new memory, or in the caller's `out`. */
@@ -326,13 +373,26 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   /** Reads ids, with their positions and segments. */
   #read(
     ids: Ids | Ragged | RaggedIds,
-    { shape, positionOffset, positions, segments, mask }: { shape?: number[] } & PlaceOptions,
+    options: { shape?: number[] } & PlaceOptions,
     where: string,
   ): ReadInputs {
+    const { shape } = options
     const ragged = raggedOf(ids)
     if (ragged !== null && shape !== undefined)
       throw new UsageError(`${where}: a Ragged has its own shape: leave shape out`)
     const read = readIds(ragged === null ? (ids as Ids) : ragged.values, shape, where)
+    const inputs = this.#place(read, ragged, options, where)
+    this.#catchUp(read)
+    return inputs
+  }
+
+  /** The positions and segments of tokens, which are ids or, without elements, vectors from elsewhere. */
+  #place(
+    read: ReadIds,
+    ragged: Ragged | null,
+    { positionOffset, positions, segments, mask }: PlaceOptions,
+    where: string,
+  ): ReadInputs {
     const rank = read.shape.length
     if (rank !== 1 && rank !== 2) {
       throw new ShapeError(`${where}: ids must have the shape (batch, length) or (length), not ${shown(read.shape)}`)
@@ -342,7 +402,8 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     }
     const offset = positionOffset === undefined ? 0 : checkSize(positionOffset, `${where}: positionOffset`)
     // Without ids there is no sequence, whatever length the shape claims.
-    let length = read.array.length === 0 ? 0 : read.shape[rank - 1]
+    const ofVectors = read.array === NO_IDS
+    let length = (ofVectors ? sizeOf(read.shape) : read.array.length) === 0 ? 0 : read.shape[rank - 1]
     let at = positions === undefined ? undefined : spread(positions, read.shape, 'positions', 'ids', where)
     if ((at ?? mask) !== undefined && this.position === null) {
       throw new UsageError(
@@ -365,7 +426,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
           `${where}: mask must have the shape of the ids, ${shown(read.shape)}, not ${shown(tokens.shape)}`,
         )
       at = skipping(tokens.array, undefined, read.shape, offset + first, Math.max(first - 1, 0), where)
-    } else if (at === undefined && skipsPadding) {
+    } else if (at === undefined && skipsPadding && !ofVectors) {
       at = skipping(read.array, this.#padding, read.shape, offset + first, this.#padding, where)
     }
     if (this.position === null) at = undefined
@@ -374,7 +435,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     }
     const kinds = segments === undefined ? undefined : spread(segments, read.shape, 'segments', 'ids', where)
     const context = this.position === null ? this.#longest : this.position.numEmbeddings
-    const start = offset + begins
+    const start = offset + (ofVectors ? first : begins)
     if (context !== null && at === undefined && start + length > context) {
       const longer =
         this.position === null
@@ -384,7 +445,6 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
         `${where}: ${length} ids from position ${start} on exceed the ${context} positions of contextLength${longer}`,
       )
     }
-    this.#catchUp(read)
     return { read, offset: start, length, at, kinds }
   }
 
@@ -533,6 +593,18 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     isOwn = (value) => typeof value === 'object' && value !== null && #generator in value
     guardReceivers(this, isOwn, ['forward'])
     CONTENTS.guard(this, (value) => #generator in value)
+  }
+}
+
+/** What stands for ids where vectors are given in their place. */
+const NO_IDS = new Int32Array(0)
+
+/** Rows of a table of positions or segments; errors say which of the two is out of range. */
+function rowsOf(table: Embedding, ids: IntArray, shape: readonly number[], what: 'position' | 'segment'): Tensor {
+  try {
+    return table.forward(ids, { shape: [...shape] })
+  } catch (error) {
+    throw error instanceof TokenIndexError ? new TokenIndexError(what, { ...error, value: String(error.value) }) : error
   }
 }
 

@@ -45,6 +45,8 @@ export const OPTIMIZERS = {
   RowWiseAdagrad: {
     lr: { kind: 'number', least: 0, usual: 0.01 },
     eps: { kind: 'number', least: 0, usual: 1e-8 },
+    weightDecay: { kind: 'number', least: 0, usual: 0 },
+    decoupled: { kind: 'flag', needs: 'weightDecay', usual: false },
   },
   RMSprop: {
     lr: { kind: 'number', least: 0, usual: 0.01 },

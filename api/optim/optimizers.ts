@@ -168,12 +168,22 @@ export interface RowWiseAdagradOptions {
   lr: number
   /** Added to the denominator; default 1e-8. */
   eps: number
+  /** Times the parameter, added to the gradient; FBGEMM's `WeightDecayMode.L2`. Default 0. */
+  weightDecay: number
+  /**
+   * Whether weight decay shrinks the row by `lr * weightDecay` instead and is not part of the gradient; FBGEMM's
+   * `WeightDecayMode.DECOUPLE`. Default false.
+   */
+  decoupled: boolean
 }
 
 /**
  * Adagrad with one sum of squares for each row, a mean over its columns: `h += mean(g^2)`,
  * `p -= lr / (sqrt(h) + eps) * g`. FBGEMM's `EXACT_ROWWISE_ADAGRAD`. Its state is a column instead of a table, and
  * its step the cheapest that adapts. Rows are along dimension 0; in one dimension each element is one.
+ *
+ * Weight decay reaches the rows that a gradient names, as FBGEMM's does: of a table's gradient in rows those of the
+ * batch, of a dense one all.
  */
 export class RowWiseAdagrad extends Optimizer<RowWiseAdagradOptions> {
   /**

@@ -3,6 +3,7 @@
 import { FormatError } from '../base/errors.js'
 import type { Json } from '../base/json.js'
 import { LazyMap } from '../base/lazy-map.js'
+import { disposed } from '../base/receivers.js'
 import { shown } from '../base/shape.js'
 import { openGGUF, type OpenedGGUF } from '../files/gguf.js'
 import { scopeless } from '../memory/scope.js'
@@ -52,6 +53,7 @@ export function describeGGUF(path: string, where: string): Description {
     family,
     config: configOf(metadata),
     tensors,
+    dispose: () => tensors.close(() => disposed('Pretrained', 'tensors')),
     token: TOKEN,
     position: has(POSITION) ? POSITION : null,
     segment: has(SEGMENT) ? SEGMENT : null,

@@ -67,6 +67,7 @@ function describeFolder(folder: string, dtype: DType | undefined): Description {
     family: textIn(config, 'model_type') ?? '',
     config: config as Json,
     tensors: weights,
+    dispose: () => weights.dispose(),
     scale: scale === 1 ? 1 : scope(() => roundedTo(type, scale)),
     tokenizer: () => {
       const path = join(folder, 'tokenizer.json')

@@ -80,6 +80,13 @@ export interface Pretrained {
    * @throws DTypeError for a table of integers.
    */
   layer(options?: { freeze?: boolean }): Embedding | TokenPositionEmbedding<Embedding | null>
+  /**
+   * Frees the tensors that were loaded now, where no other tensor shares their memory. Every later use is a UsageError;
+   * layers over the tensors are of no more use. The tokenizer stays.
+   */
+  dispose(): void
+  /** The same as `dispose`, for `using`. */
+  [Symbol.dispose](): void
 }
 
 /**
@@ -89,6 +96,8 @@ export interface Description {
   readonly family: string
   readonly config: Json
   readonly tensors: ReadonlyMap<string, Tensor | QuantizedTable>
+  /** Frees the tensors that were loaded, and lets no more be loaded. */
+  readonly dispose: () => void
   /** The names of tensors. */
   readonly token: string
   readonly position: string | null
@@ -126,6 +135,7 @@ export class PretrainedModel implements Pretrained {
   readonly #made: Made = {}
   #layerNorm: PretrainedNorm | null | undefined
   #tokenizer: Tokenizer | null | undefined
+  #isGone = false
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
@@ -222,8 +232,26 @@ export class PretrainedModel implements Pretrained {
     return TokenPositionEmbedding.over(parts, placing, { scale, paddingIdx: padding })
   }
 
+  dispose(): void {
+    if (this.#isGone) return
+    this.#isGone = true
+    const norm = this.#layerNorm
+    for (const made of [...Object.values(this.#made), norm?.weight, norm?.bias])
+      if (made instanceof Tensor) made.dispose()
+    this.#is.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
   static {
-    guardReceivers(this, (value) => #is in value)
+    guardReceivers(
+      this,
+      (value) => #is in value,
+      [],
+      (value) => (value as PretrainedModel).#isGone,
+    )
     CONTENTS.guard(this, (value) => #is in value)
   }
 }

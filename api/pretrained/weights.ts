@@ -7,7 +7,7 @@ import { namesOf } from '../base/joined-names.js'
 import { isThere, namesIn } from '../base/look.js'
 import type { StoredTensor } from '../files/loaded-tensors.js'
 import { call, native } from '../native/native.js'
-import { guardReceivers } from '../base/receivers.js'
+import { disposed, guardReceivers } from '../base/receivers.js'
 import { TensorFile } from '../files/tensor-file.js'
 import { scopeless } from '../memory/scope.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -63,6 +63,7 @@ export class Weights implements ReadonlyMap<string, Tensor> {
   readonly #index: Index | null
   readonly #files = new Map<string, TensorFile>()
   readonly #loaded = new Map<string, WeakRef<Tensor>>()
+  #isGone = false
   /** The only file, or the index. */
   readonly path: string
 
@@ -83,6 +84,19 @@ export class Weights implements ReadonlyMap<string, Tensor> {
     return weights
   }
 
+  /** Frees the tensors that were loaded; later readings throw. */
+  dispose(): void {
+    this.#isGone = true
+    for (const held of this.#loaded.values()) held.deref()?.dispose()
+    this.#loaded.clear()
+    this.#files.clear()
+  }
+
+  /** @throws UsageError once the model was disposed. */
+  #check(): void {
+    if (this.#isGone) throw disposed('Pretrained', 'tensors')
+  }
+
   /** The opened file of this name. */
   #file(name: string): TensorFile {
     let file = this.#files.get(name)
@@ -95,6 +109,7 @@ export class Weights implements ReadonlyMap<string, Tensor> {
 
   /** The file that holds a tensor; undefined if none does. */
   #fileOf(name: string): TensorFile | undefined {
+    this.#check()
     if (this.#index === null) {
       const [file] = this.#files.values()
       return file.stored.has(name) ? file : undefined
@@ -109,6 +124,7 @@ export class Weights implements ReadonlyMap<string, Tensor> {
 
   /** The names of all tensors, from the index alone if there is one. */
   names(): Iterable<string> {
+    this.#check()
     return this.#index === null ? this.#files.values().next().value!.stored.keys() : this.#index.names
   }
 
@@ -125,10 +141,12 @@ export class Weights implements ReadonlyMap<string, Tensor> {
   }
 
   get size(): number {
+    this.#check()
     return this.#index === null ? this.#files.values().next().value!.stored.size : this.#index.size
   }
 
   has(name: string): boolean {
+    this.#check()
     return this.#index === null ? this.#fileOf(name) !== undefined : this.#index.fileOf(name) !== undefined
   }
 

@@ -40,7 +40,7 @@ import {
   type TruncationOptions,
 } from './padding.js'
 import { cutOf, paired, PAIR_OPTIONS } from './pair.js'
-import { guardReceivers, isInstance } from '../base/receivers.js'
+import { disposed, guardReceivers, isInstance } from '../base/receivers.js'
 import { readList, skipsSpecial, TokenDecoder } from './token-decoder.js'
 import {
   checkAttached,
@@ -115,7 +115,10 @@ export class Tokenizer {
    * it is native.
    */
   readonly engineReason: string | null
-  readonly #native: Handle
+  readonly #handle: Handle
+  /** Whether something else may use the native tokenizer later. */
+  #isLent = false
+  #isGone = false
   readonly #isFile: boolean
   #file: TokenizerFile | null = null
   /** The sides at which the file pads and cuts by default. */
@@ -128,7 +131,7 @@ export class Tokenizer {
       throw new UsageError("a Tokenizer comes from Tokenizer.load('gpt2') or Tokenizer.fromFile(path), not from new")
     }
     const facts = call(native.tokenizerFacts(handle))
-    this.#native = handle
+    this.#handle = handle
     this.#isFile = isFile
     this.#sides = facts
     this.name = name
@@ -165,10 +168,22 @@ export class Tokenizer {
     return Tokenizer.load(encodingNameOf(model, 'Tokenizer.encodingForModel'))
   }
 
+  /** The native tokenizer. The guard asks when a call begins, and options of a call may run code of a caller. */
+  get #native(): Handle {
+    if (this.#isGone) throw disposed('Tokenizer', 'encode')
+    return this.#handle
+  }
+
+  /** The native tokenizer for what outlives this call. */
+  #lent(): Handle {
+    this.#isLent = true
+    return this.#native
+  }
+
   /** The native tokenizer and the special tokens, for streams of text. @internal */
   forStream(options: SpecialOptions, where: string): [Handle, string[] | undefined, string[] | undefined] {
     const [allowed, disallowed] = this.#policy(options, where)
-    return [this.#native, allowed, disallowed]
+    return [this.#lent(), allowed, disallowed]
   }
 
   /**
@@ -407,7 +422,7 @@ export class Tokenizer {
     const texts = [checkText(text, `${where}: the text`)]
     const { rows } = this.#rows(checked, 1, where)
     const signal = checkSignal(checked.signal, where)
-    const { ids } = await encodedBatch({ where, texts, isOne: true, tokenizer: this.#native, rows, signal })
+    const { ids } = await encodedBatch({ where, texts, isOne: true, tokenizer: this.#lent(), rows, signal })
     return ids
   }
 
@@ -438,7 +453,7 @@ export class Tokenizer {
     const { rows, fill } = this.#rows({ ...checked, words }, texts.length, where)
     const signal = checkSignal(checked.signal, where)
     const own = cut || all.length > COPIED_AT_ONCE ? all : [...all]
-    const encoding = { where, texts: own, isOne: false, tokenizer: this.#native, rows, signal }
+    const encoding = { where, texts: own, isOne: false, tokenizer: this.#lent(), rows, signal }
     return fill === null ? encodedBatch(encoding) : encodedRows(encoding, fill)
   }
 
@@ -548,14 +563,35 @@ export class Tokenizer {
     }
   }
 
+  /**
+   * Frees the vocabulary: at once, or, where a loader, an embedder or a call under way uses it, when they are done.
+   * Every later use is a UsageError. `Tokenizer.load` reads the vocabulary of an encoding again.
+   */
+  dispose(): void {
+    if (this.#isGone) return
+    this.#isGone = true
+    if (loaded.get(this.name) === this) loaded.delete(this.name)
+    if (!this.#isLent) native.externalRelease(this.#handle)
+  }
+
+  /** The same as `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
   /** @internal */
   static [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === 'object' && value !== null && #native in value && isInstance(this, Tokenizer, value)
+    return typeof value === 'object' && value !== null && #handle in value && isInstance(this, Tokenizer, value)
   }
 
   static {
-    guardReceivers(this, (value) => #native in value)
-    CONTENTS.guard(this, (value) => #native in value)
+    guardReceivers(
+      this,
+      (value) => #handle in value,
+      [],
+      (value) => (value as Tokenizer).#isGone,
+    )
+    CONTENTS.guard(this, (value) => #handle in value)
   }
 }
 

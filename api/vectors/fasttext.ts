@@ -16,7 +16,30 @@ import { nearestSpellings } from './spelling.js'
 import { Vectors } from './vectors.js'
 
 type Opened = ReturnType<typeof native.openFastText> & object
-type File = Opened['file']
+
+/** The open file, which all that reads it share. */
+class File {
+  #open: Opened['file'] | null
+
+  constructor(open: Opened['file']) {
+    this.#open = open
+  }
+
+  /** The file as the native side takes it. @throws UsageError once it was closed. */
+  get native(): Opened['file'] {
+    if (this.#open === null) throw new UsageError('FastText: use of a disposed FastText')
+    return this.#open
+  }
+
+  get isClosed(): boolean {
+    return this.#open === null
+  }
+
+  close(): void {
+    if (this.#open !== null) native.externalRelease(this.#open)
+    this.#open = null
+  }
+}
 
 const PRIVATE = Symbol('made by loadFastText')
 const CONTENTS = new Contents<FastText>('FastText', {
@@ -59,7 +82,7 @@ export class FastText {
     if (key !== PRIVATE) throw new UsageError('a FastText comes from loadFastText(path), not from new')
     const { file, dim, words, labels, supervised } = opened
     this.dim = dim
-    this.#file = file
+    this.#file = new File(file)
     this.#sizes = { words, labels }
     this.#supervised = supervised
   }
@@ -88,7 +111,7 @@ export class FastText {
   #texts(from: number, count: number): string[] {
     const texts: string[] = []
     while (texts.length < count) {
-      const part = call(native.fastTextTexts(this.#file, from + texts.length, Math.min(PART, count - texts.length)))
+      const part = call(native.fastTextTexts(this.#file.native, from + texts.length, Math.min(PART, count - texts.length)))
       for (const text of part) texts.push(text)
     }
     return texts
@@ -102,7 +125,7 @@ export class FastText {
    */
   vector(word: string): Float32Array {
     const out = zeroed(Float32Array, this.dim)
-    call(native.fastTextVector(this.#file, checkText(word, 'FastText.vector: the word'), out))
+    call(native.fastTextVector(this.#file.native, checkText(word, 'FastText.vector: the word'), out))
     return out
   }
 
@@ -116,7 +139,7 @@ export class FastText {
   sentenceVector(text: string): Float32Array {
     const out = zeroed(Float32Array, this.dim)
     const line = lineOf(text, 'FastText.sentenceVector: the text')
-    check(native.fastTextSentences(this.#file, [line], out))
+    check(native.fastTextSentences(this.#file.native, [line], out))
     return out
   }
 
@@ -150,7 +173,7 @@ export class FastText {
       throw new UsageError(
         `${where}: the model was not trained to classify and has vectors alone: use vector, sentenceVector or vectors`,
       )
-    const { counts, labels, probabilities } = call(native.fastTextClassify(this.#file, texts, most))
+    const { counts, labels, probabilities } = call(native.fastTextClassify(this.#file.native, texts, most))
     let at = 0
     return Array.from(counts, (count) =>
       Array.from({ length: count }, () => {
@@ -177,7 +200,20 @@ export class FastText {
 
   /** What makes vectors of sentences of many texts. @internal */
   embedder(): ReturnType<typeof native.embedderOfFastText> & object {
-    return call(native.embedderOfFastText(this.#file))
+    return call(native.embedderOfFastText(this.#file.native))
+  }
+
+  /**
+   * Closes the file now. Every later use is a UsageError, of `vectors`, too.
+   */
+  dispose(): void {
+    this.#vectors?.dispose()
+    this.#file.close()
+  }
+
+  /** The same as `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose()
   }
 
   /** @internal */
@@ -186,7 +222,12 @@ export class FastText {
   }
 
   static {
-    guardReceivers(this, (value) => #file in value)
+    guardReceivers(
+      this,
+      (value) => #file in value,
+      [],
+      (value) => (value as FastText).#file.isClosed,
+    )
     CONTENTS.guard(this, (value) => #file in value)
   }
 }
@@ -218,7 +259,7 @@ class FastTextNames implements Names {
   }
 
   nameOf(id: number): string | undefined {
-    return id < this.size ? call(native.fastTextTexts(this.#file, id, 1))[0] : undefined
+    return id < this.size ? call(native.fastTextTexts(this.#file.native, id, 1))[0] : undefined
   }
 
   textOf(id: number): string | undefined {
@@ -226,7 +267,7 @@ class FastTextNames implements Names {
   }
 
   #find(text: string): number | undefined {
-    return call(native.fastTextWord(this.#file, text)).row ?? undefined
+    return call(native.fastTextWord(this.#file.native, text)).row ?? undefined
   }
 
   has(text: string): boolean {
@@ -260,7 +301,7 @@ class WordVectors extends MadeRows {
     const table = zeroTable('float32', [this.size, this.dim])
     for (let from = 0; from < this.size; from += ROWS) {
       const part = table.narrow(0, from, Math.min(ROWS, this.size - from))
-      check(native.fastTextVectors(this.#file, from, part.operand()))
+      check(native.fastTextVectors(this.#file.native, from, part.operand()))
       part.dispose()
     }
     return table
@@ -268,22 +309,22 @@ class WordVectors extends MadeRows {
 
   row(id: number): Float32Array {
     const out = zeroed(Float32Array, this.dim)
-    check(native.fastTextVectors(this.#file, id, out))
+    check(native.fastTextVectors(this.#file.native, id, out))
     return out
   }
 
   vectorOf(text: string): Float32Array | null {
     const out = zeroed(Float32Array, this.dim)
-    return call(native.fastTextVector(this.#file, text, out)) > 0 ? out : null
+    return call(native.fastTextVector(this.#file.native, text, out)) > 0 ? out : null
   }
 
   nearest(direction: Float32Array, topN: number, without: Uint32Array): { ids: number[]; similarities: number[] } {
-    return call(native.fastTextNearest(this.#file, direction, topN, without))
+    return call(native.fastTextNearest(this.#file.native, direction, topN, without))
   }
 
   similarities(direction: Float32Array): Float32Array {
     const out = zeroed(Float32Array, this.size)
-    check(native.fastTextSimilarities(this.#file, direction, out))
+    check(native.fastTextSimilarities(this.#file.native, direction, out))
     return out
   }
 }

@@ -53,6 +53,12 @@ export class Rows {
     return this.#weight
   }
 
+  /** Frees the table, if there is one. */
+  dispose(): void {
+    this.#weight?.dispose()
+    this.#norms = undefined
+  }
+
   /** Whether there is a table. */
   get isTable(): boolean {
     return this.#weight !== null

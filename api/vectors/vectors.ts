@@ -91,6 +91,7 @@ export class Vectors {
   readonly #names: Names
   readonly #fixed: boolean
   readonly #rows: Rows
+  #isGone = false
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
@@ -578,13 +579,32 @@ export class Vectors {
     return nearer + 1
   }
 
+  /**
+   * Frees the table now, where no other tensor shares its memory. Every later use is a UsageError. A tokenizer whose
+   * tokens the names are stays.
+   */
+  dispose(): void {
+    this.#isGone = true
+    this.#rows.dispose()
+  }
+
+  /** The same as `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
   /** @internal */
   static [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === 'object' && value !== null && #names in value && isInstance(this, Vectors, value)
   }
 
   static {
-    guardReceivers(this, (value) => #names in value)
+    guardReceivers(
+      this,
+      (value) => #names in value,
+      [],
+      (value) => (value as Vectors).#isGone,
+    )
     CONTENTS.guard(this, (value) => #names in value)
   }
 }

@@ -4,17 +4,20 @@ use crate::layers::async_forward::{Job, work};
 use crate::layers::embedding::BAG_SCRATCH;
 use crate::layers::lookup::{HeldRows, Lookup};
 use crate::node::borrow::{Operand, size};
+use crate::node::borrowed_word::Word;
 use crate::node::buffers::Handle;
-use crate::node::external::External;
+use crate::node::external::{External, Given};
 use crate::node::guard::{Failure, status};
 use crate::node::process::threads;
 use crate::node::work::Work;
 use napi_derive::napi;
+use std::cell::RefCell;
 use tokenbed_core::ids::IdBuf;
 use tokenbed_kernels::dispatch;
 use tokenbed_kernels::ops::lookup::bag::Mode;
-use tokenbed_memory::Slice;
-use tokenbed_nn::bag::{self, Division, Request};
+use tokenbed_kernels::rows::format::OutFormat;
+use tokenbed_memory::{Gather, List, Slice, with_room};
+use tokenbed_nn::bag::{self, Division, Request, Scratch};
 
 /// out (bags, dim) = the sum, mean or maximum of the table's rows that each bag names. Bags begin at `offsets`, with or
 /// without the end of the last one, or all have the same number of ids. `weights` holds a factor for each id. `weight`
@@ -37,6 +40,52 @@ pub fn bag_forward(
         let rows = lookup.table(&weight)?;
         BAG_SCRATCH.with_borrow_mut(|scratch| Ok(bag::forward(dispatch::active(), rows, request, scratch, out)?))
     })
+}
+
+/// The bags of one feature, and the table that they are looked up in.
+#[napi(object, object_to_js = false)]
+pub struct FeatureOperand {
+    pub lookup: Given<Lookup>,
+    /// The rows, if the lookup does not keep them.
+    pub weight: Option<Operand>,
+    pub ids: Operand,
+    /// Where bags begin, with or without the end of the last one; without offsets all have the same number of ids.
+    pub offsets: Option<Operand>,
+    /// A factor for each id.
+    pub weights: Option<Operand>,
+}
+
+/// out (bags, all columns) = the vectors of the bags of each feature, side by side. All features have this number of
+/// bags.
+#[napi(catch_unwind)]
+pub fn bags_forward(features: Vec<FeatureOperand>, bags: f64, format: Word<OutFormat>, out: Operand) -> bool {
+    status(|| {
+        threads()?;
+        let bags = size(bags)?;
+        let mut tables = with_room(features.len());
+        for feature in &features {
+            tables.put(feature.lookup.weight(feature.weight.as_ref())?);
+        }
+        let mut read = with_room(4 * features.len());
+        let mut given = with_room(features.len());
+        for (i, (feature, weight)) in features.iter().zip(&tables).enumerate() {
+            let FeatureOperand { lookup, ids, offsets, weights, .. } = feature;
+            let (offsets, weights) = (offsets.as_ref(), weights.as_ref());
+            let request = lookup.request(ids, offsets, weights, bags).map_err(|failure| failure.of_feature(i))?;
+            given.put((lookup.table(weight)?, request));
+            read.put_all([weight, ids, offsets.unwrap_or(ids), weights.unwrap_or(ids)]);
+        }
+        let out = (format.0, out.exclusive(&read)?);
+        BAGS_SCRATCH.with_borrow_mut(|scratch| {
+            bag::forward_beside(dispatch::active(), &given, scratch, out)
+                .map_err(|(feature, error)| Failure::from(error).of_feature(feature))
+        })
+    })
+}
+
+thread_local! {
+    /// Buffers of each feature.
+    static BAGS_SCRATCH: RefCell<Vec<Scratch>> = RefCell::default();
 }
 
 /// A lookup of bags that holds everything it reads.

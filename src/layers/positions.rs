@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use tokenbed_kernels::dispatch;
 use tokenbed_kernels::ops::positions::rotate::Pairs;
 use tokenbed_kernels::rows::format::OutFormat;
-use tokenbed_memory::zeroed;
+use tokenbed_memory::{List, with_room, zeroed};
 use tokenbed_nn::positions::Scores;
 use tokenbed_nn::positions::ids::{self, Real};
 use tokenbed_nn::positions::interpolate::interpolate;
@@ -188,6 +188,8 @@ pub enum RotaryScale {
         beta_fast: f64,
         beta_slow: f64,
         attention_factor: Option<f64>,
+        mscale: f64,
+        mscale_all_dim: f64,
         truncate: bool,
     },
     Llama3 {
@@ -196,6 +198,24 @@ pub enum RotaryScale {
         low_freq_factor: f64,
         high_freq_factor: f64,
     },
+    Longrope {
+        factor: f64,
+        original_context: f64,
+        short_factor: Vec<f64>,
+        long_factor: Vec<f64>,
+        attention_factor: Option<f64>,
+    },
+    Proportional {
+        factor: f64,
+        partial_rotary_factor: f64,
+    },
+}
+
+/// How many pairs turn by each axis of a position, and whether the axes take turns.
+#[napi(object, object_to_js = false)]
+pub struct RotarySections {
+    pub sections: Vec<f64>,
+    pub interleaved: bool,
 }
 
 impl From<RotaryScale> for Scaling {
@@ -204,22 +224,49 @@ impl From<RotaryScale> for Scaling {
             RotaryScale::None => Scaling::None,
             RotaryScale::Linear { factor } => Scaling::Linear { factor },
             RotaryScale::Dynamic { factor, original_context: original } => Scaling::Dynamic { factor, original },
-            RotaryScale::Yarn { factor, original_context, beta_fast, beta_slow, attention_factor, truncate } => {
-                let (original, attention) = (original_context, attention_factor);
-                Scaling::Yarn { factor, original, beta_fast, beta_slow, attention, truncate }
-            }
+            RotaryScale::Yarn {
+                factor,
+                original_context: original,
+                beta_fast,
+                beta_slow,
+                attention_factor: attention,
+                mscale,
+                mscale_all_dim: mscale_all,
+                truncate,
+            } => Scaling::Yarn { factor, original, beta_fast, beta_slow, attention, mscale, mscale_all, truncate },
             RotaryScale::Llama3 { factor, original_context, low_freq_factor, high_freq_factor } => {
                 Scaling::Llama3 { factor, original: original_context, low: low_freq_factor, high: high_freq_factor }
             }
+            RotaryScale::Longrope {
+                factor,
+                original_context: original,
+                short_factor: short,
+                long_factor: long,
+                attention_factor: attention,
+            } => Scaling::LongRope { factor, original, short, long, attention },
+            RotaryScale::Proportional { factor, partial_rotary_factor: part } => Scaling::Proportional { factor, part },
         }
     }
 }
 
 /// Makes a rotation of `dim` elements.
 #[napi(catch_unwind)]
-pub fn rotary_new(dim: f64, base: f64, pairs: Word<Pairs>, scaling: RotaryScale) -> Option<External<RotaryAngles>> {
+pub fn rotary_new(
+    dim: f64,
+    base: f64,
+    pairs: Word<Pairs>,
+    scaling: RotaryScale,
+    sections: Option<RotarySections>,
+) -> Option<External<RotaryAngles>> {
     guard(|| {
-        let rotary = Rotary::new(size(dim)?, base, scaling.into(), pairs.0)?;
+        let mut rotary = Rotary::new(size(dim)?, base, scaling.into(), pairs.0)?;
+        if let Some(RotarySections { sections, interleaved }) = sections {
+            let mut sizes = with_room(sections.len());
+            for section in sections {
+                sizes.put(size(section)?);
+            }
+            rotary = rotary.with_sections(&sizes, interleaved)?;
+        }
         Ok(External::new(RotaryAngles(RefCell::new(rotary))))
     })
 }

@@ -17,8 +17,9 @@
 )]
 
 use crate::node::buffers;
-use napi::bindgen_prelude::{FromNapiRef, ToNapiValue, TypeName, ValidateNapiValue};
+use napi::bindgen_prelude::{FromNapiRef, FromNapiValue, ToNapiValue, TypeName, ValidateNapiValue};
 use napi::{Env, ValueType, check_status, sys};
+use napi_derive::napi;
 use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -89,6 +90,37 @@ impl<T> FromNapiRef for External<T> {
     }
 }
 
+/// A value that JavaScript holds, as the field of an object that it passed to this call.
+pub struct Given<T: 'static>(&'static External<T>);
+
+impl<T> Deref for Given<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0.value
+    }
+}
+
+impl<T> TypeName for Given<T> {
+    fn type_name() -> &'static str {
+        "External"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::External
+    }
+}
+
+impl<T> ValidateNapiValue for Given<T> {}
+
+impl<T> FromNapiValue for Given<T> {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        // SAFETY: napi's macro gives a live env and value. The object that was passed holds the external, so it stays as
+        // long as an argument would.
+        Ok(Self(unsafe { External::<T>::from_napi_ref(env, value) }?))
+    }
+}
+
 impl<T> ToNapiValue for External<T> {
     unsafe fn to_napi_value(env: sys::napi_env, external: Self) -> napi::Result<sys::napi_value> {
         let number = with(|made| {
@@ -111,13 +143,48 @@ impl<T> ToNapiValue for External<T> {
     }
 }
 
+/// The number of an external of any kind.
+pub struct Named(usize);
+
+impl TypeName for Named {
+    fn type_name() -> &'static str {
+        "External"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::External
+    }
+}
+
+impl ValidateNapiValue for Named {}
+
+impl FromNapiValue for Named {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        let mut data = ptr::null_mut();
+        // SAFETY: napi's macro gives a live env and value.
+        check_status!(unsafe { sys::napi_get_value_external(env, value, &mut data) }, "not an external")?;
+        Ok(Self(data as usize))
+    }
+}
+
+/// Drops the value of an external now, instead of when it is garbage. The caller passes it to no later call.
+#[napi(catch_unwind)]
+pub fn external_release(external: Named) {
+    drop_value(external.0);
+}
+
+/// Drops a value. Its place in the cache is emptied first.
+fn drop_value(number: usize) {
+    RECENT.with(|recent| recent[number % LOOKED_UP].set(None));
+    let kept = with(|made| made.all.remove(&number));
+    kept.flatten().into_iter().for_each(Kept::release);
+}
+
 /// Runs when the event loop turns, or when the environment ends.
 unsafe extern "C" fn finalize(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
     // A panic leaks memory and does nothing else.
     let _ = catch_unwind(|| {
-        let kept = with(|made| made.all.remove(&data.addr()));
-        RECENT.with(|recent| recent[data.addr() % LOOKED_UP].set(None));
-        kept.flatten().into_iter().for_each(Kept::release);
+        drop_value(data.addr());
         buffers::finalizers_run();
     });
 }

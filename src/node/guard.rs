@@ -24,6 +24,8 @@ pub struct Report {
     pub count: Option<f64>,
     /// The kind of a bad id that is not a token: a position or a segment.
     pub what: Option<String>,
+    /// The number of the feature that is at fault, if a call reads several.
+    pub feature: Option<f64>,
     /// The path of the file that is at fault.
     pub path: Option<String>,
     pub offset: Option<f64>,
@@ -55,6 +57,12 @@ impl Failure {
         let mut failure = Failure::from(error);
         failure.0.what = Some("index".into());
         failure
+    }
+
+    /// Adds the number of the feature that is at fault.
+    pub(crate) fn of_feature(mut self, number: usize) -> Self {
+        self.0.feature = Some(number as f64);
+        self
     }
 
     /// Adds the special token that is not allowed where it occurs.

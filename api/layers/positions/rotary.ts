@@ -4,13 +4,23 @@ import { record } from '../../autograd/tape.js'
 import { Contents } from '../../base/contents.js'
 import { isResultType, type IntArray, type ResultType } from '../../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../../base/errors.js'
-import { copyOf, type Ids } from '../../tensor/ids.js'
+import { copyOf, readIds, type Ids } from '../../tensor/ids.js'
 import { call, native } from '../../native/native.js'
-import { guardReceivers } from '../../base/receivers.js'
-import { shown } from '../../base/shape.js'
+import { disposed, guardReceivers } from '../../base/receivers.js'
+import { sameShape, shown } from '../../base/shape.js'
 import type { Elements } from '../../ops/elements.js'
 import { Tensor } from '../../tensor/tensor.js'
-import { MOST_DIM, checkNumber, checkOptions, checkSize, checkWord, show } from '../../base/validate.js'
+import {
+  MOST_DIM,
+  checkBoolean,
+  checkNumber,
+  checkOptions,
+  checkSize,
+  checkWord,
+  eachOf,
+  isArray,
+  show,
+} from '../../base/validate.js'
 import { made, target, written } from './made.js'
 import { readScaling, type RotaryScaling } from './scaling.js'
 import { spread } from './spread.js'
@@ -26,12 +36,26 @@ export interface RotaryOptions {
   layout?: 'half' | 'interleaved'
   /** How frequencies are scaled for contexts longer than the model's. */
   scaling?: RotaryScaling
+  /**
+   * How many pairs turn by each axis of a position, such as time, height and width (M-RoPE, Wang et al. 2024, Qwen2-VL:
+   * `mrope_section`). The sum is dim / 2. `forward` then takes positions with the axes in front.
+   */
+  mropeSection?: readonly number[]
+  /**
+   * Whether axes take turns along the pairs (Qwen3-VL: `mrope_interleaved`). Each axis has its number of pairs, and
+   * those left over turn by the first. Default false: the pairs of an axis are neighbours.
+   */
+  mropeInterleaved?: boolean
 }
 
 export interface RotaryForwardOptions {
   /** The first position of every sequence; default 0. */
   offset?: number
-  /** A position for each token, or for each token of one sequence, instead of `offset`. */
+  /**
+   * A position for each token, or for each token of one sequence, instead of `offset`. With `mropeSection`, positions
+   * may have the axes in front of the tokens' shape, (axes, batch, length), or (axes, length) if x is one sequence;
+   * without axes, a token has the same position on all of them.
+   */
   positions?: Ids
   /** A tensor to write the result to; `x` itself rotates in place. Then nothing is recorded for gradients. */
   out?: Tensor
@@ -68,11 +92,16 @@ export class RotaryEmbedding {
   readonly dim: number
   readonly base: number
   readonly layout: 'half' | 'interleaved'
+  readonly #axes: number
   readonly #native: Native
+  #isGone = false
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
-  /** @throws UsageError for an odd dim, an unknown layout or scaling, and a scaling that lacks a number. */
+  /**
+   * @throws UsageError for an odd dim, an unknown layout or scaling, a scaling that lacks a number, and sections that do
+   * not add up to dim / 2.
+   */
   constructor(options: RotaryOptions) {
     const where = 'RotaryEmbedding'
     const {
@@ -80,7 +109,9 @@ export class RotaryEmbedding {
       base = 10000,
       layout = 'half',
       scaling,
-    } = checkOptions(options, ['dim', 'base', 'layout', 'scaling'], where)
+      mropeSection,
+      mropeInterleaved,
+    } = checkOptions(options, ['dim', 'base', 'layout', 'scaling', 'mropeSection', 'mropeInterleaved'], where)
     this.dim = checkSize(dim, `${where}: dim`, 2, MOST_DIM)
     if (this.dim % 2 !== 0)
       throw new UsageError(`${where}: elements are rotated in pairs: dim must be even, not ${dim}`)
@@ -88,7 +119,10 @@ export class RotaryEmbedding {
       throw new UsageError(`${where}: base must be more than 1, not ${base}`)
     this.base = base
     this.layout = checkWord(layout, LAYOUTS, `${where}: layout`)
-    this.#native = call(native.rotaryNew(this.dim, base, this.layout, readScaling(scaling, this.dim, where)))
+    const sections = readSections(mropeSection, mropeInterleaved, this.dim, where)
+    this.#axes = sections?.sections.length ?? 1
+    const scale = readScaling(scaling, this.dim, where)
+    this.#native = call(native.rotaryNew(this.dim, base, this.layout, scale, sections))
   }
 
   /**
@@ -115,6 +149,8 @@ export class RotaryEmbedding {
   }
 
   #rotate(x: Elements | null, out: Elements, { heads, headDim, offset, length, at }: Place, inverse: boolean): boolean {
+    // A gradient may come back later.
+    if (this.#isGone) throw disposed('RotaryEmbedding', 'backward')
     return native.rotaryForward(
       this.#native,
       out.dtype as ResultType,
@@ -145,12 +181,70 @@ export class RotaryEmbedding {
       throw new UsageError(`${where}: give either positions or offset, not both`)
     const from = offset === undefined ? 0 : checkSize(offset, `${where}: offset`)
     const tokens = x.shape.slice(0, -2)
-    const at = positions === undefined ? undefined : spread(positions, tokens, 'positions', 'x', where)
+    const at = positions === undefined ? undefined : this.#spread(positions, tokens, where)
     return { heads, headDim, offset: from, length, at }
   }
 
+  /** The positions of all tokens, one after the other for each axis that they have. */
+  #spread(positions: Ids, tokens: readonly number[], where: string): IntArray {
+    const axes = this.#axes
+    if (axes === 1) return spread(positions, tokens, 'positions', 'x', where)
+    const { array, shape } = readIds(positions, undefined, `${where}: positions`)
+    const whole = [axes, ...tokens]
+    if (sameShape(shape, whole)) return array
+    if (shape.length <= tokens.length) return spread(positions, tokens, 'positions', 'x', where)
+    throw new ShapeError(`${where}: positions of ${axes} axes must have the shape ${shown(whole)}, not ${shown(shape)}`)
+  }
+
+  /** Frees the angles now. Every later use, gradients of earlier results included, is a UsageError. */
+  dispose(): void {
+    if (this.#isGone) return
+    this.#isGone = true
+    native.externalRelease(this.#native)
+  }
+
+  /** The same as `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
   static {
-    guardReceivers(this, (value) => #native in value)
+    guardReceivers(
+      this,
+      (value) => #native in value,
+      [],
+      (value) => (value as RotaryEmbedding).#isGone,
+    )
     CONTENTS.guard(this, (value) => #native in value)
+  }
+}
+
+/** Checks the sections of pairs by axis. */
+function readSections(
+  sections: unknown,
+  interleaved: unknown,
+  dim: number,
+  where: string,
+): { sections: number[]; interleaved: boolean } | undefined {
+  if (sections === undefined) {
+    if (interleaved !== undefined)
+      throw new UsageError(`${where}: mropeInterleaved says how mropeSection is laid out: give mropeSection, too`)
+    return undefined
+  }
+  if (!isArray(sections) || sections.length === 0 || sections.length > dim / 2) {
+    throw new UsageError(
+      `${where}: mropeSection must be an array with the number of pairs of each axis, not ${show(sections)}`,
+    )
+  }
+  const sizes = eachOf(sections, (size, axis) => checkSize(size, `${where}: mropeSection[${axis}]`, 0, dim / 2))
+  const sum = sizes.reduce((sum, size) => sum + size, 0)
+  if (sum !== dim / 2) {
+    throw new UsageError(
+      `${where}: mropeSection must add up to the ${dim / 2} pairs of dim ${dim}, not to ${sum}, as ${show(sections)} does`,
+    )
+  }
+  return {
+    sections: sizes,
+    interleaved: interleaved === undefined ? false : checkBoolean(interleaved, `${where}: mropeInterleaved`),
   }
 }

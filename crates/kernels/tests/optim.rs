@@ -58,7 +58,10 @@ fn rules<F: Real>() -> Vec<Update<F>> {
     }
     let [lr, decay, beta1, beta2, w1] = [1e-4, 0.9, 0.9, 0.99, 0.1].map(real);
     rules.push(Update::Lion(Lion { lr, decay, beta1, w1, beta2, w2: real(0.01) }));
-    rules.push(Update::RowAdagrad(RowAdagrad { lr: real(0.1), eps: real(1e-8) }));
+    for (weight_decay, keep) in [(0.0, 1.0), (0.1, 1.0), (0.0, 0.99)] {
+        let [lr, eps, weight_decay, keep] = [0.1, 1e-8, weight_decay, keep].map(real);
+        rules.push(Update::RowAdagrad(RowAdagrad { lr, eps, weight_decay, keep }));
+    }
     rules
 }
 

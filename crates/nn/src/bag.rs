@@ -10,7 +10,7 @@ use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::ops::lookup::bag::{Bag, Bags, Mode};
 use tokenbed_kernels::rows::format::{OutFormat, RowFormat, RowTable};
 use tokenbed_kernels::rows::store::Store;
-use tokenbed_memory::List;
+use tokenbed_memory::{List, with_room, zeroed};
 use tokenbed_threads::parallel_rows;
 
 /// A table over its bytes.
@@ -89,6 +89,67 @@ pub fn forward(
     // next.
     let read = (bag.ids.ids().len() / count.max(1)).saturating_mul(table.row_bytes());
     parallel_rows(out, row, row.saturating_add(read), |range, out| kernels.bag(&bag, range, format, out));
+    Ok(())
+}
+
+/// The bytes of the bags of one feature that are computed before they are put beside those of others.
+const BLOCK: usize = 32 << 10;
+
+/// `out` (bags x all columns, of `format`) = the vectors of the bags of several features, side by side: those of the
+/// first feature, then those of the second, and so on. Each has the bits that [`forward`] gives.
+///
+/// # Errors
+/// As for [`forward`], with the number of the feature at fault; [`Error::Shape`] also if features have other numbers of
+/// bags than the first. `out` is not written in these cases.
+pub fn forward_beside(
+    kernels: Kernels,
+    features: &[(RowTable<'_>, Request<'_>)],
+    scratch: &mut Vec<Scratch>,
+    (format, out): (OutFormat, &mut [u8]),
+) -> std::result::Result<(), (usize, Error)> {
+    while scratch.len() < features.len() {
+        scratch.put(Scratch::default());
+    }
+    let mut parts = with_room(features.len());
+    let (mut width, mut cost) = (0_usize, 0_usize);
+    for (i, (&(table, request), scratch)) in features.iter().zip(scratch.iter_mut()).enumerate() {
+        let (ids, ranges) = places(kernels, table.rows(), request, scratch).map_err(|error| (i, error))?;
+        ask_ahead(table.bytes(), table.row_bytes(), ids.ids());
+        let Request { weights, padding, mode, .. } = request;
+        let bag = Bag { table, ids, bags: ranges.bags, weights, padding, mode };
+        let row = table.dim().saturating_mul(format.size());
+        let read = (ids.ids().len() / ranges.count.max(1)).saturating_mul(table.row_bytes());
+        (width, cost) = (width.saturating_add(row), cost.saturating_add(row.saturating_add(read)));
+        parts.put((bag, ranges.count, row));
+    }
+    let count = parts.first().map_or(0, |&(_, count, _)| count);
+    if let Some(i) = parts.iter().position(|&(_, bags, _)| bags != count) {
+        return Err((i, Error::Shape(format!("{} bags, where the first feature has {count}", parts[i].1))));
+    }
+    if count.checked_mul(width) != Some(out.len()) {
+        return Err((0, Error::Shape(format!("{count} rows of {width} bytes do not fill {} bytes", out.len()))));
+    }
+    if out.is_empty() {
+        return Ok(());
+    }
+    let widest = parts.iter().map(|&(_, _, row)| row).max().unwrap_or(0).max(1);
+    let most = (BLOCK / widest).max(1);
+    parallel_rows(out, width, cost, |range, out| {
+        let mut block: Vec<u64> = zeroed((most.min(range.len()) * widest).div_ceil(size_of::<u64>()));
+        let block: &mut [u8] = bytemuck::cast_slice_mut(&mut block);
+        for (rows, out) in range.clone().step_by(most).zip(out.chunks_mut(most * width)) {
+            let rows = rows..range.end.min(rows + most);
+            let mut from = 0;
+            for &(ref bag, _, row) in parts.iter().filter(|&&(_, _, row)| row > 0) {
+                let block = &mut block[..rows.len() * row];
+                kernels.bag(bag, rows.clone(), format, block);
+                for (to, vector) in out.chunks_exact_mut(width).zip(block.chunks_exact(row)) {
+                    to[from..from + row].copy_from_slice(vector);
+                }
+                from += row;
+            }
+        }
+    });
     Ok(())
 }
 

@@ -38,8 +38,8 @@ fn rotated(rotary: &mut Rotary, heads: Heads, at: At<'_>, x: &[f32]) -> Vec<f32>
 #[test]
 fn angles_of_large_positions_are_within_their_bound() {
     for scaling in [Scaling::None, Scaling::Linear { factor: 3.0 }] {
+        let radians = frequencies(8, 10_000.0, &scaling, 0.0).radians;
         let mut rotary = Rotary::new(8, 10_000.0, scaling, Pairs::Half).expect("even");
-        let radians = frequencies(8, 10_000.0, scaling, 0.0).radians;
         for position in [0, 1, 999, 262_144, 1_000_000, 1_000_003] {
             let at = At::From { offset: position, length: 1 };
             let found = rotated(&mut rotary, HEADS, at, &[1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
@@ -79,8 +79,38 @@ fn positions_given_and_counted_are_the_same() {
     }
 }
 
+/// Each pair turns by the axis of its section, near and far from the angles that are kept.
+#[test]
+fn sections_turn_by_axes_of_their_own() {
+    let mut random = Random::new(2);
+    let x = random.units(2 * 2 * 8);
+    let heads = Heads { heads: 2, head_dim: 8, ..HEADS };
+    for interleaved in [false, true] {
+        let axes = if interleaved { [0, 1, 2, 0] } else { [0, 0, 1, 2] };
+        let plain = || Rotary::new(8, 500.0, Scaling::None, Pairs::Half).expect("even");
+        let mut rotary = plain().with_sections(&[2, 1, 1], interleaved).expect("4 pairs");
+        for far in [0, 5_000_000] {
+            let positions = [3, 4 + far, 7, 9, 0, 2 + far];
+            let joined = rotated(&mut rotary, heads, At::Each(IdSlice::I64(&positions)), &x);
+            for (axis, positions) in positions.chunks(2).enumerate() {
+                let alone = rotated(&mut plain(), heads, At::Each(IdSlice::I64(positions)), &x);
+                for (i, (found, wanted)) in joined.iter().zip(&alone).enumerate() {
+                    assert!(axes[i % 4] != axis || found == wanted, "{i}");
+                }
+            }
+            let single = rotated(&mut rotary, heads, At::Each(IdSlice::I64(&positions[..2])), &x);
+            assert_eq!(single, rotated(&mut plain(), heads, At::Each(IdSlice::I64(&positions[..2])), &x));
+        }
+        assert!(matches!(plain().with_sections(&[2, 1], interleaved), Err(Error::Shape(_))));
+        assert!(matches!(plain().with_sections(&[usize::MAX, 5], interleaved), Err(Error::Shape(_))));
+    }
+}
+
 #[test]
 fn rejects_bad_rotations() {
+    let factors =
+        Scaling::LongRope { factor: 2.0, original: 8.0, short: vec![1.0], long: vec![1.0], attention: None };
+    assert!(matches!(Rotary::new(4, 10.0, factors, Pairs::Half), Err(Error::Shape(_))));
     assert!(matches!(Rotary::new(3, 10.0, Scaling::None, Pairs::Half), Err(Error::Shape(_))));
     let mut rotary = Rotary::new(8, 10.0, Scaling::None, Pairs::Half).expect("even");
     let mut run = |heads: Heads, at: At<'_>, x: usize, out: usize| {

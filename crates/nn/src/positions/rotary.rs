@@ -1,6 +1,7 @@
 //! Rotary positions: pairs of elements are rotated by an angle that grows with the position (Su et al. 2021).
 
 use super::scaling::{Frequencies, Scaling, frequencies};
+use std::ops::Range;
 pub use crate::token_position::At;
 use tokenbed_core::ids::{IdSlice, with_values};
 use tokenbed_core::{Error, Result};
@@ -33,6 +34,17 @@ pub struct Rotary {
     /// Angles that are not kept, and angles for positions given one by one.
     made: Vec<f32>,
     rows: Vec<u32>,
+    /// Runs of pairs that turn by one axis of a position; none if positions are single numbers.
+    runs: Vec<Run>,
+    /// The number of axes of a position; 1 without runs.
+    axes: usize,
+}
+
+/// Neighbouring pairs that turn by one axis of a position.
+#[derive(Clone, Debug)]
+struct Run {
+    axis: usize,
+    pairs: Range<usize>,
 }
 
 /// The heads to be rotated.
@@ -65,8 +77,49 @@ impl Rotary {
         if dim > MOST_DIM {
             return Err(Error::Shape(format!("dim must be at most {MOST_DIM}, not {dim}")));
         }
-        let frequencies = frequencies(dim, base, scaling, 0.0);
-        Ok(Self { dim, base, scaling, pairs, frequencies, kept: Vec::new(), made: Vec::new(), rows: Vec::new() })
+        if let Scaling::LongRope { short, long, .. } = &scaling
+            && (short.len() != dim / 2 || long.len() != dim / 2)
+        {
+            return Err(Error::Shape(format!(
+                "there must be a factor for each of the {} pairs, not {} and {}",
+                dim / 2,
+                short.len(),
+                long.len()
+            )));
+        }
+        let frequencies = frequencies(dim, base, &scaling, 0.0);
+        let (kept, made, rows, runs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { dim, base, scaling, pairs, frequencies, kept, made, rows, runs, axes: 1 })
+    }
+
+    /// The same with positions of several axes, such as time, height and width: `sections` says how many pairs turn by
+    /// each axis. Pairs of one axis are neighbours, or, `interleaved`, axes take turns and pairs that are left over turn
+    /// by the first one.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the sections do not add up to the pairs.
+    pub fn with_sections(mut self, sections: &[usize], interleaved: bool) -> Result<Self> {
+        let half = self.dim / 2;
+        let sum = sections.iter().fold(0_usize, |sum, &section| sum.saturating_add(section));
+        if sum != half || sections.len() > half {
+            return Err(Error::Shape(format!("sections {sections:?} must add up to the {half} pairs of dim")));
+        }
+        self.axes = sections.len();
+        self.runs.clear();
+        if interleaved {
+            for pair in 0..half {
+                let axis = pair % self.axes;
+                let axis = if pair < sections[axis].saturating_mul(self.axes) { axis } else { 0 };
+                self.runs.put(Run { axis, pairs: pair..pair + 1 });
+            }
+        } else {
+            let mut from = 0;
+            for (axis, &section) in sections.iter().enumerate() {
+                self.runs.put(Run { axis, pairs: from..from + section });
+                from += section;
+            }
+        }
+        Ok(self)
     }
 
     /// `out` (tokens x heads x head_dim) = `x`, rotated. Without `x`, `out` is rotated in place.
@@ -121,12 +174,17 @@ impl Rotary {
                 Ok((table, Along::Cycle { offset, length, first: 0 }))
             }
             At::Each(positions) => {
-                if positions.len() != tokens {
+                let single = positions.len() == tokens;
+                if !single && positions.len() != tokens.saturating_mul(self.axes) {
                     return Err(Error::Shape(format!("there are {} positions for {tokens} tokens", positions.len())));
                 }
-                let values = whole(positions)?;
+                let values = whole(positions, tokens)?;
                 let largest = values.iter().copied().max().unwrap_or(0);
                 self.scale_for(largest as f64 + 1.0);
+                if !single {
+                    self.join(&values, tokens, largest, kept as u64);
+                    return Ok((&self.made, Along::Cycle { offset: 0, length: tokens, first: 0 }));
+                }
                 self.rows.clear();
                 let count = if largest < kept as u64 {
                     self.keep(largest as usize + 1);
@@ -151,14 +209,43 @@ impl Rotary {
 
     /// Computes the frequencies again for sequences of `length`, if they depend on it.
     fn scale_for(&mut self, length: f64) {
-        if !matches!(self.scaling, Scaling::Dynamic { .. }) {
+        if !self.scaling.follows_length() {
             return;
         }
-        let frequencies = frequencies(self.dim, self.base, self.scaling, length);
+        let frequencies = frequencies(self.dim, self.base, &self.scaling, length);
         if frequencies != self.frequencies {
             self.frequencies = frequencies;
             self.kept.clear();
         }
+    }
+
+    /// Makes a row of angles for each token, in which each run of pairs turns by its own axis. `positions` are (axes,
+    /// tokens), `largest` is the largest of them.
+    fn join(&mut self, positions: &[u64], tokens: usize, largest: u64, kept: u64) {
+        let near = largest < kept;
+        if near {
+            self.keep(largest as usize + 1);
+        }
+        self.made.clear();
+        self.made.fill_to(tokens * self.dim, 0.0);
+        let (half, frequencies, runs, from) = (self.dim / 2, &self.frequencies, &self.runs, &self.kept);
+        let cost = if near { 2 * size_of::<f32>() * half } else { 2 * half * COST };
+        parallel_rows(&mut self.made, 2 * half, cost, |rows, table| {
+            for (token, row) in rows.zip(table.chunks_exact_mut(2 * half)) {
+                let (cosines, sines) = row.split_at_mut(half);
+                for Run { axis, pairs } in runs {
+                    let position = positions[axis * tokens + token];
+                    let (cosines, sines) = (&mut cosines[pairs.clone()], &mut sines[pairs.clone()]);
+                    if near {
+                        let row = &from[position as usize * 2 * half..][..2 * half];
+                        cosines.copy_from_slice(&row[pairs.clone()]);
+                        sines.copy_from_slice(&row[half..][pairs.clone()]);
+                    } else {
+                        turn(frequencies, pairs.clone(), position as f64, cosines, sines);
+                    }
+                }
+            }
+        });
     }
 
     /// The number of bytes of kept angles.
@@ -191,22 +278,27 @@ fn fill(frequencies: &Frequencies, position: impl Fn(usize) -> f64 + Sync, table
         for (i, row) in rows.zip(table.chunks_exact_mut(2 * half)) {
             let position = position(i);
             let (cosines, sines) = row.split_at_mut(half);
-            for ((cosine, sine), radians) in cosines.iter_mut().zip(sines).zip(&frequencies.radians) {
-                let (s, c) = libm::sincos(position * radians);
-                (*cosine, *sine) = ((c * frequencies.attention) as f32, (s * frequencies.attention) as f32);
-            }
+            turn(frequencies, 0..half, position, cosines, sines);
         }
     });
 }
 
-/// The positions, after checking that none is negative.
-fn whole(positions: IdSlice<'_>) -> Result<Vec<u64>> {
+/// The cosines and sines of some pairs at one position.
+fn turn(frequencies: &Frequencies, pairs: Range<usize>, position: f64, cosines: &mut [f32], sines: &mut [f32]) {
+    for ((cosine, sine), radians) in cosines.iter_mut().zip(sines).zip(&frequencies.radians[pairs]) {
+        let (s, c) = libm::sincos(position * radians);
+        (*cosine, *sine) = ((c * frequencies.attention) as f32, (s * frequencies.attention) as f32);
+    }
+}
+
+/// The positions of `tokens` tokens, one row of them for each axis, after checking that none is negative.
+fn whole(positions: IdSlice<'_>, tokens: usize) -> Result<Vec<u64>> {
     let mut values = with_room(positions.len());
     let mut wrong = None;
     with_values(positions, |at, position| match u64::try_from(position) {
         Ok(position) if position < 1 << 53 => values.put(position),
         _ => {
-            wrong.get_or_insert((at, position));
+            wrong.get_or_insert((at % tokens, position));
         }
     });
     match wrong {

@@ -6,7 +6,7 @@ use std::f64::consts::PI;
 use tokenbed_memory::Gather;
 
 /// How frequencies are changed. `original` is the context length that the model was trained with.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Scaling {
     /// Frequencies stay as they are (Su et al. 2021).
     None,
@@ -33,8 +33,12 @@ pub enum Scaling {
         beta_fast: f64,
         /// Frequencies with at most this many turns are divided.
         beta_slow: f64,
-        /// The factor of cosines and sines; None means `0.1 ln(factor) + 1`.
+        /// The factor of cosines and sines; None means [`yarn_attention`] with the two scales below.
         attention: Option<f64>,
+        /// The scale of the logarithm above the fraction; 1 in the paper.
+        mscale: f64,
+        /// The scale of the logarithm below the fraction; 0 in the paper.
+        mscale_all: f64,
         /// Whether the ends of the ramp are rounded outwards to whole pairs.
         truncate: bool,
     },
@@ -50,6 +54,34 @@ pub enum Scaling {
         /// The bound for short wavelengths.
         high: f64,
     },
+    /// Each pair has divisors of its own: one for calls within `original`, and one for longer ones; cosines and sines
+    /// are multiplied by an attention factor (Ding et al. 2024, LongRoPE; Phi-3).
+    LongRope {
+        /// How many times longer the context becomes.
+        factor: f64,
+        /// The trained context length.
+        original: f64,
+        /// The divisors of calls within the trained context, one for each pair.
+        short: Vec<f64>,
+        /// The divisors of longer calls, one for each pair.
+        long: Vec<f64>,
+        /// The factor of cosines and sines; None means `sqrt(1 + ln(factor) / ln(original))`.
+        attention: Option<f64>,
+    },
+    /// The first part of the pairs turns as if all did, and the others stay as they are (Gemma 4).
+    Proportional {
+        /// By how much frequencies are divided.
+        factor: f64,
+        /// The part of the pairs that turns, at most 1.
+        part: f64,
+    },
+}
+
+impl Scaling {
+    /// Whether frequencies depend on the length of the sequence.
+    pub fn follows_length(&self) -> bool {
+        matches!(self, Scaling::Dynamic { .. } | Scaling::LongRope { .. })
+    }
 }
 
 /// The angles by which pairs turn per position.
@@ -61,12 +93,19 @@ pub struct Frequencies {
     pub attention: f64,
 }
 
+/// YaRN's factor of cosines and sines, as DeepSeek's models have it: `(0.1 mscale ln(factor) + 1) / (0.1 mscale_all
+/// ln(factor) + 1)`. With the scales 1 and 0 it is the paper's.
+fn yarn_attention(factor: f64, mscale: f64, mscale_all: f64) -> f64 {
+    let of = |scale: f64| if factor <= 1.0 { 1.0 } else { 0.1 * scale * libm::log(factor) + 1.0 };
+    of(mscale) / of(mscale_all)
+}
+
 /// The frequencies of `dim / 2` pairs for sequences of `length`: `base^(-2p / dim)`, scaled.
-pub fn frequencies(dim: usize, base: f64, scaling: Scaling, length: f64) -> Frequencies {
+pub fn frequencies(dim: usize, base: f64, scaling: &Scaling, length: f64) -> Frequencies {
     let powers = |base: f64| (0..dim / 2).map(move |p| libm::pow(base, 2.0 * p as f64 / dim as f64));
     let plain = |base: f64| powers(base).map(|power| 1.0 / power);
     let with = |radians: Vec<f64>| Frequencies { radians, attention: 1.0 };
-    match scaling {
+    match *scaling {
         Scaling::None => with(plain(base).into_list()),
         Scaling::Linear { factor } => with(plain(base).map(|f| f / factor).into_list()),
         Scaling::Dynamic { factor, original } => {
@@ -74,15 +113,15 @@ pub fn frequencies(dim: usize, base: f64, scaling: Scaling, length: f64) -> Freq
             let dim = dim as f64;
             with(plain(base * libm::pow(grown, dim / (dim - 2.0))).into_list())
         }
-        Scaling::Yarn { factor, original, beta_fast, beta_slow, attention, truncate } => {
+        Scaling::Yarn { factor, original, beta_fast, beta_slow, attention, mscale, mscale_all, truncate } => {
             let ramp = ramp(dim, base, original, (beta_fast, beta_slow), truncate);
             let between = |(p, power): (usize, f64)| {
                 let stays = 1.0 - ramp(p);
                 1.0 / (factor * power) * (1.0 - stays) + 1.0 / power * stays
             };
-            let paper = if factor <= 1.0 { 1.0 } else { 0.1 * libm::log(factor) + 1.0 };
             let radians = powers(base).enumerate().map(between).into_list();
-            Frequencies { radians, attention: attention.unwrap_or(paper) }
+            let attention = attention.unwrap_or_else(|| yarn_attention(factor, mscale, mscale_all));
+            Frequencies { radians, attention }
         }
         Scaling::Llama3 { factor, original, low, high } => {
             let scaled = |f: f64| {
@@ -97,6 +136,17 @@ pub fn frequencies(dim: usize, base: f64, scaling: Scaling, length: f64) -> Freq
                 }
             };
             with(plain(base).map(scaled).into_list())
+        }
+        Scaling::LongRope { factor, original, ref short, ref long, attention } => {
+            let divisors = if length > original { long } else { short };
+            let radians = powers(base).zip(divisors).map(|(power, divisor)| 1.0 / (divisor * power)).into_list();
+            let paper = || if factor <= 1.0 { 1.0 } else { (1.0 + libm::log(factor) / libm::log(original)).sqrt() };
+            Frequencies { radians, attention: attention.unwrap_or_else(paper) }
+        }
+        Scaling::Proportional { factor, part } => {
+            let turning = (part * dim as f64 / 2.0).floor() as usize;
+            let of = |(p, f): (usize, f64)| if p < turning { f / factor } else { 0.0 };
+            with(plain(base).enumerate().map(of).into_list())
         }
     }
 }

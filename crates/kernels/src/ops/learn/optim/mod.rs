@@ -215,7 +215,7 @@ fn steps<F: Real + Element>(kernels: Kernels, results: &mut Results) {
 }
 
 /// Every rule, with its variants.
-fn rules<F: Real>() -> [Update<F>; 14] {
+fn rules<F: Real>() -> [Update<F>; 16] {
     let [lr, weight_decay, momentum, eps, w1, w2] = [0.1, 0.01, 0.9, 1e-8, 0.1, 0.001].map(F::round);
     let [alpha, half, beta1, beta2] = [0.99, 0.5, 0.9, 0.999].map(F::round);
     let rms = |momentum, centered| {
@@ -232,7 +232,9 @@ fn rules<F: Real>() -> [Update<F>; 14] {
         Update::Adam(adam::sample(1.0, 0.01, 0.7)),
         Update::SparseAdam(SparseAdam { w1, w2, size: lr, eps }),
         Update::Adagrad(Adagrad { lr, eps, weight_decay }),
-        Update::RowAdagrad(RowAdagrad { lr, eps }),
+        Update::RowAdagrad(RowAdagrad { lr, eps, weight_decay: F::ZERO, keep: F::ONE }),
+        Update::RowAdagrad(RowAdagrad { lr, eps, weight_decay: F::ZERO, keep: beta2 }),
+        Update::RowAdagrad(RowAdagrad { lr, eps, weight_decay, keep: F::ONE }),
         Update::AmsGrad(adam::sample(0.999_99, 0.0, 0.1)),
         rms(F::ZERO, false),
         rms(momentum, false),

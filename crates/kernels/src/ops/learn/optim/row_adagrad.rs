@@ -6,6 +6,8 @@
 //! h = h + lane[0] / dim
 //! p[d] = fma(-(lr / (sqrt(h) + eps)), g[d], p[d])
 //! ```
+//!
+//! With weight decay, g[d] is fma(weight_decay, p[d], g[d]) in both places, or, decoupled, p[d] is p[d] * keep first.
 
 use super::slots::Slots;
 use crate::real::Real;
@@ -18,6 +20,10 @@ pub struct RowAdagrad<F> {
     pub lr: F,
     /// Added to the denominator.
     pub eps: F,
+    /// Times the parameter, added to the gradient.
+    pub weight_decay: F,
+    /// What is kept of the parameter before the step.
+    pub keep: F,
 }
 
 /// The number of separate sums of squares.
@@ -26,23 +32,45 @@ const LANES: usize = 32;
 impl<F: Real> RowAdagrad<F> {
     /// Does a step on a whole row.
     #[inline(always)]
-    pub(super) fn step(self, slots: Slots<'_, F>) {
-        let mut lanes = [F::ZERO; LANES];
-        let blocks = slots.grad.chunks_exact(LANES);
-        let rest = blocks.remainder();
-        for block in blocks {
-            for (lane, &g) in lanes.iter_mut().zip(block) {
-                *lane = g.fused(g, *lane);
+    pub(super) fn step(self, mut slots: Slots<'_, F>) {
+        if self.weight_decay == F::ZERO {
+            let with = |_: F, g: F| g;
+            let size = self.size(&mut slots, with);
+            // Nothing is decayed without `keep`: the bits of a step without it are those of before.
+            if self.keep == F::ONE {
+                for (p, &g) in slots.param.iter_mut().zip(slots.grad) {
+                    *p = size.fused(g, *p);
+                }
+            } else {
+                for (p, &g) in slots.param.iter_mut().zip(slots.grad) {
+                    *p = size.fused(g, self.keep * *p);
+                }
+            }
+        } else {
+            let with = |p: F, g: F| self.weight_decay.fused(p, g);
+            let size = self.size(&mut slots, with);
+            for (p, &g) in slots.param.iter_mut().zip(slots.grad) {
+                *p = size.fused(with(*p, g), *p);
             }
         }
-        for (lane, &g) in lanes.iter_mut().zip(rest) {
-            *lane = g.fused(g, *lane);
-        }
-        let h = &mut slots.first[0];
-        *h = *h + halved(lanes) / F::round(slots.grad.len().max(1) as f64);
-        let size = -(self.lr / (h.sqrt() + self.eps));
-        for (p, &g) in slots.param.iter_mut().zip(slots.grad) {
-            *p = size.fused(g, *p);
-        }
+    }
+
+    /// Adds the mean square of the row's gradient to its sum, and returns the factor of the gradient. `with` gives the
+    /// gradient of an element, given the element and what was computed for it.
+    #[inline(always)]
+    fn size(self, slots: &mut Slots<'_, F>, with: impl Fn(F, F) -> F) -> F {
+        let mut lanes = [F::ZERO; LANES];
+        let mut add = |params: &[F], grads: &[F]| {
+            for ((lane, &p), &g) in lanes.iter_mut().zip(params).zip(grads) {
+                let g = with(p, g);
+                *lane = g.fused(g, *lane);
+            }
+        };
+        let (params, grads) = (slots.param.chunks_exact(LANES), slots.grad.chunks_exact(LANES));
+        let rest = (params.remainder(), grads.remainder());
+        params.zip(grads).for_each(|(params, grads)| add(params, grads));
+        add(rest.0, rest.1);
+        slots.first[0] = slots.first[0] + halved(lanes) / F::round(slots.grad.len().max(1) as f64);
+        -(self.lr / (slots.first[0].sqrt() + self.eps))
     }
 }

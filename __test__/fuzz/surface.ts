@@ -217,7 +217,10 @@ const CLASSES: Record<string, Members> = {
   },
   EmbeddingBagCollection: {
     new: [[{ name: 'word:a,b', numEmbeddings: 'rows', embeddingDim: 'dim', ...TABLE }]],
-    forward: [{ a: 'ragged', b: 'ragged' }, { out: 'tensor', dtype: 'resultType', perSampleWeights: { a: 'tensor' } }],
+    forward: [
+      { a: 'ragged', b: 'ragged' },
+      { out: 'tensor', dtype: 'resultType', perSampleWeights: { a: 'tensor' } },
+    ],
     split: ['tensor'],
     dispose: [],
     '[Symbol.dispose]': [],

@@ -29,7 +29,16 @@ for (const [name, layer] of Object.entries(LAYERS)) {
     }
     t.is(digest(layer.forward(x, options)), digest(layer.forward(IDS, options)))
     if (layer.position === null) return
-    for (const more of [{ positions: [5, 4, 3, 2, 1] }, { mask: [[0, 0, 1, 1, 1], [1, 1, 1, 1, 0]] }]) // prettier-ignore
+    for (const more of [
+      { positions: [5, 4, 3, 2, 1] },
+      {
+        mask: [
+          [0, 0, 1, 1, 1],
+          [1, 1, 1, 1, 0],
+        ],
+      },
+    ])
+      // prettier-ignore
       t.is(digest(layer.forward(x, more)), digest(layer.forward(IDS, more)))
   })
 

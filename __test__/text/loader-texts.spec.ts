@@ -202,7 +202,13 @@ for (const { order, epochs, seed, ...rest } of readGolden<{ cases: Sampled[] }>(
     })
     t.deepEqual([...(drawn.data as Int32Array)], order)
     const ids = Array.from({ length: 41 }, (_, i) => i)
-    const loader = createDataLoader(ids, { maxLength: 4, stride: 4, dropLast: false, ...rest, generator: new Generator(seed) })
+    const loader = createDataLoader(ids, {
+      maxLength: 4,
+      stride: 4,
+      dropLast: false,
+      ...rest,
+      generator: new Generator(seed),
+    })
     for (const epoch of epochs)
       t.deepEqual(
         allOf(loader).map(({ inputs }) => inputs[0] / 4),

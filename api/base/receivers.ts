@@ -23,12 +23,7 @@ export const OFTEN: readonly PropertyKey[] = ['disposed', 'requiresGrad', 'dispo
  *
  * If objects of the class can be disposed, `isGone` tests whether one was: then all but `dispose` throw.
  */
-export function guardReceivers(
-  kind: Class,
-  isOwn: Test,
-  except: readonly PropertyKey[] = [],
-  isGone?: Test,
-): void {
+export function guardReceivers(kind: Class, isOwn: Test, except: readonly PropertyKey[] = [], isGone?: Test): void {
   for (const key of Reflect.ownKeys(kind.prototype)) {
     if (key === 'constructor') continue
     // Where `Symbol.dispose` does not exist, the method is named 'undefined': Node 20 gives the symbol to its first
@@ -41,7 +36,8 @@ export function guardReceivers(
     const described = Object.getOwnPropertyDescriptor(kind.prototype, key)!
     for (const part of parts) {
       const method: unknown = described[part]
-      if (typeof method === 'function') described[part] = guarded(method as Method, kind, key, isOwn, ALWAYS.includes(key) ? undefined : isGone)
+      if (typeof method === 'function')
+        described[part] = guarded(method as Method, kind, key, isOwn, ALWAYS.includes(key) ? undefined : isGone)
     }
     Object.defineProperty(kind.prototype, key, described)
   }

@@ -84,8 +84,8 @@ const CONTENTS = new Contents<EmbeddingBagCollection>('EmbeddingBagCollection', 
  * side, (bags, the sum of all dims), with the bits that an EmbeddingBag of each table gives. TorchRec's
  * `EmbeddingBagCollection`.
  *
- * Vectors stand in the order of the tables and of their features, as `keys` and `dims` say. A feature that is looked up in
- * several tables has the key `feature@table`.
+ * Vectors stand in the order of the tables and of their features, as `keys` and `dims` say. A feature that is looked up
+ * in several tables has the key `feature@table`.
  *
  * ```ts
  * const tables = new EmbeddingBagCollection([
@@ -115,7 +115,9 @@ export class EmbeddingBagCollection implements Layer {
   constructor(tables: readonly (BagTable | GivenBagTable)[]) {
     const where = 'EmbeddingBagCollection'
     if (!isArray(tables) || tables.length === 0)
-      throw new UsageError(`${where}: give a list of tables, { name, numEmbeddings, embeddingDim }, not ${show(tables)}`)
+      throw new UsageError(
+        `${where}: give a list of tables, { name, numEmbeddings, embeddingDim }, not ${show(tables)}`,
+      )
     const checked = eachOf(tables, (table, i) => checkTable(table, `${where}: table ${i}`))
     const named = new Map<string, { bag: EmbeddingBag; features: readonly string[] }>()
     for (const { name, features, make } of checked) {
@@ -142,7 +144,8 @@ export class EmbeddingBagCollection implements Layer {
 
   /**
    * Looks up all features of a batch. Each is given by its name in any form that `EmbeddingBag.forward` takes as one
-   * argument, and all have the same number of bags; or all at once as `{ keys, values, lengths }`, in TorchRec's layout.
+   * argument, and all have the same number of bags; or all at once as `{ keys, values, lengths }`, in TorchRec's
+   * layout.
    *
    * @throws UsageError for a feature that is missing or that no table has; TokenIndexError, ShapeError and DTypeError as
    * `EmbeddingBag.forward` does, with the feature's name.
@@ -157,7 +160,8 @@ export class EmbeddingBagCollection implements Layer {
     const result = resultFor(out, [count], this.embeddingDim, where, type)
     const ready = this.#features.every(
       ({ bag, name }, i) =>
-        bag.table.renormalized(given[i].read.ids.array, result, where) || this.#fail(where, name, given[i], result, out),
+        bag.table.renormalized(given[i].read.ids.array, result, where) ||
+        this.#fail(where, name, given[i], result, out),
     )
     const operands = this.#features.map(({ bag: { table } }, i) => {
       const { ids, offsets, weights } = operandOf(given[i].read, factors[i])
@@ -190,7 +194,13 @@ export class EmbeddingBagCollection implements Layer {
   }
 
   /** Throws the failure of a native call, with the name of the feature at fault. */
-  #fail(where: string, name: string | null, given: GivenBags | readonly GivenBags[], result: Tensor, out?: Tensor): never {
+  #fail(
+    where: string,
+    name: string | null,
+    given: GivenBags | readonly GivenBags[],
+    result: Tensor,
+    out?: Tensor,
+  ): never {
     if (out === undefined) result.dispose()
     const report = native.takeFailure()
     const number = report?.feature ?? null
@@ -327,7 +337,8 @@ function divided(given: KeyedBags, where: string): Record<string, Bags> {
     throw new UsageError(`${where}: give either lengths or offsets beside keys and values`)
   const { array, shape } = readIds(values!, undefined, `${where}: values`)
   if (shape.length !== 1) throw new ShapeError(`${where}: values must be 1-D, not ${shown(shape)}`)
-  if (lengthOf(array) > 2 ** 32 - 1) throw new ShapeError(`${where}: there are ${lengthOf(array)} values, more than 2^32 - 1`)
+  if (lengthOf(array) > 2 ** 32 - 1)
+    throw new ShapeError(`${where}: there are ${lengthOf(array)} values, more than 2^32 - 1`)
   const ends = offsets === undefined ? summed(lengths!, where) : ascending(offsets, where)
   const last = ends.at(-1)
   if (last !== lengthOf(array)) {

@@ -240,9 +240,9 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
    * padding is.
    *
    * A float32 tensor (batch, length, dim) or (length, dim) is vectors that come from elsewhere, such as those of a
-   * picture: they stand in the place of `token(ids) * scale`, and the rest of the layer is applied to them, with the bits
-   * that ids would give and gradients back to them. Transformers' `inputs_embeds`. Without ids there is no padding to be
-   * seen: where positions skip it (RoBERTa), give `mask` or `positions`.
+   * picture: they stand in the place of `token(ids) * scale`, and the rest of the layer is applied to them, with the
+   * bits that ids would give and gradients back to them. Transformers' `inputs_embeds`. Without ids there is no padding
+   * to be seen: where positions skip it (RoBERTa), give `mask` or `positions`.
    *
    * @throws TokenIndexError for an id, a position or a segment out of range; ShapeError for a sequence longer than the
    * context; UsageError for segments if the layer has none.
@@ -277,7 +277,8 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const tokens = x.shape.slice(0, -1)
     const { at, kinds, offset, length } = this.#place({ array: NO_IDS, shape: tokens }, null, place, where)
     const target = out === undefined ? undefined : resultFor(out, tokens, dim, where)
-    if (target?.overlaps(x)) throw new UsageError(`${where}: out shares memory with the vectors: give it memory of its own`)
+    if (target?.overlaps(x))
+      throw new UsageError(`${where}: out shares memory with the vectors: give it memory of its own`)
     const result = scope(() => {
       const { position, segment, layerNorm } = this
       let sum = x
@@ -371,11 +372,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   }
 
   /** Reads ids, with their positions and segments. */
-  #read(
-    ids: Ids | Ragged | RaggedIds,
-    options: { shape?: number[] } & PlaceOptions,
-    where: string,
-  ): ReadInputs {
+  #read(ids: Ids | Ragged | RaggedIds, options: { shape?: number[] } & PlaceOptions, where: string): ReadInputs {
     const { shape } = options
     const ragged = raggedOf(ids)
     if (ragged !== null && shape !== undefined)

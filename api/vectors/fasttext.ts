@@ -111,7 +111,9 @@ export class FastText {
   #texts(from: number, count: number): string[] {
     const texts: string[] = []
     while (texts.length < count) {
-      const part = call(native.fastTextTexts(this.#file.native, from + texts.length, Math.min(PART, count - texts.length)))
+      const part = call(
+        native.fastTextTexts(this.#file.native, from + texts.length, Math.min(PART, count - texts.length)),
+      )
       for (const text of part) texts.push(text)
     }
     return texts

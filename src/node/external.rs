@@ -115,8 +115,8 @@ impl<T> ValidateNapiValue for Given<T> {}
 
 impl<T> FromNapiValue for Given<T> {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
-        // SAFETY: napi's macro gives a live env and value. The object that was passed holds the external, so it stays as
-        // long as an argument would.
+        // SAFETY: napi's macro gives a live env and value. The object that was passed holds the external, so it stays
+        // as long as an argument would.
         Ok(Self(unsafe { External::<T>::from_napi_ref(env, value) }?))
     }
 }

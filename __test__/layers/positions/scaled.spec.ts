@@ -13,7 +13,13 @@ const golden = readGolden<{
   x: Golden
   gradOutput: Golden
   scaled: (Rotated & { scaling: RotaryScaling; positions: number[] })[]
-  multimodal: (Rotated & { section: number[]; interleaved: boolean; positions: Golden; x: Golden; gradOutput: Golden })[]
+  multimodal: (Rotated & {
+    section: number[]
+    interleaved: boolean
+    positions: Golden
+    x: Golden
+    gradOutput: Golden
+  })[]
 }>('positions/scaled.json')
 
 for (const { scaling, dim, positions, out, grad } of golden.scaled) {
@@ -70,7 +76,16 @@ test('positions of one axis stand for all', (t) => {
   t.is(digest(rope.forward(x)), digest(plain.forward(x)))
   t.is(digest(rope.forward(x, { offset: 4 })), digest(plain.forward(x, { offset: 4 })))
   const flat = Int32Array.of(3, 1, 2, 9, 8, 7)
-  for (const positions of [flat, tensor([[3, 1, 2], [9, 8, 7]], { dtype: 'int32' })])
+  for (const positions of [
+    flat,
+    tensor(
+      [
+        [3, 1, 2],
+        [9, 8, 7],
+      ],
+      { dtype: 'int32' },
+    ),
+  ])
     t.is(digest(rope.forward(x, { positions })), digest(plain.forward(x, { positions: flat })))
   const each = [3, 1, 2]
   const one = randn([3, 2, 8])

@@ -21,8 +21,8 @@ import { checkBoolean, checkNumber, checkOptions, eachOf, isArray, isObject, sho
  *   `truncate` (default true) rounds the ends of the ramp outwards to whole pairs;
  * - `llama3`: wavelengths below C / highFreqFactor keep f, those above C / lowFreqFactor get f / factor, with a ramp
  *   between (Llama 3.1);
- * - `longrope`: 1 / (shortFactor[p] * base^(2p / dim)) for sequences within the original context, and longFactor[p] in its
- *   place for longer ones; the length is that of a call, as for `dynamic`. Cosines and sines are multiplied by
+ * - `longrope`: 1 / (shortFactor[p] * base^(2p / dim)) for sequences within the original context, and longFactor[p] in
+ *   its place for longer ones; the length is that of a call, as for `dynamic`. Cosines and sines are multiplied by
  *   `attentionFactor`, by default `sqrt(1 + ln(factor) / ln(originalContext))` (Ding et al. 2024; Phi-3, whose
  *   `original_max_position_embeddings` and `max_position_embeddings` give originalContext and factor);
  * - `proportional`: the first `partialRotaryFactor * dim / 2` pairs (default: all) get f / factor (default 1), with the

@@ -108,8 +108,7 @@ fn sections_turn_by_axes_of_their_own() {
 
 #[test]
 fn rejects_bad_rotations() {
-    let factors =
-        Scaling::LongRope { factor: 2.0, original: 8.0, short: vec![1.0], long: vec![1.0], attention: None };
+    let factors = Scaling::LongRope { factor: 2.0, original: 8.0, short: vec![1.0], long: vec![1.0], attention: None };
     assert!(matches!(Rotary::new(4, 10.0, factors, Pairs::Half), Err(Error::Shape(_))));
     assert!(matches!(Rotary::new(3, 10.0, Scaling::None, Pairs::Half), Err(Error::Shape(_))));
     let mut rotary = Rotary::new(8, 10.0, Scaling::None, Pairs::Half).expect("even");

@@ -1,8 +1,8 @@
 //! Rotary positions: pairs of elements are rotated by an angle that grows with the position (Su et al. 2021).
 
 use super::scaling::{Frequencies, Scaling, frequencies};
-use std::ops::Range;
 pub use crate::token_position::At;
+use std::ops::Range;
 use tokenbed_core::ids::{IdSlice, with_values};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
@@ -93,8 +93,8 @@ impl Rotary {
     }
 
     /// The same with positions of several axes, such as time, height and width: `sections` says how many pairs turn by
-    /// each axis. Pairs of one axis are neighbours, or, `interleaved`, axes take turns and pairs that are left over turn
-    /// by the first one.
+    /// each axis. Pairs of one axis are neighbours, or, `interleaved`, axes take turns and pairs that are left over
+    /// turn by the first one.
     ///
     /// # Errors
     /// [`Error::Shape`] if the sections do not add up to the pairs.

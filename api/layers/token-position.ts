@@ -266,14 +266,19 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   #ofVectors(x: Tensor, { out, shape, ...place }: ForwardOptions & PlaceOptions, where: string): Tensor {
     if (shape !== undefined) throw new UsageError(`${where}: vectors have a shape of their own: leave shape out`)
     const dim = this.token.embeddingDim
-    if (x.dtype !== 'float32')
-      throw new DTypeError(`${where}: vectors must be float32, not ${x.dtype}: write x.to('float32')`)
     const rank = x.shape.length
+    if (rank === 1) {
+      throw new DTypeError(
+        `${where}: ids must be integers, not ${x.dtype}: write ids.to('int32'); vectors in their place have the shape (length, ${dim}) or (batch, length, ${dim})`,
+      )
+    }
     if ((rank !== 2 && rank !== 3) || x.shape[rank - 1] !== dim) {
       throw new ShapeError(
         `${where}: vectors must have the shape (batch, length, ${dim}) or (length, ${dim}), not ${shown(x.shape)}; ids are integers`,
       )
     }
+    if (x.dtype !== 'float32')
+      throw new DTypeError(`${where}: vectors must be float32, not ${x.dtype}: write x.to('float32')`)
     const tokens = x.shape.slice(0, -1)
     const { at, kinds, offset, length } = this.#place({ array: NO_IDS, shape: tokens }, null, place, where)
     const target = out === undefined ? undefined : resultFor(out, tokens, dim, where)

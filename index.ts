@@ -102,7 +102,8 @@ export {
 } from './api/optim/schedules.js'
 export { LRSchedule, type ScheduleOptions, type ScheduleState } from './api/optim/schedule.js'
 
-export { encodingForModel, Tokenizer } from './api/text/tokenizer.js'
+export { encodingForModel } from './api/text/encoding-for-model.js'
+export { Tokenizer } from './api/text/tokenizer.js'
 export { TokenDecoder } from './api/text/token-decoder.js'
 export type {
   Abortable,

@@ -147,6 +147,32 @@ export const LEARNING: Record<string, Record<string, readonly Slot[]>> = {
     stateDict: [],
     loadStateDict: ['any'],
   },
+  EmbeddingBagCollection: {
+    new: [[{ name: 'word:a,b', numEmbeddings: 'rows', embeddingDim: 'dim', ...TABLE }]],
+    forward: [
+      { a: 'ragged', b: 'ragged' },
+      { out: 'tensor', dtype: 'resultType', perSampleWeights: { a: 'tensor' } },
+    ],
+    split: ['tensor'],
+    dispose: [],
+    '[Symbol.dispose]': [],
+    ...LAYER,
+  },
+  RotaryEmbedding: {
+    new: [
+      {
+        dim: 'even',
+        base: 'hundred',
+        layout: 'word:half,interleaved',
+        scaling: 'scaling',
+        mropeSection: 'shape',
+        mropeInterleaved: 'boolean',
+      },
+    ],
+    forward: ['heads', { offset: 'small', positions: 'ids', out: 'tensor' }],
+    dispose: [],
+    '[Symbol.dispose]': [],
+  },
   RowWiseAdagrad: { new: ['params', { lr: 'rate', eps: 'rate', weightDecay: 'rate', decoupled: 'boolean' }] },
   LRSchedule: {
     new: [

@@ -215,17 +215,6 @@ const CLASSES: Record<string, Members> = {
     '[Symbol.dispose]': [],
     ...LAYER,
   },
-  EmbeddingBagCollection: {
-    new: [[{ name: 'word:a,b', numEmbeddings: 'rows', embeddingDim: 'dim', ...TABLE }]],
-    forward: [
-      { a: 'ragged', b: 'ragged' },
-      { out: 'tensor', dtype: 'resultType', perSampleWeights: { a: 'tensor' } },
-    ],
-    split: ['tensor'],
-    dispose: [],
-    '[Symbol.dispose]': [],
-    ...LAYER,
-  },
   QuantizedTable: {
     new: ['any', 'any', 'any', 'any'],
     'static fromBytes': ['quantized kind', 'shape', 'bytes'],
@@ -246,21 +235,6 @@ const CLASSES: Record<string, Members> = {
     dispose: [],
     '[Symbol.dispose]': [],
     ...LAYER,
-  },
-  RotaryEmbedding: {
-    new: [
-      {
-        dim: 'even',
-        base: 'hundred',
-        layout: 'word:half,interleaved',
-        scaling: 'scaling',
-        mropeSection: 'shape',
-        mropeInterleaved: 'boolean',
-      },
-    ],
-    forward: ['heads', { offset: 'small', positions: 'ids', out: 'tensor' }],
-    dispose: [],
-    '[Symbol.dispose]': [],
   },
   ShawRelativePositions: {
     new: [{ maxDistance: 'small', headDim: 'dim', kind: 'word:relative_key,relative_key_query', ...DRAWN }],

@@ -1,7 +1,7 @@
 // Several tables of bags that one call looks up: the features of a batch, side by side.
 
 import type { Backward } from '../autograd/tape.js'
-import type { IntArray, ResultType } from '../base/dtype.js'
+import type { ResultType } from '../base/dtype.js'
 import { Contents } from '../base/contents.js'
 import { ShapeError, UsageError } from '../base/errors.js'
 import { guardReceivers } from '../base/receivers.js'
@@ -351,7 +351,7 @@ function divided(given: KeyedBags, where: string): Record<string, Bags> {
   return Object.fromEntries(
     names.map((name, i) => {
       const own = ends.slice(i * bags, (i + 1) * bags + 1)
-      const ids = array.subarray(own[0], own[bags]) as IntArray
+      const ids = array.subarray(own[0], own[bags])
       return [name, { values: ids, offsets: Uint32Array.from(own, (end) => end - own[0]) }]
     }),
   )

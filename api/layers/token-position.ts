@@ -4,10 +4,9 @@ import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
 import type { Backward, Save } from '../autograd/tape.js'
 import { Contents } from '../base/contents.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
-import { isFloat, type IntArray } from '../base/dtype.js'
-import { DTypeError, ShapeError, TokenIndexError, UsageError } from '../base/errors.js'
+import { isFloat } from '../base/dtype.js'
+import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { readIds, type Ids, type ReadIds } from '../tensor/ids.js'
-import { checkInit, type Init } from './init.js'
 import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
 import { LayerNormParameters } from './layer-norm-parameters.js'
@@ -17,6 +16,7 @@ import { dropout, layerNorm as normalized } from './functional.js'
 import { raggedPositions, readMask, skipping } from './positions/padding.js'
 import { spread } from './positions/spread.js'
 import type { TokenPositionOptions } from './token-position-options.js'
+import { checkEps, checkPadding, NO_IDS, partsOf, rowsOf } from './token-position-parts.js'
 import {
   LEARNED,
   presetOf,
@@ -33,7 +33,7 @@ import { raggedOf, type Ragged, type RaggedIds } from '../tensor/ragged.js'
 import { scope } from '../memory/scope.js'
 import { zeroed } from '../memory/arrays.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkBoolean, checkNumber, checkOptions, checkSize, isObject, show } from '../base/validate.js'
+import { checkBoolean, checkNumber, checkOptions, checkSize } from '../base/validate.js'
 
 /** What can be given along with ids, besides their shape. */
 export interface PlaceOptions {
@@ -68,8 +68,6 @@ const OPTIONS = [
 const PLACE_OPTIONS = ['positionOffset', 'positions', 'segments', 'mask']
 const FORWARD_OPTIONS = ['out', 'shape', ...PLACE_OPTIONS]
 const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, ...PLACE_OPTIONS]
-/** The default of torch.nn.LayerNorm. */
-const DEFAULT_EPS = 1e-5
 
 /** Tables that exist already. @internal */
 export interface Parts {
@@ -596,55 +594,4 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     guardReceivers(this, isOwn, ['forward'])
     CONTENTS.guard(this, (value) => #generator in value)
   }
-}
-
-/** What stands for ids where vectors are given in their place. */
-const NO_IDS = new Int32Array(0)
-
-/** Rows of a table of positions or segments; errors say which of the two is out of range. */
-function rowsOf(table: Embedding, ids: IntArray, shape: readonly number[], what: 'position' | 'segment'): Tensor {
-  try {
-    return table.forward(ids, { shape: [...shape] })
-  } catch (error) {
-    throw error instanceof TokenIndexError ? new TokenIndexError(what, { ...error, value: String(error.value) }) : error
-  }
-}
-
-const PARTS = ['token', 'position', 'segment'] as const
-
-/** How each table is drawn. All options are checked before the first table is made. */
-function partsOf(
-  init: unknown,
-  there: Record<(typeof PARTS)[number], boolean>,
-  where: string,
-): Partial<Record<(typeof PARTS)[number], Init>> {
-  const byName = isObject(init) && PARTS.some((name) => name in init)
-  const parts = byName
-    ? { ...checkOptions(init as Partial<Record<(typeof PARTS)[number], Init>>, PARTS, where) }
-    : Object.fromEntries(PARTS.map((name) => [name, init as Init]))
-  for (const name of PARTS) {
-    if (parts[name] === undefined) continue
-    checkInit(parts[name], byName ? `${where}.${name}` : where)
-    if (byName && !there[name]) throw new UsageError(`${where}.${name}: the layer has no such table`)
-  }
-  return parts
-}
-
-/** The eps of the normalization; null if there is none. */
-function checkEps(layerNorm: unknown, where: string): number | null {
-  if (layerNorm === undefined || layerNorm === false) return null
-  if (layerNorm === true) return DEFAULT_EPS
-  if (!isObject(layerNorm)) {
-    throw new UsageError(`${where}: layerNorm must be true, false or { eps }, not ${show(layerNorm)}`)
-  }
-  const { eps } = checkOptions(layerNorm as { eps: number }, ['eps'], `${where}: layerNorm`)
-  if (checkNumber(eps, `${where}: layerNorm.eps`) < 0)
-    throw new UsageError(`${where}: layerNorm.eps must not be negative, not ${eps}`)
-  return eps!
-}
-
-/** The padding row, counted from the front; -1 if there is none. The table checks the range. */
-function checkPadding(paddingIdx: number | undefined, rows: number): number {
-  if (paddingIdx === undefined) return -1
-  return paddingIdx < 0 ? paddingIdx + rows : paddingIdx
 }

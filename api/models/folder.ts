@@ -58,7 +58,8 @@ import {
   verifyTensors,
   type HeldTensors,
 } from '../files/digest.js'
-import { Tokenizer, type TokenizerFile } from '../text/tokenizer.js'
+import type { TokenizerFile } from '../text/tokenizer-file.js'
+import { Tokenizer } from '../text/tokenizer.js'
 import {
   checkBoolean,
   checkOptions,

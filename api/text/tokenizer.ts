@@ -40,6 +40,7 @@ import {
   type TruncationOptions,
 } from './padding.js'
 import { cutOf, paired, PAIR_OPTIONS } from './pair.js'
+import type { TokenizerFile } from './tokenizer-file.js'
 import { disposed, guardReceivers, isInstance } from '../base/receivers.js'
 import { readList, skipsSpecial, TokenDecoder } from './token-decoder.js'
 import {
@@ -593,20 +594,6 @@ export class Tokenizer {
     )
     CONTENTS.guard(this, (value) => #handle in value)
   }
-}
-
-/** `Tokenizer.encodingForModel`. */
-export function encodingForModel(model: string): Tokenizer {
-  return Tokenizer.load(encodingNameOf(model, 'encodingForModel'))
-}
-
-/** A tokenizer.json as it was when it was read. @internal */
-export interface TokenizerFile {
-  readonly path: string
-  /** The SHA-256 of its bytes. */
-  readonly digest: string
-  /** Reads its bytes again. @throws FileError */
-  readonly read: () => Buffer
 }
 
 /** Makes the constructors private at run time too. */

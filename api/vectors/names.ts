@@ -4,8 +4,8 @@ import { namesOf, type JoinedNames } from '../base/joined-names.js'
 import { TokenIndexError, UnknownTokenError, UsageError } from '../base/errors.js'
 import { atOnce, type Steps } from '../base/turns.js'
 import { nearestSpellings } from './spelling.js'
-import type { Tokenizer } from '../text/tokenizer.js'
-import { show } from '../base/validate.js'
+import { Tokenizer } from '../text/tokenizer.js'
+import { isArray, isObject, show } from '../base/validate.js'
 
 /** Words that are checked before work may pause. */
 const PART = 4096
@@ -184,4 +184,13 @@ export class TokenizerNames implements Names {
       () => pieces,
     )
   }
+}
+
+/** Words, a tokenizer or names as names of rows. @throws UsageError for anything else. */
+export function readNames(vocabulary: unknown, where: string): Names {
+  if (isObject(vocabulary) && (vocabulary instanceof WordNames || vocabulary instanceof TokenizerNames))
+    return vocabulary
+  if (vocabulary instanceof Tokenizer) return new TokenizerNames(vocabulary)
+  if (isArray(vocabulary)) return WordNames.checked(vocabulary, where)
+  throw new UsageError(`${where}: the vocabulary must be an array of words or a Tokenizer, not ${show(vocabulary)}`)
 }

@@ -35,6 +35,8 @@ export class Rows {
   readonly made: MadeRows | null
   #weight: Tensor | null
   #norms: Float32Array | undefined
+  /** Whether they were disposed. */
+  isGone = false
 
   /** @param fixed Whether the rows never change, so that their lengths are computed once. */
   constructor(
@@ -55,6 +57,7 @@ export class Rows {
 
   /** Frees the table, if there is one. */
   dispose(): void {
+    this.isGone = true
     this.#weight?.dispose()
     this.#norms = undefined
   }

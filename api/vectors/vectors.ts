@@ -18,7 +18,7 @@ import {
 import { completed, completedAsync } from './completions.js'
 import { MadeRows } from './made-rows.js'
 import { Rows, type Asked, type Found } from './rows.js'
-import { TokenizerNames, WordNames, type Names } from './names.js'
+import { readNames, TokenizerNames, WordNames, type Names } from './names.js'
 import {
   listOf,
   norm,
@@ -37,7 +37,7 @@ import { QuantizedTable } from '../layers/quantize.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
 import { checkTable } from '../layers/table.js'
 import { type Tensor } from '../tensor/tensor.js'
-import { Tokenizer } from '../text/tokenizer.js'
+import type { Tokenizer } from '../text/tokenizer.js'
 import {
   checkBoolean,
   checkPath,
@@ -91,7 +91,6 @@ export class Vectors {
   readonly #names: Names
   readonly #fixed: boolean
   readonly #rows: Rows
-  #isGone = false
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
@@ -126,7 +125,7 @@ export class Vectors {
       this.#names = vocabulary as Names
       return
     }
-    const names = namesOf(vocabulary, where)
+    const names = readNames(vocabulary, where)
     const table =
       weight instanceof QuantizedTable ? weight.dequantize() : checkTable(weight, where).detach().to('float32')
     const [rows, dim] = table.shape
@@ -579,16 +578,11 @@ export class Vectors {
     return nearer + 1
   }
 
-  /**
-   * Frees the table now, where no other tensor shares its memory. Every later use is a UsageError. A tokenizer whose
-   * tokens the names are stays.
-   */
+  /** Frees the table now, where no other tensor shares its memory; every later use is a UsageError. */
   dispose(): void {
-    this.#isGone = true
     this.#rows.dispose()
   }
 
-  /** The same as `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose()
   }
@@ -599,20 +593,8 @@ export class Vectors {
   }
 
   static {
-    guardReceivers(
-      this,
-      (value) => #names in value,
-      [],
-      (value) => (value as Vectors).#isGone,
-    )
-    CONTENTS.guard(this, (value) => #names in value)
+    const isOwn = (value: object) => #names in value
+    guardReceivers(this, isOwn, [], (value) => (value as Vectors).#rows.isGone)
+    CONTENTS.guard(this, isOwn)
   }
-}
-
-function namesOf(vocabulary: unknown, where: string): Names {
-  if (isObject(vocabulary) && (vocabulary instanceof WordNames || vocabulary instanceof TokenizerNames))
-    return vocabulary
-  if (vocabulary instanceof Tokenizer) return new TokenizerNames(vocabulary)
-  if (isArray(vocabulary)) return WordNames.checked(vocabulary, where)
-  throw new UsageError(`${where}: the vocabulary must be an array of words or a Tokenizer, not ${show(vocabulary)}`)
 }

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { randn, RotaryEmbedding, tensor, type RotaryOptions, type RotaryScaling, type Tensor } from '../../../index.js'
+import { randn, RotaryEmbedding, tensor, type RotaryScaling, type Tensor } from '../../../index.js'
 import { digest, isGolden } from '../../support/compare.js'
 import { refuses } from '../../support/errors.js'
 import { fromGolden, readGolden, type Golden } from '../../support/golden.js'
@@ -101,7 +101,7 @@ test('positions of one axis stand for all', (t) => {
 })
 
 test('rejects scalings and sections that do not fit', (t) => {
-  const make = (options: object) => () => new RotaryEmbedding({ dim: 8, ...options } as RotaryOptions)
+  const make = (options: object) => () => new RotaryEmbedding({ dim: 8, ...options })
   const long = { type: 'longrope', factor: 2, originalContext: 8, shortFactor: [1, 1, 1, 1], longFactor: [1, 1, 1, 1] }
   const scaled = (scaling: object) => make({ scaling })
   t.notThrows(scaled(long))

@@ -1,6 +1,7 @@
 // Scaling of rotary frequencies: checks the user's options and converts them for the native side.
 
 import { UsageError } from '../../base/errors.js'
+import { kindName } from '../../base/realm.js'
 import type { RotaryScale } from '../../native/native.js'
 import { checkBoolean, checkNumber, checkOptions, eachOf, isArray, isObject, show } from '../../base/validate.js'
 
@@ -69,6 +70,9 @@ const KINDS: Record<RotaryScaling['type'], { needs: readonly string[]; has: read
 }
 
 type Given = Record<string, unknown>
+
+/** Arrays that a list of factors may be, besides a plain one. */
+const FLOATS: readonly (string | undefined)[] = ['Float32Array', 'Float64Array']
 
 /** Checks a scaling and fills in its defaults. */
 export function readScaling(scaling: RotaryScaling | undefined, dim: number, where: string): RotaryScale {
@@ -140,14 +144,14 @@ function readLong(given: Given, originalContext: number, dim: number, name: stri
   }
   const [shortFactor, longFactor] = ['shortFactor', 'longFactor'].map((key) => {
     const list = given[key]
-    if (!isArray(list) && !(list instanceof Float32Array) && !(list instanceof Float64Array))
+    if (!isArray(list) && !FLOATS.includes(kindName(list)))
       throw new UsageError(`${name} needs ${key}: an array with a number for each pair, not ${show(list)}`)
-    if (list.length !== dim / 2) {
+    if ((list as ArrayLike<unknown>).length !== dim / 2) {
       throw new UsageError(
-        `${name}: ${key} must have a number for each of the ${dim / 2} pairs of dim ${dim}, not ${list.length}`,
+        `${name}: ${key} must have a number for each of the ${dim / 2} pairs of dim ${dim}, not ${(list as ArrayLike<unknown>).length}`,
       )
     }
-    return eachOf(list, (value, p) => positive({ [`${key}[${p}]`]: value }, `${key}[${p}]`, name))
+    return eachOf(list as ArrayLike<unknown>, (value, p) => positive({ [`${key}[${p}]`]: value }, `${key}[${p}]`, name))
   })
   return { shortFactor, longFactor, attentionFactor }
 }

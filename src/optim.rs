@@ -2,7 +2,7 @@
 
 use crate::layers::embedding::SCRATCH;
 use crate::layers::row_grad::GradOperand;
-use crate::node::borrow::{Operand, size};
+use crate::node::borrow::{Operand, size, sizes};
 use crate::node::borrowed_word::{OnBadId, Word};
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
@@ -16,7 +16,7 @@ use tokenbed_core::{DType, Error};
 use tokenbed_kernels::dispatch;
 use tokenbed_memory::{Gather, Slice};
 use tokenbed_nn::optim::lazy::Lazy;
-use tokenbed_nn::optim::{Idle, Manner, Optimizer, Parameter, clip, dense, rows};
+use tokenbed_nn::optim::{Idle, Manner, Optimizer, Parameter, Whole, clip, dense, rows};
 
 /// An optimizer with its options, as JavaScript holds it. Each group of parameters has one.
 pub struct Rule(Cell<Optimizer>);
@@ -28,6 +28,11 @@ pub struct OptimizerManner {
     pub state: Vec<&'static str>,
     /// Whether state has one number per row.
     pub by_row: bool,
+    /// Whether a step sees a whole parameter, and takes dense gradients alone.
+    pub whole: bool,
+    /// Whether state is kept for the rows and columns of the last two dimensions: the first two of its tensors, or the
+    /// third for a parameter without two dimensions.
+    pub factored: bool,
     /// The initial value of state.
     pub initial: f64,
     /// Whether it only takes gradients in rows.
@@ -55,9 +60,10 @@ pub fn optimizer_set(rule: &External<Rule>, name: String, options: Object<'_>) -
 #[napi(catch_unwind)]
 pub fn optimizer_manner(rule: &External<Rule>) -> Option<OptimizerManner> {
     guard(|| {
-        let Manner { state, by_row, initial, rows_alone, idle, .. } = rule.0.get().manner();
+        let Manner { state, by_row, whole, initial, rows_alone, idle, .. } = rule.0.get().manner();
         let catches_up = idle == Idle::CatchesUp;
-        Ok(OptimizerManner { state: state.to_list(), by_row, initial, rows_alone, catches_up })
+        let (factored, whole) = (whole == Some(Whole::Factored), whole.is_some());
+        Ok(OptimizerManner { state: state.to_list(), by_row, whole, factored, initial, rows_alone, catches_up })
     })
 }
 
@@ -116,6 +122,26 @@ pub fn optim_dense(
         with_real!(dtype, F => {
             let parameter = parameter.exclusive::<F>(&[&grad])?;
             Ok(dense::step(dispatch::active(), (&rule.0.get(), at as u64), parameter, grad.shared()?, size(rows)?)?)
+        })
+    })
+}
+
+/// Does step `at` of an optimizer on a whole parameter of this shape.
+#[napi(catch_unwind)]
+pub fn optim_whole(
+    rule: &External<Rule>,
+    at: f64,
+    parameter: ParameterOperand,
+    shape: &[f64],
+    grad: Operand,
+    dtype: Word<DType>,
+) -> bool {
+    status(|| {
+        threads()?;
+        let shape = sizes(shape)?;
+        with_real!(dtype, F => {
+            let parameter = parameter.exclusive::<F>(&[&grad])?;
+            Ok(rule.0.get().step_whole(dispatch::active(), at as u64, parameter, grad.shared()?, &shape)?)
         })
     })
 }

@@ -83,6 +83,8 @@ const MAKERS: Record<string, () => object> = {
   'a group of parameters': () => new SGD([learned()], { lr: 0.1 }).groups[0],
   RMSprop: () => new tokenbed.RMSprop([learned()]),
   Lion: () => new tokenbed.Lion([learned()]),
+  Adafactor: () => new tokenbed.Adafactor([learned()]),
+  Muon: () => new tokenbed.Muon(new tokenbed.Linear(3, 2, { bias: false }).parameters()),
   Linear: () => new tokenbed.Linear(3, 2),
   LayerNorm: () => new tokenbed.LayerNorm(3),
   Dropout: () => new tokenbed.Dropout(),

@@ -94,6 +94,24 @@ export const LEARNING: Record<string, Record<string, readonly Slot[]>> = {
       },
     ],
   },
+  Adafactor: {
+    new: ['params', { lr: 'rate', beta2Decay: 'rate', eps: ['rate'], d: 'rate', weightDecay: 'rate', ...CLIMBS }],
+  },
+  Muon: {
+    new: [
+      'params',
+      {
+        lr: 'rate',
+        weightDecay: 'rate',
+        momentum: 'rate',
+        nesterov: 'boolean',
+        nsCoefficients: ['rate'],
+        eps: 'rate',
+        nsSteps: 'small',
+        adjustLrFn: 'word:original,match_rms_adamw,spectral_unclamped',
+      },
+    ],
+  },
   Lion: { new: ['params', { lr: 'rate', betas: 'betas', weightDecay: 'rate', ...CLIMBS }] },
   LRScheduler: { new: ['any', 'any'], ...SCHEDULE },
   StepLR: { new: ['optimizer', { stepSize: 'small', gamma: 'rate' }] },

@@ -271,6 +271,8 @@ const MAKERS = new Map<string, (world: World) => object>([
   ['RowWiseAdagrad', (world) => new tb.RowWiseAdagrad(learned(world))],
   ['RMSprop', (world) => new tb.RMSprop(learned(world), { momentum: 0.5, centered: true })],
   ['Lion', (world) => new tb.Lion(learned(world))],
+  ['Adafactor', (world) => new tb.Adafactor(learned(world))],
+  ['Muon', () => new tb.Muon(new tb.Linear(DIM, 2, { bias: false }).parameters())],
   ['Linear', () => new tb.Linear(DIM, 2)],
   ['LayerNorm', () => new tb.LayerNorm(DIM)],
   ['Dropout', () => new tb.Dropout()],

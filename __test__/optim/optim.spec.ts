@@ -2,6 +2,7 @@
 
 import test from 'ava'
 import {
+  Adafactor,
   Adagrad,
   Adam,
   AdamW,
@@ -10,6 +11,7 @@ import {
   Embedding,
   Generator,
   LRSchedule,
+  Muon,
   randn,
   RowWiseAdagrad,
   SGD,
@@ -31,6 +33,8 @@ const MAKERS: Record<string, (params: Tensor[]) => Optimizer<any>> = {
   SparseAdam: (params) => new SparseAdam(params, { lr: 0.01 }),
   Adagrad: (params) => new Adagrad(params, { lr: 0.1 }),
   RowWiseAdagrad: (params) => new RowWiseAdagrad(params, { lr: 0.1 }),
+  Adafactor: (params) => new Adafactor(params, { lr: 0.1, weightDecay: 0.1 }),
+  Muon: (params) => new Muon(params, { lr: 0.1 }),
 }
 
 function learned(generator: Generator, shape = SHAPE): Tensor {

@@ -183,8 +183,8 @@ export class TableGradient implements RowsGradient {
     return (this.#rows = summed)
   }
 
-  /** The gradient as new dense elements. */
-  #dense(): Elements {
+  /** The gradient as new dense elements. @internal */
+  dense(): Elements {
     const dense = kept(this.shape, 'float32')
     check(native.rowsDense(this.operand()!, this.shape[0], dense.operand()))
     const result = typed(dense, this.dtype)
@@ -194,7 +194,7 @@ export class TableGradient implements RowsGradient {
 
   shown(as: Showing): Elements | ShownRows {
     if (this.#shown !== null) return this.#shown
-    if (!this.#table.sparse) this.#shown = as.dense(this.#dense())
+    if (!this.#table.sparse) this.#shown = as.dense(this.dense())
     else {
       const { ids, rows } = this.#sum()
       this.#shown = as.rows(ids.alias(), cast(rows, this.dtype), this.shape)
@@ -214,7 +214,7 @@ export class TableGradient implements RowsGradient {
   /** Adds dense elements; takes them over if `own`. */
   #plusDense(dense: Elements, own: boolean): Elements {
     if (this.#shown instanceof Elements || this.dtype !== 'float32') {
-      const rows = this.#shown instanceof Elements ? this.#shown.alias() : this.#dense()
+      const rows = this.#shown instanceof Elements ? this.#shown.alias() : this.dense()
       const sum = binary('add', dense, rows)
       rows.dispose()
       if (own) dense.dispose()

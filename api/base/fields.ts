@@ -2,7 +2,7 @@
 // their values.
 
 import { UsageError } from './errors.js'
-import { checkBoolean, checkNumber, checkOptions, checkSize, isArray, isObject, show } from './validate.js'
+import { checkBoolean, checkNumber, checkOptions, checkSize, checkWord, isArray, isObject, show } from './validate.js'
 
 /** Names another option, whose value is the default of this one. */
 interface Like {
@@ -21,9 +21,21 @@ type Field =
   /** A whole number. */
   | { readonly kind: 'size'; readonly least: number; readonly most: number; readonly usual?: number | Like }
   /** A finite number; `missing` says what to give if it has no default. */
-  | { readonly kind: 'number'; readonly least?: number; readonly usual?: number | Like; readonly missing?: string }
+  | {
+      readonly kind: 'number'
+      readonly least?: number
+      readonly most?: number
+      readonly usual?: number | Like
+      readonly missing?: string
+    }
   /** Two numbers from 0 to below 1. */
   | { readonly kind: 'betas'; readonly usual: readonly [number, number] }
+  /** Two numbers that are not negative, of which the first may be null. */
+  | { readonly kind: 'epsilons'; readonly usual: readonly [number | null, number] }
+  /** Three numbers. */
+  | { readonly kind: 'triple'; readonly usual: readonly [number, number, number] }
+  /** One of some words, or null for the first. */
+  | { readonly kind: 'word'; readonly words: readonly string[]; readonly usual: string }
   /** The word, which is the default, or an object of options. */
   | { readonly kind: 'wordOr'; readonly word: string; readonly options: Fields }
 
@@ -87,10 +99,18 @@ function checkField(
     case 'number': {
       const number = checkNumber(value, named)
       if (number < (field.least ?? -Infinity)) throw new UsageError(`${named} ${words.tooSmall(number, field.least!)}`)
+      if (number > (field.most ?? Infinity))
+        throw new UsageError(`${named} must be at most ${field.most}, not ${number}`)
       return number
     }
     case 'betas':
       return checkBetas(value, named, words)
+    case 'epsilons':
+      return checkEpsilons(value, named)
+    case 'triple':
+      return checkTriple(value, named)
+    case 'word':
+      return value === null ? value : checkWord(value, field.words, named)
     case 'wordOr': {
       if (value === field.word) return value
       const own = Object.keys(field.options)
@@ -105,6 +125,23 @@ function checkBetas(betas: unknown, named: string, words: Words): [number, numbe
   const isBeta = (beta: unknown) => typeof beta === 'number' && beta >= 0 && beta < 1
   if (isArray(betas) && betas.length === 2 && betas.every(isBeta)) return [betas[0], betas[1]]
   throw new UsageError(`${named} ${words.betas} two numbers from 0 to below 1, not ${show(betas)}`)
+}
+
+function checkEpsilons(epsilons: unknown, named: string): [number | null, number] {
+  const isEpsilon = (epsilon: unknown) => typeof epsilon === 'number' && epsilon >= 0 && epsilon < Infinity
+  if (isArray(epsilons) && epsilons.length === 2) {
+    const [one, other] = epsilons
+    if ((one === null || isEpsilon(one)) && isEpsilon(other)) return [one, other]
+  }
+  throw new UsageError(
+    `${named} must be two numbers that are not negative, the first of which may be null, not ${show(epsilons)}`,
+  )
+}
+
+function checkTriple(triple: unknown, named: string): [number, number, number] {
+  if (isArray(triple) && triple.length === 3 && triple.every((one) => Number.isFinite(one)))
+    return [triple[0], triple[1], triple[2]]
+  throw new UsageError(`${named} must be three numbers, not ${show(triple)}`)
 }
 
 /** Checks options, fills in defaults for those that are undefined, and returns all of them. */

@@ -63,4 +63,22 @@ export const OPTIMIZERS = {
     weightDecay: { kind: 'number', least: 0, usual: 0 },
     maximize: { kind: 'flag', usual: false },
   },
+  Adafactor: {
+    lr: { kind: 'number', least: 0, usual: 0.01 },
+    beta2Decay: { kind: 'number', most: 0, usual: -0.8 },
+    eps: { kind: 'epsilons', usual: [null, 0.001] },
+    d: { kind: 'number', least: 1, usual: 1 },
+    weightDecay: { kind: 'number', least: 0, usual: 0 },
+    maximize: { kind: 'flag', usual: false },
+  },
+  Muon: {
+    lr: { kind: 'number', least: 0, usual: 0.001 },
+    weightDecay: { kind: 'number', least: 0, usual: 0.1 },
+    momentum: { kind: 'number', least: 0, usual: 0.95 },
+    nesterov: { kind: 'flag', usual: true },
+    nsCoefficients: { kind: 'triple', usual: [3.4445, -4.775, 2.0315] },
+    eps: { kind: 'number', least: 0, usual: 1e-7 },
+    nsSteps: { kind: 'size', least: 0, most: 99, usual: 5 },
+    adjustLrFn: { kind: 'word', words: ['original', 'match_rms_adamw', 'spectral_unclamped'], usual: 'original' },
+  },
 } as const satisfies Record<string, Fields>

@@ -12,9 +12,9 @@ import { checkOptions, show } from '../base/validate.js'
 import { Catching } from './catching.js'
 import { OPTIMIZERS } from './definitions.js'
 import { groupsOf, type ParameterGroup, type ParamGroup, type Rates } from './group.js'
-import { isSparse, steps } from './rows.js'
+import { isSparse, steps, withDense } from './rows.js'
 import { checkRule, Rules, type OptimizerName, type Rule } from './rule.js'
-import { newState, rowsOf, type State } from './state.js'
+import { newState, rowsOf, statesOf, type State } from './state.js'
 import { readState, writtenState, type OptimizerState } from './state-dict.js'
 import { fromTorch, toTorch, type TorchOptimizerState } from './torch-state.js'
 
@@ -71,6 +71,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
     this.#rules = new Rules(name)
     this.#usual = given
     this.#groups = Object.freeze(groupsOf(params, given, check, name))
+    this.#checkShapes(this.#groups, name)
   }
 
   /** The parameters in groups, each with its own options, which `set` changes. */
@@ -91,7 +92,20 @@ export abstract class Optimizer<O extends Rates = Rates> {
     const known = new Set(this.groups.flatMap(({ params }) => params))
     if (made.params.some((param) => known.has(param)))
       throw new UsageError(`${where}: a parameter is in another group already: each step would change it twice`)
+    this.#checkShapes([made], where)
     this.#groups = Object.freeze([...this.groups, made])
+  }
+
+  /** Throws if the optimizer steps on matrices alone and a parameter is none. */
+  #checkShapes(groups: readonly ParameterGroup<O>[], where: string): void {
+    for (const group of groups) {
+      const { whole, factored } = this.#rules.of(group)
+      const bad = whole && !factored ? group.params.find(({ shape }) => shape.length !== 2) : undefined
+      if (bad !== undefined)
+        throw new ShapeError(
+          `${where}: a parameter of shape ${shown(bad.shape)} is no matrix, and ${this.#where} steps on matrices alone: use AdamW for it`,
+        )
+    }
   }
 
   /** The learning rate of the first group. Setting it sets the rate of every group. */
@@ -157,10 +171,20 @@ export abstract class Optimizer<O extends Rates = Rates> {
       if (state.catching !== null && param.lag === state.catching) state.catching.settleForAll()
       // Another optimizer may have left rows behind, so this brings them up to date.
       param.lag?.settle()
-      const [first, second, third] = state.tensors.map((tensor) => tensor.rawOperand())
+      const operands = state.tensors.map((tensor) => tensor.rawOperand())
+      // A parameter without rows and columns has its state in the third place.
+      const [first, second, third] =
+        rule.factored && operands.length === 1 ? [undefined, undefined, operands[0]] : operands
       const rows = rowsOf(param.shape)
       const parameter = { param: param.rawOperand(), first, second, third }
-      if (by.rows === null) checked(native.optimDense(rule.rule, at, parameter, rows, by.dense.operand(), param.dtype))
+      if (rule.whole)
+        withDense(grad, (dense) =>
+          checked(
+            native.optimWhole(rule.rule, at, parameter, Float64Array.from(param.shape), dense.operand(), param.dtype),
+          ),
+        )
+      else if (by.rows === null)
+        checked(native.optimDense(rule.rule, at, parameter, rows, by.dense.operand(), param.dtype))
       else checked(native.optimRows(rule.rule, at, parameter, rows, by.rows))
     }
     state.step++
@@ -179,7 +203,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
   #stateOf(param: Tensor, rule: Rule): State {
     const known = this.#state.get(param)
     // Momentum may be switched on or off between steps; without a velocity the state starts again.
-    if (known !== undefined && known.tensors.length === rule.state.length) return known
+    if (known !== undefined && known.tensors.length === statesOf(rule, param).length) return known
     known?.tensors.forEach((tensor) => tensor.dispose())
     const made = newState(rule, param)
     this.#state.set(param, made)

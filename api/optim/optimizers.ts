@@ -251,3 +251,85 @@ export class Lion extends Optimizer<LionOptions> {
     super('Lion', params, options)
   }
 }
+
+export interface AdafactorOptions {
+  /** The largest relative step; weights decay by it, too. Default 0.01. */
+  lr: number
+  /** The mean of squares keeps `1 - step ** beta2Decay` of what it was; default -0.8. */
+  beta2Decay: number
+  /**
+   * The least root of a mean of squares (null: the distance from 1 to the next number of the parameter's type), and the
+   * least size that a parameter counts as. Default [null, 0.001].
+   */
+  eps: [number | null, number]
+  /**
+   * The largest root mean square of an update, before the step's size: one that is larger is scaled down. Default 1.
+   */
+  d: number
+  /** How much weights decay; default 0. */
+  weightDecay: number
+  /** Whether steps climb instead of descend: the gradient is negated first. Default false. */
+  maximize: boolean
+}
+
+/**
+ * Adafactor: of the squares of a matrix' gradients it keeps one number for each row and one for each column, where
+ * Adam keeps two for each element. Shazeer, Stern 2018; `torch.optim.Adafactor`, with PyTorch's use of `lr` and
+ * `eps`. Steps are relative to the size of the parameter.
+ *
+ * Of a parameter of more than two dimensions, the last two are rows and columns; of one with fewer, every element
+ * has its own number (`variance`). Every row of a table moves at every step. Gradients in rows, which PyTorch's
+ * refuses, are written out first, which takes the memory of another table for the length of a step.
+ */
+export class Adafactor extends Optimizer<AdafactorOptions> {
+  /**
+   * @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters.
+   */
+  constructor(params: Tensor[] | ParamGroup<AdafactorOptions>[], options?: Partial<AdafactorOptions>) {
+    super('Adafactor', params, options)
+  }
+}
+
+export interface MuonOptions {
+  /** The learning rate; default 0.001. */
+  lr: number
+  /** How much weights decay; default 0.1. */
+  weightDecay: number
+  /** What is kept of the momentum; default 0.95. */
+  momentum: number
+  /** Whether steps look ahead, as Nesterov's; default true. */
+  nesterov: boolean
+  /**
+   * The polynomial of the iteration: `a * x + b * x^3 + c * x^5` of each singular value. Default [3.4445, -4.775,
+   * 2.0315].
+   */
+  nsCoefficients: [number, number, number]
+  /** The least norm that the momentum is divided by; default 1e-7. */
+  eps: number
+  /** Steps of the iteration; default 5. */
+  nsSteps: number
+  /**
+   * How the rate follows the shape (A rows, B columns): `original` is times `sqrt(max(1, A / B))`; `match_rms_adamw` is
+   * times `0.2 * sqrt(max(A, B))`, which lets rates and decay of AdamW be reused; `spectral_unclamped` is times
+   * `sqrt(A / B)`. Default 'original'.
+   */
+  adjustLrFn: 'original' | 'match_rms_adamw' | 'spectral_unclamped' | null
+}
+
+/**
+ * Muon: a momentum whose singular values are all brought near 1, by five steps of Newton's and Schulz' iteration.
+ * Jordan 2024, "Muon: An optimizer for hidden layers in neural networks"; `torch.optim.Muon`.
+ *
+ * It is meant for the weights of hidden layers, such as those of a `Linear`, and takes matrices alone, of
+ * two dimensions. PyTorch says of it that other parameters, such as biases and embeddings, should be
+ * optimized by a standard method such as AdamW; a table is a matrix and is taken nevertheless. The iteration runs
+ * in bfloat16, with sums in float32, as PyTorch's does.
+ */
+export class Muon extends Optimizer<MuonOptions> {
+  /**
+   * @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters.
+   */
+  constructor(params: Tensor[] | ParamGroup<MuonOptions>[], options?: Partial<MuonOptions>) {
+    super('Muon', params, options)
+  }
+}

@@ -18,6 +18,18 @@ export function steps(grad: Gradient): Steps {
   return rows === null ? { rows, dense: table.changeable() } : { rows, sparse: isSparse(grad) }
 }
 
+/** Calls `use` with the elements of a gradient; those of rows are written out for it, and freed afterwards. */
+export function withDense(grad: Gradient, use: (dense: Elements) => void): void {
+  const by = steps(grad)
+  if (by.rows === null) return use(by.dense)
+  const dense = (grad as TableGradient).dense()
+  try {
+    use(dense)
+  } finally {
+    dense.dispose()
+  }
+}
+
 /** Whether callers see the gradient as rows, as for the table of a layer made with `sparse: true`. */
 export function isSparse(grad: Gradient): boolean {
   return grad instanceof TableGradient && grad.sparse

@@ -47,7 +47,11 @@ export class Rules {
 
 const whole = (rule: NativeRule): Rule => ({ ...call(native.optimizerManner(rule)), rule })
 
-const WORDS: Words = { tooSmall: (value) => `must not be negative, not ${value}`, betas: 'are' }
+const WORDS: Words = {
+  tooSmall: (value, least) =>
+    least === 0 ? `must not be negative, not ${value}` : `must be at least ${least}, not ${value}`,
+  betas: 'are',
+}
 
 /** Checks all options of an optimizer. */
 export function checkRule(name: OptimizerName, options: object, where: string): void {

@@ -7,7 +7,7 @@ import { Tensor } from '../tensor/tensor.js'
 import { checkOptions, checkSize, isArray, isObject, show } from '../base/validate.js'
 import type { ParameterGroup, Rates } from './group.js'
 import type { Rule, Rules } from './rule.js'
-import { stateShape, stateTensor, type State } from './state.js'
+import { statesOf, stateTensor, type State } from './state.js'
 
 /** The state of one parameter: its number of steps, and tensors by name. */
 export type ParameterState = { step: number } & Record<string, Tensor | number>
@@ -34,7 +34,7 @@ export function writtenState<O extends Rates>(
       const of = states.get(param)
       if (of !== undefined) {
         const entry: ParameterState = { step: of.step }
-        rules.of(group).state.forEach((name, i) => (entry[name] = of.tensors[i]))
+        statesOf(rules.of(group), param).forEach(({ name }, i) => (entry[name] = of.tensors[i]))
         state[next] = entry
       }
       return next++
@@ -92,11 +92,10 @@ export function readState<O extends Rates>(
 }
 
 function readOne(given: ParameterState, param: Tensor, rule: Rule, where: string): { step: number; sources: Tensor[] } {
-  const names = rule.state
-  const of: Partial<ParameterState> = checkOptions(given, ['step', ...names], where)
+  const states = statesOf(rule, param)
+  const of: Partial<ParameterState> = checkOptions(given, ['step', ...states.map(({ name }) => name)], where)
   const step = checkSize(of.step, `${where}: step`)
-  const shape = stateShape(param, rule.byRow)
-  const sources = names.map((name) => {
+  const sources = states.map(({ name, shape }) => {
     const tensor = of[name]
     if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: ${name} must be a tensor, not ${show(tensor)}`)
     if (tensor.disposed) throw new UsageError(`${where}: ${name} was disposed`)
@@ -110,5 +109,5 @@ function readOne(given: ParameterState, param: Tensor, rule: Rule, where: string
 }
 
 function copies(param: Tensor, rule: Rule, sources: readonly Tensor[]): Tensor[] {
-  return sources.map((source) => stateTensor(param, stateShape(param, rule.byRow), 0).set(source))
+  return statesOf(rule, param).map(({ shape }, i) => stateTensor(param, shape, 0).set(sources[i]))
 }

@@ -16,9 +16,15 @@ export interface State {
   catching: Catching | null
 }
 
-/** The shape of a parameter's state. */
-export function stateShape({ shape }: Tensor, byRow: boolean): number[] {
-  return byRow ? [rowsOf(shape)] : [...shape]
+/** The names and shapes of a parameter's state tensors, in order. */
+export function statesOf({ state, byRow, factored }: Rule, { shape }: Tensor): { name: string; shape: number[] }[] {
+  if (!factored) return state.map((name) => ({ name, shape: byRow ? [rowsOf(shape)] : [...shape] }))
+  const [row, column, whole] = state
+  if (shape.length < 2) return [{ name: whole, shape: [...shape] }]
+  return [
+    { name: row, shape: [...shape.slice(0, -1), 1] },
+    { name: column, shape: [...shape.slice(0, -2), 1, shape.at(-1)!] },
+  ]
 }
 
 /** The rows of a shape, which run along dimension 0. */
@@ -27,9 +33,8 @@ export function rowsOf(shape: readonly number[]): number {
 }
 
 /** The state before the first step. */
-export function newState({ state, byRow, initial }: Rule, param: Tensor): State {
-  const shape = stateShape(param, byRow)
-  const tensors = state.map(() => stateTensor(param, shape, initial))
+export function newState(rule: Rule, param: Tensor): State {
+  const tensors = statesOf(rule, param).map(({ shape }) => stateTensor(param, shape, rule.initial))
   return { step: 0, tensors, catching: null }
 }
 

@@ -19,7 +19,7 @@ const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.to
 const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
 /** Options of PyTorch's that say how it computes, not what. */
-const HOW = ['foreach', 'capturable', 'differentiable', 'fused', 'decoupled_weight_decay', 'initial_lr']
+const HOW = ['foreach', 'capturable', 'differentiable', 'fused', 'decoupled_weight_decay', 'initial_lr', 'use_addmm']
 
 /** The state under PyTorch's names. */
 export function toTorch({ state, groups }: OptimizerState): TorchOptimizerState {

@@ -61,7 +61,8 @@ export function resizedState(
     const options = written.groups.find(({ params: numbers }) => numbers.includes(at))
     const entries = Object.entries(of as Record<string, unknown>).map(([name, value]) => [
       name,
-      value instanceof Tensor && value.shape[0] === params[at].shape[0]
+      // Adafactor's state of columns has no rows of the table, even where that has one row.
+      value instanceof Tensor && value.shape[0] === params[at].shape[0] && name !== 'colVar'
         ? rows(value, initialOf(name, options), mapping)
         : value,
     ])

@@ -21,9 +21,9 @@ impl Values for Given<'_> {
         self.property(name)
     }
 
-    fn pair(&self, name: &str) -> Option<[f64; 2]> {
-        let pair: Object<'_> = self.property(name)?;
-        pair.get_element(0).ok().zip(pair.get_element(1).ok()).map(|(one, other)| [one, other])
+    fn element(&self, name: &str, at: u32) -> Option<f64> {
+        let list: Object<'_> = self.property(name)?;
+        list.get_element(at).ok()
     }
 
     fn word(&self, name: &str) -> Option<String> {

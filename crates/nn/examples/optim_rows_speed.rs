@@ -73,7 +73,7 @@ fn main() {
         ];
         println!("{} ids x {dim}, {}, {} different", count, if zipf { "zipf" } else { "uniform" }, grad.ids().len());
         for (name, moves, optimizer) in optimizers {
-            let [a, b, _] = optimizer.update::<f32>(1).state(dim);
+            let [a, b, _] = optimizer.update::<f32>(1).expect("steps on elements").state(dim);
             let elements = (count + moves * unique) * dim / 2;
             let (mut copy, source) = (vec![1.0f32; elements], vec![2.0f32; elements]);
             let (mut ours, mut theirs) = (Vec::new(), Vec::new());

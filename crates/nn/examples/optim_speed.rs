@@ -52,7 +52,7 @@ fn main() {
         let memcpy = measured(ROWS * DIM, || black_box(&mut copy).copy_from_slice(&source));
         println!("{}: a dense step {dense:.2} ns an element; a copy of its traffic {memcpy:.2}", kernels.isa().name());
         for gap in [1, 10, 30, 100, 300, 1000, 3000] {
-            let numbers = |step| match optimizer.update::<f32>(step) {
+            let numbers = |step| match optimizer.update::<f32>(step).expect("steps on elements") {
                 Update::Adam(adam) => adam,
                 _ => unreachable!("it is Adam"),
             };

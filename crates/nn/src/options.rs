@@ -28,9 +28,17 @@ pub enum Kind {
     Number {
         /// The smallest value; minus infinity allows any.
         least: f64,
+        /// The largest value; infinity allows any.
+        most: f64,
     },
     /// Two numbers, each at least 0 and below 1.
     Betas,
+    /// Two numbers that are not negative, of which the first may be null.
+    Epsilons,
+    /// Three finite numbers.
+    Triple,
+    /// One of some words, or null for the first of them.
+    Word(&'static [&'static str]),
     /// A word, or a set of options.
     WordOr {
         /// The word.
@@ -43,9 +51,9 @@ pub enum Kind {
 /// A boolean.
 pub const FLAG: Kind = Kind::Flag { needs: None, forbids: None };
 /// A finite number that is not negative.
-pub const NOT_NEGATIVE: Kind = Kind::Number { least: 0.0 };
+pub const NOT_NEGATIVE: Kind = Kind::Number { least: 0.0, most: f64::INFINITY };
 /// A finite number.
-pub const ANY_NUMBER: Kind = Kind::Number { least: f64::NEG_INFINITY };
+pub const ANY_NUMBER: Kind = Kind::Number { least: f64::NEG_INFINITY, most: f64::INFINITY };
 
 /// An integer from `least` to `most`.
 pub const fn size(least: u64, most: u64) -> Kind {
@@ -65,6 +73,10 @@ pub enum Usual {
     NumberBy(f64, &'static [(&'static str, f64)]),
     /// Two numbers.
     Pair([f64; 2]),
+    /// Two numbers, of which the first may be null.
+    Epsilons(Epsilons),
+    /// Three numbers.
+    Triple([f64; 3]),
     /// A word.
     Word(&'static str),
     /// The value of another option.
@@ -88,6 +100,22 @@ impl From<[f64; 2]> for Usual {
         Usual::Pair(value)
     }
 }
+
+impl From<[f64; 3]> for Usual {
+    fn from(value: [f64; 3]) -> Self {
+        Usual::Triple(value)
+    }
+}
+
+impl From<Epsilons> for Usual {
+    fn from(value: Epsilons) -> Self {
+        Usual::Epsilons(value)
+    }
+}
+
+/// Two numbers that keep divisions in bounds; without the first, the reader determines it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Epsilons(pub Option<f64>, pub f64);
 
 /// An option.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,8 +147,8 @@ pub trait Values {
     fn number(&self, name: &str) -> Option<f64>;
     /// The boolean with this name, if there is one.
     fn flag(&self, name: &str) -> Option<bool>;
-    /// The two numbers with this name, if there are any.
-    fn pair(&self, name: &str) -> Option<[f64; 2]>;
+    /// Number `at` of the list with this name, if there is one.
+    fn element(&self, name: &str, at: u32) -> Option<f64>;
     /// The word with this name, if there is one.
     fn word(&self, name: &str) -> Option<String>;
     /// The set of values with this name, if there is one.
@@ -161,7 +189,19 @@ impl Setting for bool {
 
 impl Setting for [f64; 2] {
     fn read(values: &dyn Values, name: &str) -> Option<Self> {
-        values.pair(name)
+        Some([values.element(name, 0)?, values.element(name, 1)?])
+    }
+}
+
+impl Setting for [f64; 3] {
+    fn read(values: &dyn Values, name: &str) -> Option<Self> {
+        Some([values.element(name, 0)?, values.element(name, 1)?, values.element(name, 2)?])
+    }
+}
+
+impl Setting for Epsilons {
+    fn read(values: &dyn Values, name: &str) -> Option<Self> {
+        Some(Epsilons(values.element(name, 0), values.element(name, 1)?))
     }
 }
 
@@ -289,7 +329,7 @@ mod tests {
             Some(true)
         }
 
-        fn pair(&self, _: &str) -> Option<[f64; 2]> {
+        fn element(&self, _: &str, _: u32) -> Option<f64> {
             None
         }
 

@@ -7,11 +7,13 @@ use std::ops::Range;
 use std::sync::Mutex;
 use tokenbed_core::ids::{BadIds, IdSlice};
 use tokenbed_kernels::dispatch;
+use tokenbed_nn::optim::AdjustLr;
 use tokenbed_nn::optim::lazy::Lazy;
 use tokenbed_nn::optim::{
-    Adagrad, Adam, AdamW, AdamWNumbers, Idle, Lion, Optimizer, Parameter, RmsProp, RowWiseAdagrad, Sgd, SparseAdam,
-    clip, dense, rows,
+    Adafactor, Adagrad, Adam, AdamW, AdamWNumbers, Idle, Lion, Muon, Optimizer, Parameter, RmsProp, RowWiseAdagrad,
+    Sgd, SparseAdam, clip, dense, rows,
 };
+use tokenbed_nn::options::Epsilons;
 use tokenbed_nn::row_grad::GradRows;
 use tokenbed_testkit::compare::assert_same_bits;
 use tokenbed_testkit::random::Random;
@@ -130,7 +132,8 @@ struct Held {
 
 impl Held {
     fn new(optimizer: &Optimizer, rows: usize, dim: usize, random: &mut Random) -> Self {
-        let [first, second, third] = optimizer.update::<f32>(1).state(dim).map(|width| vec![0.0; rows * width]);
+        let [first, second, third] =
+            optimizer.update::<f32>(1).expect("steps on elements").state(dim).map(|width| vec![0.0; rows * width]);
         Self { param: random.units(rows * dim), first, second, third }
     }
 
@@ -332,4 +335,52 @@ fn clamps_and_scales() {
     assert!(values[4].is_nan() && values[5] == 1.0);
     clip::scale(&mut values[..4], 0.5);
     assert_eq!(values[..4], [-0.5, -0.25, 0.0, 0.5]);
+}
+
+/// A parameter of this shape, with state of these lengths, and a gradient: what a step on the whole of it says.
+fn whole(optimizer: &Optimizer, shape: &[usize], len: usize, states: [usize; 3], grad: usize) -> Result<(), String> {
+    let zeros = |len| vec![0.0f32; len];
+    let (mut param, [mut first, mut second, mut third]) = (zeros(len), states.map(zeros));
+    let parameter = Parameter { param: &mut param, first: &mut first, second: &mut second, third: &mut third };
+    optimizer.step_whole(dispatch::active(), 1, parameter, &zeros(grad), shape).map_err(|error| error.to_string())
+}
+
+#[test]
+fn steps_on_whole_parameters_check_their_sizes() {
+    let adafactor = Optimizer::Adafactor(Adafactor {
+        lr: 0.1,
+        beta2_decay: -0.8,
+        eps: Epsilons(None, 1e-3),
+        d: 1.0,
+        weight_decay: 0.1,
+        maximize: false,
+    });
+    let muon = Optimizer::Muon(Muon {
+        lr: 0.1,
+        weight_decay: 0.1,
+        momentum: 0.9,
+        nesterov: true,
+        ns_coefficients: [3.4445, -4.775, 2.0315],
+        eps: 1e-7,
+        ns_steps: 5,
+        adjust_lr_fn: AdjustLr::Original,
+    });
+    for (shape, len, states) in
+        [(&[3, 4][..], 12, [3, 4, 0]), (&[2, 3, 4], 24, [6, 8, 0]), (&[5], 5, [0, 0, 5]), (&[], 1, [0, 0, 1])]
+    {
+        assert_eq!(whole(&adafactor, shape, len, states, len), Ok(()), "{shape:?}");
+        assert!(whole(&adafactor, shape, len, states, len + 1).is_err(), "{shape:?}");
+        assert!(whole(&adafactor, shape, len, [states[0] + 1, states[1], states[2]], len).is_err(), "{shape:?}");
+    }
+    assert!(whole(&adafactor, &[usize::MAX, 2], 4, [2, 2, 0], 4).is_err());
+    assert_eq!(whole(&adafactor, &[0, 4], 0, [0, 4, 0], 0), Ok(()));
+    assert_eq!(whole(&muon, &[3, 4], 12, [12, 0, 0], 12), Ok(()));
+    assert_eq!(whole(&muon, &[0, 4], 0, [0, 0, 0], 0), Ok(()));
+    for (shape, len, states, grad) in
+        [(&[12][..], 12, [12, 0, 0], 12), (&[3, 4], 12, [11, 0, 0], 12), (&[3, 4], 12, [12, 0, 0], 11)]
+    {
+        assert!(whole(&muon, shape, len, states, grad).is_err(), "{shape:?}");
+    }
+    assert!(whole(&optimizers()[0], &[3, 4], 12, [0, 0, 0], 12).is_err(), "it steps on elements");
+    assert!(muon.update::<f32>(1).is_err(), "it steps on whole parameters");
 }

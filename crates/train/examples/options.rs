@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 use tokenbed_io::text::MAX_RATIO;
 use tokenbed_nn::optim::{Definition, Optimizer};
-use tokenbed_nn::options::{Field, Kind, Usual, camel_case};
+use tokenbed_nn::options::{Epsilons, Field, Kind, Usual, camel_case};
 use tokenbed_train::objective::{self, Plan};
 
 /// Integers become JSON integers, so that they are written without a point.
@@ -20,9 +20,13 @@ fn kind(kind: &Kind) -> Value {
             json!({ "kind": "flag", "needs": needs.map(camel_case), "forbids": forbids.map(camel_case) })
         }
         Kind::Size { least, most } => json!({ "kind": "size", "least": least, "most": most }),
-        Kind::Number { least } => {
-            json!({ "kind": "number", "least": if least.is_finite() { number(*least) } else { Value::Null } })
+        Kind::Number { least, most } => {
+            let bound = |bound: &f64| if bound.is_finite() { number(*bound) } else { Value::Null };
+            json!({ "kind": "number", "least": bound(least), "most": bound(most) })
         }
+        Kind::Epsilons => json!({ "kind": "epsilons" }),
+        Kind::Triple => json!({ "kind": "triple" }),
+        Kind::Word(words) => json!({ "kind": "word", "words": words }),
         Kind::Betas => json!({ "kind": "betas" }),
         Kind::WordOr { word, options } => json!({ "kind": "wordOr", "word": word, "options": fields(options) }),
     }
@@ -38,6 +42,10 @@ fn usual(usual: &Usual) -> Value {
             json!({ "value": number(*value), "by": others })
         }
         Usual::Pair([one, other]) => json!({ "value": [number(*one), number(*other)] }),
+        Usual::Epsilons(Epsilons(one, other)) => {
+            json!({ "value": [one.map_or(Value::Null, number), number(*other)] })
+        }
+        Usual::Triple(values) => json!({ "value": values.map(number) }),
         Usual::Word(word) => json!({ "value": word }),
         Usual::Like(name) => json!({ "like": camel_case(name) }),
     }

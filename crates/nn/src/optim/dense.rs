@@ -23,7 +23,7 @@ pub fn step<F: Real>(
     grad: &[F],
     rows: usize,
 ) -> Result<()> {
-    let update: Update<F> = optimizer.update(at);
+    let update: Update<F> = optimizer.update(at)?;
     let len = parameter.param.len();
     let dim = len.checked_div(rows).unwrap_or(0);
     parameter.check(&update, rows, dim)?;

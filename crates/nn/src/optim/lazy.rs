@@ -68,7 +68,7 @@ impl Lazy {
         grad: &G,
     ) -> Result<()> {
         self.check(&parameter)?;
-        let update = optimizer.update::<f32>(at);
+        let update = optimizer.update::<f32>(at)?;
         let Update::Adam(now) = update else {
             return Err(Error::Usage(format!("{optimizer:?} cannot bring rows up to date later")));
         };

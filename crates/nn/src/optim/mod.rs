@@ -3,14 +3,17 @@
 //!
 //! An optimizer is one file and one line of [`optimizers!`]: its options with their defaults, how they become the
 //! numbers of a step, and how it treats rows. The arithmetic of a step on one element is in
-//! `kernels::ops::learn::optim`.
+//! `kernels::ops::learn::optim`. A step of [`Adafactor`] and [`Muon`] needs the whole parameter ([`WholeRule`]), and
+//! its arithmetic is in their files.
 
+mod adafactor;
 mod adagrad;
 mod adam;
 pub mod clip;
 pub mod dense;
 pub mod lazy;
 mod lion;
+mod muon;
 mod power;
 mod rmsprop;
 mod row_adagrad;
@@ -18,9 +21,11 @@ pub mod rows;
 mod sgd;
 mod sparse_adam;
 
+pub use adafactor::Adafactor;
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW, AdamWNumbers};
 pub use lion::Lion;
+pub use muon::{AdjustLr, Muon};
 pub use rmsprop::RmsProp;
 pub use row_adagrad::RowWiseAdagrad;
 pub use sgd::Sgd;
@@ -42,6 +47,36 @@ pub trait Rule: Options {
     fn manner(&self) -> Manner;
 }
 
+/// An optimizer of one kind whose steps see a whole parameter: the sums of its rows and columns, or its product with
+/// another matrix.
+pub trait WholeRule: Options {
+    /// Does step `step` (the first is 1) with a gradient for every element.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for sizes that do not fit, before anything is written.
+    fn step<F: Real>(
+        &self,
+        kernels: Kernels,
+        step: u64,
+        parameter: Parameter<'_, F>,
+        grad: &[F],
+        shape: &[usize],
+    ) -> Result<()>;
+
+    /// How it treats a parameter.
+    fn manner(&self) -> Manner;
+}
+
+/// What a parameter must be like if a step sees the whole of it, and the shape of its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// A matrix. State has its shape.
+    Matrix,
+    /// Anything. Of two or more dimensions, the first two states have a number for each row and for each column of the
+    /// last two; of fewer, only the third state is kept, which has the parameter's shape.
+    Factored,
+}
+
 /// How an optimizer treats a parameter, as far as the code shared by all optimizers needs to know.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Manner {
@@ -49,6 +84,8 @@ pub struct Manner {
     pub state: &'static [&'static str],
     /// Whether state has one number for each row instead of each element.
     pub by_row: bool,
+    /// For a [`WholeRule`], what a parameter must be like.
+    pub whole: Option<Whole>,
     /// The initial value of state.
     pub initial: f64,
     /// Whether it only takes gradients in rows, and refuses dense ones.
@@ -61,8 +98,15 @@ pub struct Manner {
 
 impl Manner {
     /// The manner without state, in which rows without a gradient stay as they are.
-    const PLAIN: Manner =
-        Manner { state: &[], by_row: false, initial: 0.0, rows_alone: false, maximize: false, idle: Idle::Stays };
+    const PLAIN: Manner = Manner {
+        state: &[],
+        by_row: false,
+        whole: None,
+        initial: 0.0,
+        rows_alone: false,
+        maximize: false,
+        idle: Idle::Stays,
+    };
 }
 
 /// The state of the optimizers that keep moments.
@@ -79,19 +123,24 @@ pub struct Definition {
     pub fields: Vec<Field>,
 }
 
-/// Makes [`Optimizer`] from a list of rules, each with the name that users know it by.
+/// Makes [`Optimizer`] from two lists of rules, each with the name that users know it by: those that step on elements
+/// or rows, and those that step on whole parameters.
 macro_rules! optimizers {
-    ($($name:literal: $rule:ident,)+) => {
+    ($($name:literal: $rule:ident,)+; whole: $($whole_name:literal: $whole:ident,)+) => {
         /// An optimizer and its options for one parameter.
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub enum Optimizer {
             $(#[doc = concat!("[`", stringify!($rule), "`].")] $rule($rule),)+
+            $(#[doc = concat!("[`", stringify!($whole), "`].")] $whole($whole),)+
         }
 
         impl Optimizer {
             /// All optimizers, as users know them.
             pub fn definitions() -> Vec<Definition> {
-                Vec::from([$(Definition { name: $name, about: $rule::ABOUT, fields: $rule::fields() }),+])
+                Vec::from([
+                    $(Definition { name: $name, about: $rule::ABOUT, fields: $rule::fields() },)+
+                    $(Definition { name: $whole_name, about: $whole::ABOUT, fields: $whole::fields() },)+
+                ])
             }
 
             /// The optimizer with this name, with the options that JavaScript passed.
@@ -101,14 +150,39 @@ macro_rules! optimizers {
             pub fn read(name: &str, options: &dyn Values) -> Result<Self> {
                 match name {
                     $($name => Ok(Optimizer::$rule($rule::read(options)?)),)+
+                    $($whole_name => Ok(Optimizer::$whole($whole::read(options)?)),)+
                     _ => Err(Error::Usage(format!("no optimizer is called \"{name}\""))),
                 }
             }
 
             /// The rule of step `step` (the first is 1), with its numbers rounded once to the parameter's type.
-            pub fn update<F: Real>(&self, step: u64) -> Update<F> {
+            ///
+            /// # Errors
+            /// [`Error::Usage`] for an optimizer that steps on whole parameters.
+            pub fn update<F: Real>(&self, step: u64) -> Result<Update<F>> {
                 match self {
-                    $(Optimizer::$rule(it) => it.update(step),)+
+                    $(Optimizer::$rule(it) => Ok(it.update(step)),)+
+                    $(Optimizer::$whole(_) => {
+                        Err(Error::Usage(concat!($whole_name, " steps on whole parameters, not on their rows").into()))
+                    })+
+                }
+            }
+
+            /// Does step `step` (the first is 1) on a whole parameter, if that is what the optimizer steps on.
+            ///
+            /// # Errors
+            /// [`Error::Shape`] for sizes that do not fit; [`Error::Usage`] for an optimizer that steps on elements.
+            pub fn step_whole<F: Real>(
+                &self,
+                kernels: Kernels,
+                step: u64,
+                parameter: Parameter<'_, F>,
+                grad: &[F],
+                shape: &[usize],
+            ) -> Result<()> {
+                match self {
+                    $(Optimizer::$rule(_) => Err(Error::Usage(concat!($name, " steps on elements").into())),)+
+                    $(Optimizer::$whole(it) => it.step(kernels, step, parameter, grad, shape),)+
                 }
             }
 
@@ -116,6 +190,7 @@ macro_rules! optimizers {
             pub fn manner(&self) -> Manner {
                 match self {
                     $(Optimizer::$rule(it) => it.manner(),)+
+                    $(Optimizer::$whole(it) => it.manner(),)+
                 }
             }
         }
@@ -131,6 +206,10 @@ optimizers! {
     "RowWiseAdagrad": RowWiseAdagrad,
     "RMSprop": RmsProp,
     "Lion": Lion,
+    ;
+    whole:
+    "Adafactor": Adafactor,
+    "Muon": Muon,
 }
 
 /// What a step does to a row for which it has no gradient.
@@ -204,6 +283,12 @@ impl<'a, F: Real> Parameter<'a, F> {
             third: &mut self.third[start(third)..][..third],
         }
     }
+}
+
+/// PyTorch's `lerp`: `weight` of the way from `start` to `end`, measured from the nearer end.
+fn lerp<F: Real>(start: F, end: F, weight: F) -> F {
+    let way = end - start;
+    if weight.abs() < F::round(0.5) { weight.fused(way, start) } else { (weight - F::ONE).fused(way, end) }
 }
 
 /// Gradients as a step reads them: as they are, or negated for an optimizer that climbs.

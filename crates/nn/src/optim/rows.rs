@@ -26,7 +26,7 @@ pub fn step<G: GradRows + ?Sized>(
     grad: &G,
     rows: usize,
 ) -> Result<()> {
-    let update = optimizer.update(at);
+    let update = optimizer.update(at)?;
     check(&update, &parameter, grad, rows)?;
     let manner = optimizer.manner();
     match manner.idle {

@@ -95,6 +95,7 @@ export const CLASSES_OF_VECTORS: Record<string, Record<string, readonly Slot[]>>
     ],
     evaluateWordPairs: ['file', { ...EVALUATION, delimiter: 'text' }],
     evaluateAnalogies: ['file', EVALUATION],
+    evaluateWordPairsAsync: ['file', { ...EVALUATION, delimiter: 'text', signal: 'signal' }],
     evaluateAnalogiesAsync: ['file', { ...EVALUATION, signal: 'signal' }],
     add: ['words', 'table', { replace: 'boolean' }],
     remove: [['word']],

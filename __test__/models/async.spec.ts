@@ -145,6 +145,16 @@ test('mostSimilarAsync and evaluateAnalogiesAsync give what the others give', as
   await t.throwsAsync(vectors.evaluateAnalogiesAsync(file, { signal: AbortSignal.abort() }), {
     instanceOf: AbortedError,
   })
+  const pairs = join(base, 'pairs.txt')
+  writeFileSync(pairs, Array.from({ length: 3000 }, (_, i) => `w${i % 2500}\tw${(i * 7) % 3100}\t${i % 10}\n`).join(''))
+  t.deepEqual(
+    await vectors.evaluateWordPairsAsync(pairs, { dummy4unknown: true }),
+    vectors.evaluateWordPairs(pairs, { dummy4unknown: true }),
+  )
+  await t.throwsAsync(vectors.evaluateWordPairsAsync(pairs, { signal: AbortSignal.abort() }), {
+    instanceOf: AbortedError,
+  })
+  await t.throwsAsync(vectors.evaluateWordPairsAsync(file), { code: 'FORMAT' })
   const fast = loadFastText(golden('fasttext/skipgram-ns.bin')).vectors
   const [word] = fast.tokens()
   t.deepEqual(await fast.mostSimilarAsync(word), fast.mostSimilar(word))

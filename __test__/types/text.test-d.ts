@@ -308,6 +308,7 @@ tokenbed.saveModelAsync('x', parts, { ...(signal && { signal }) }) satisfies Pro
 model.saveAsync('x', { ...(signal && { signal }) }) satisfies Promise<void>
 vectors.mostSimilarAsync('a', { topN: 3, ...(signal && { signal }) }) satisfies Promise<Neighbour[]>
 vectors.mostSimilarBatchAsync(['a'], { restrictTo: 5 }) satisfies Promise<Neighbour[][]>
+vectors.evaluateWordPairsAsync('x', { ...(signal && { signal }) }) satisfies Promise<tokenbed.WordPairsEvaluation>
 vectors.evaluateAnalogiesAsync('x', { ...(signal && { signal }) }) satisfies Promise<tokenbed.AnalogiesEvaluation>
 model.description satisfies ModelDescription
 model.classify('a', { topN: 1 } satisfies ClassifyOptions) satisfies Prediction[]

@@ -3,6 +3,7 @@
 import { pearson, spearman } from './correlation.js'
 import { FormatError, UsageError } from '../base/errors.js'
 import { readWhole } from '../base/read-file.js'
+import type { Steps } from '../base/turns.js'
 import { checkBoolean, checkOptions, checkSize, show } from '../base/validate.js'
 
 export interface EvaluationOptions {
@@ -80,7 +81,8 @@ export interface Completing {
 /** The options of an evaluation. @internal */
 export const EVALUATION = ['restrictTo', 'caseInsensitive', 'dummy4unknown']
 
-interface Rules {
+/** How words are compared. @internal */
+export interface Rules {
   readonly rows: number
   readonly dummies: boolean
   /** A word as it is compared. */
@@ -89,18 +91,25 @@ interface Rules {
   readonly known: ReadonlyMap<string, number>
 }
 
-function rulesOf(options: EvaluationOptions, vectors: Evaluated, where: string): Rules {
+/** Words that are put in order, or lines that are compared, at a time. */
+const PART = 1024
+
+/** Puts the words in order by which an evaluation finds them. @internal */
+export function* rulesOf(given: EvaluationOptions | undefined, vectors: Evaluated, where: string): Steps<Rules> {
+  const options = checkOptions(given, EVALUATION, where)
   const { restrictTo = 300_000, caseInsensitive = true, dummy4unknown = false } = options
   const rows = Math.min(checkSize(restrictTo, `${where}: restrictTo`), vectors.size)
   const shaped = checkBoolean(caseInsensitive, `${where}: caseInsensitive`)
     ? (word: string) => word.toUpperCase()
     : (word: string) => word
   const known = new Map<string, number>()
+  const dummies = checkBoolean(dummy4unknown, `${where}: dummy4unknown`)
   for (let id = 0; id < rows; id++) {
+    if (id % PART === 0) yield
     const word = vectors.textOf(id)
     if (word !== undefined && !known.has(shaped(word))) known.set(shaped(word), id)
   }
-  return { rows, dummies: checkBoolean(dummy4unknown, `${where}: dummy4unknown`), shaped, known }
+  return { rows, dummies, shaped, known }
 }
 
 /** The lines of a text, and the byte at which each begins. */
@@ -119,20 +128,21 @@ function* linesOf(path: string): Generator<{ line: string; offset: number }> {
 const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i
 
 /** Compares similarities with those of a file. @internal */
-export function evaluatePairs(
+export function* evaluatePairs(
   vectors: Evaluated,
   path: string,
   options: WordPairsOptions | undefined,
   where: string,
-): WordPairsEvaluation {
-  const checked = checkOptions(options, [...EVALUATION, 'delimiter'], where)
-  const { delimiter = '\t' } = checked
+): Steps<WordPairsEvaluation> {
+  const { delimiter = '\t', ...rest } = checkOptions(options, [...EVALUATION, 'delimiter'], where)
   if (typeof delimiter !== 'string' || delimiter === '')
     throw new UsageError(`${where}: delimiter must be a non-empty string, not ${show(delimiter)}`)
-  const { dummies, shaped, known } = rulesOf(checked, vectors, where)
+  const { dummies, shaped, known } = yield* rulesOf(rest, vectors, where)
   const [theirs, ours]: [number[], number[]] = [[], []]
   let unknown = 0
+  let count = 0
   for (const { line } of linesOf(path)) {
+    if (count++ % PART === 0) yield
     if (line.startsWith('#')) continue
     const parts = line.split(delimiter)
     if (parts.length !== 3 || !NUMBER.test(parts[2])) continue
@@ -170,10 +180,8 @@ const TOGETHER = 64
 export function* evaluateAnalogies(
   vectors: Evaluated,
   path: string,
-  options: EvaluationOptions | undefined,
-  where: string,
+  { rows, dummies, shaped, known }: Rules,
 ): Generator<Completing, AnalogiesEvaluation, number[][]> {
-  const { rows, dummies, shaped, known } = rulesOf(checkOptions(options, EVALUATION, where), vectors, where)
   const sections: AnalogySection[] = []
   let waiting: { words: AnalogyWords; ids: [number, number, number]; isRight: boolean }[] = []
   // Results keep the order of the file, so an analogy that waits holds back those after it.

@@ -1,21 +1,17 @@
 // Queries over the vectors of tokens: neighbours, similarities and analogies.
 
-import { resolve } from 'node:path'
 import { throwIfAborted } from '../base/abortable.js'
 import { Contents } from '../base/contents.js'
 import { ShapeError, UsageError } from '../base/errors.js'
 import { largest } from './best.js'
-import {
-  EVALUATION,
-  evaluateAnalogies,
-  evaluatePairs,
-  type AnalogiesEvaluation,
-  type Evaluated,
-  type EvaluationOptions,
-  type WordPairsEvaluation,
-  type WordPairsOptions,
+import type {
+  AnalogiesEvaluation,
+  Evaluated,
+  EvaluationOptions,
+  WordPairsEvaluation,
+  WordPairsOptions,
 } from './evaluate.js'
-import { completed, completedAsync } from './completions.js'
+import { analogies, analogiesAsync, wordPairs, wordPairsAsync, type Signalled } from './evaluations.js'
 import { MadeRows } from './made-rows.js'
 import { Rows, type Asked, type Found } from './rows.js'
 import { readNames, TokenizerNames, WordNames, type Names } from './names.js'
@@ -40,7 +36,6 @@ import { type Tensor } from '../tensor/tensor.js'
 import type { Tokenizer } from '../text/tokenizer.js'
 import {
   checkBoolean,
-  checkPath,
   checkOptions,
   checkSize,
   checkText,
@@ -468,8 +463,16 @@ export class Vectors {
    * @throws FileError if the file cannot be read; FormatError if no pair of it can be compared.
    */
   evaluateWordPairs(path: FilePath, options?: WordPairsOptions): WordPairsEvaluation {
-    const where = 'Vectors.evaluateWordPairs'
-    return evaluatePairs(this.#evaluated(), resolve(checkPath(path, where)), options, where)
+    return wordPairs(this.#evaluated(), path, options)
+  }
+
+  /**
+   * `evaluateWordPairs`, in turns between which the event loop runs; the table must not be written meanwhile.
+   *
+   * @throws The errors of `evaluateWordPairs`, as rejections; AbortedError if `signal` aborts.
+   */
+  async evaluateWordPairsAsync(path: FilePath, options?: Signalled<WordPairsOptions>): Promise<WordPairsEvaluation> {
+    return wordPairsAsync(this.#evaluated(), path, options)
   }
 
   /**
@@ -479,10 +482,7 @@ export class Vectors {
    * @throws FileError if the file cannot be read; FormatError if it has no analogies, or one before the first section.
    */
   evaluateAnalogies(path: FilePath, options?: EvaluationOptions): AnalogiesEvaluation {
-    const where = 'Vectors.evaluateAnalogies'
-    const vectors = this.#evaluated()
-    const steps = evaluateAnalogies(vectors, resolve(checkPath(path, where)), options, where)
-    return completed(steps, this.#rows)
+    return analogies(this.#evaluated(), this.#rows, path, options)
   }
 
   /**
@@ -491,16 +491,8 @@ export class Vectors {
    *
    * @throws The errors of `evaluateAnalogies`, as rejections; AbortedError if `signal` aborts.
    */
-  async evaluateAnalogiesAsync(
-    path: FilePath,
-    options?: EvaluationOptions & { signal?: AbortSignal },
-  ): Promise<AnalogiesEvaluation> {
-    const where = 'Vectors.evaluateAnalogiesAsync'
-    const { signal: given, ...rest } = checkOptions(options, [...EVALUATION, 'signal'], where)
-    const signal = checkSignal(given, where)
-    throwIfAborted(signal, where)
-    const steps = evaluateAnalogies(this.#evaluated(), resolve(checkPath(path, where)), rest, where)
-    return completedAsync(steps, this.#rows, { signal, where })
+  async evaluateAnalogiesAsync(path: FilePath, options?: Signalled<EvaluationOptions>): Promise<AnalogiesEvaluation> {
+    return analogiesAsync(this.#evaluated(), this.#rows, path, options)
   }
 
   #evaluated(): Evaluated {

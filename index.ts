@@ -257,7 +257,8 @@ export type {
   PairTrainerOptions,
   TrainerOptions,
 } from './api/train/objectives.js'
-export type { EarlyStopping } from './api/train/early-stopping.js'
+export type { EarlyStopping, HeldOutOptions } from './api/train/early-stopping.js'
+export type { StartOptions } from './api/train/start.js'
 export type { Corpus } from './api/train/corpus.js'
 export {
   loadModel,

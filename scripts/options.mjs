@@ -79,9 +79,17 @@ function comment(text, indent = '') {
   return `${indent}/**\n${lines.map((line) => `${indent} * ${line}`.trimEnd()).join('\n')}\n${indent} */\n`
 }
 
-const TYPES = { flag: 'boolean', size: 'number', number: 'number', betas: '[number, number]' }
+const TYPES = {
+  flag: 'boolean',
+  size: 'number',
+  number: 'number',
+  betas: '[number, number]',
+  epsilons: '[number | null, number]',
+  triple: '[number, number, number]',
+}
 
-function typeOf({ kind, word, options }) {
+function typeOf({ kind, word, words, options }) {
+  if (kind === 'word') return [...words.map(shown), 'null'].join(' | ')
   if (kind !== 'wordOr') return TYPES[kind]
   const own = options.map(
     (field) => `/** ${withDefault(field)} */ ${field.name}${isRequired(field) ? '' : '?'}: ${typeOf(field)}`,
@@ -101,13 +109,14 @@ function members(fields, mark = '') {
 }
 
 /** A field as the tables of `api/base/fields.ts` have it; defaults are those of an objective, where it has its own. */
-function entry({ name, kind, least, most, needs, forbids, word, options, about, usual }, objective) {
+function entry({ name, kind, least, most, needs, forbids, word, words, options, about, usual }, objective) {
   const value = usual.by?.find(([its]) => its === objective)?.[1] ?? usual.value
   const parts = [`kind: '${kind}'`]
   if (typeof least === 'number') parts.push(`least: ${least}`)
   if (typeof most === 'number') parts.push(`most: ${most}`)
   if (needs) parts.push(`needs: '${needs}'`)
   if (forbids) parts.push(`forbids: '${forbids}'`)
+  if (words) parts.push(`words: ${shown(words)}`)
   if (kind === 'wordOr')
     parts.push(`word: '${word}', options: { ${options.map((field) => entry(field, objective)).join(', ')} }`)
   else if (usual.like) parts.push(`usual: { like: '${usual.like}' }`)
@@ -190,7 +199,7 @@ function objectiveTypes({ objectives, maxRatio }) {
   const kinds = kindsOf(objectives)
   const interfaces = kinds.map(
     ({ kind, about, names, fields }) => `
-${comment(about)}export interface ${kind}TrainerOptions extends CommonOptions {
+${comment(about)}export interface ${kind}TrainerOptions extends CommonOptions${kind === 'Pair' ? ', StartOptions' : ''} {
   objective: ${union(names)}
 ${members(fields, '?')}}
 `,
@@ -198,6 +207,7 @@ ${members(fields, '?')}}
   return `${head('crates/train')}
 import type { Fields } from '../base/fields.js'
 import type { ReadingOptions } from './reading.js'
+import type { StartOptions } from './start.js'
 
 /** What a table can learn from. */
 export type Objective = ${union(names)}

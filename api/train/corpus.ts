@@ -4,6 +4,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { abortable, throwIfAborted } from '../base/abortable.js'
 import { UsageError } from '../base/errors.js'
+import { inTurns, type Steps } from '../base/turns.js'
 import { checkEncoder, openFolder } from '../files/token-folder.js'
 import { call, check, failureOf, native } from '../native/native.js'
 import { Pieces } from '../text/pieces.js'
@@ -43,6 +44,22 @@ export interface Wanted {
   readonly tokenizer: Tokenizer | null
   readonly signal?: AbortSignal
   readonly where: string
+  /** What is there before the text: words that keep their numbers, and the names of classes. */
+  readonly known?: { readonly words: readonly string[] | null; readonly labels?: readonly string[] | null }
+}
+
+/** Passes what is known to a corpus that was just begun. */
+async function knowing(corpus: Gathered, { known, signal, where }: Wanted): Promise<Gathered> {
+  if (known === undefined) return corpus
+  function* passed(names: readonly string[] | null | undefined, areClasses: boolean): Steps<void> {
+    for (let at = 0; at < (names?.length ?? 0); at += AT_ONCE) {
+      yield
+      check(native.corpusKnown(corpus, names!.slice(at, at + AT_ONCE), areClasses))
+    }
+  }
+  await inTurns(passed(known.words, false), signal, where)
+  await inTurns(passed(known.labels, true), signal, where)
+  return corpus
 }
 
 /** Refuses a corpus from which the objective cannot be learned. */
@@ -81,7 +98,7 @@ export async function gather(source: Source, wanted: Wanted): Promise<Gathered> 
   if (source.kind === 'tokens') return ofTokens(source.items, wanted)
   if (source.kind === 'examples') return ofExamples(source.items, wanted)
   if (tokenizer !== null && options.objective !== 'classify') return encoded(source, tokenizer, wanted)
-  const corpus = options.objective === 'classify' ? ofClasses(wanted, true) : ofWords(options)
+  const corpus = await knowing(options.objective === 'classify' ? ofClasses(wanted, true) : ofWords(options), wanted)
   if (source.kind === 'files') {
     for (const path of source.paths) await addFile(corpus, path, wanted)
     return corpus
@@ -156,7 +173,7 @@ async function encoded(source: Source, tokenizer: Tokenizer, wanted: Wanted): Pr
 }
 
 async function ofTokens(sentences: Items, wanted: Wanted): Promise<Gathered> {
-  const corpus = ofWords({})
+  const corpus = await knowing(ofWords({}), wanted)
   await each(sentences, 'tokens', wanted, (words) => check(native.corpusWords(corpus, words as string[])))
   return corpus
 }
@@ -170,7 +187,7 @@ function ofClasses({ tokenizer, where }: Wanted, inLines: boolean): Gathered {
 const AT_ONCE = 256
 
 async function ofExamples(examples: Items, wanted: Wanted): Promise<Gathered> {
-  const corpus = ofClasses(wanted, false)
+  const corpus = await knowing(ofClasses(wanted, false), wanted)
   const [labels, texts]: [string[], string[]] = [[], []]
   const cross = () => {
     check(native.corpusExamples(corpus, labels, texts))

@@ -2,6 +2,7 @@
 
 import type { Fields } from '../base/fields.js'
 import type { ReadingOptions } from './reading.js'
+import type { StartOptions } from './start.js'
 
 /** What a table can learn from. */
 export type Objective = 'skip-gram' | 'cbow' | 'next-token' | 'classify'
@@ -24,7 +25,7 @@ export interface CommonOptions extends ReadingOptions {
 }
 
 /** Vectors from neighbours, by negative sampling: gensim's names and defaults. */
-export interface PairTrainerOptions extends CommonOptions {
+export interface PairTrainerOptions extends CommonOptions, StartOptions {
   objective: 'skip-gram' | 'cbow'
   /** The most tokens that count as neighbours, on each side; default 5. */
   window?: number

@@ -14,7 +14,16 @@ import {
 } from '../base/validate.js'
 import type { Json } from '../base/json.js'
 import { Tokenizer } from '../text/tokenizer.js'
-import { FIELDS, MAX_RATIO, OBJECTIVES, type CommonOptions, type Objective, type TrainerOptions } from './objectives.js'
+import {
+  FIELDS,
+  MAX_RATIO,
+  OBJECTIVES,
+  type CommonOptions,
+  type Objective,
+  type PairTrainerOptions,
+  type TrainerOptions,
+} from './objectives.js'
+import { checkStart, START, type Start } from './start.js'
 
 /**
  * The options with their defaults: how the corpus is read, those that every objective has, and the objective's own by
@@ -40,11 +49,15 @@ const WORDS: Words = {
 export function checkTrainer(
   options: TrainerOptions,
   where: string,
-): { checked: CheckedOptions; tokenizer: Tokenizer | null } {
+): { checked: CheckedOptions; tokenizer: Tokenizer | null; start: Start | null } {
   const objective = checkWord((isObject(options) ? options : undefined)?.objective, OBJECTIVES, `${where}: objective`)
   const fields = FIELDS[objective]
   const given = {
-    ...checkOptions<TrainerOptions>(options, [...READING, ...Object.keys(fields)], `${where} of ${objective}`),
+    ...checkOptions<TrainerOptions>(
+      options,
+      [...READING, ...START, ...Object.keys(fields)],
+      `${where} of ${objective}`,
+    ),
   }
   const tokenizer = checkTokenizer(given.tokenizer, where)
   const checked = {
@@ -54,7 +67,8 @@ export function checkTrainer(
     maxRatio: checkSize(given.maxRatio ?? MAX_RATIO, `${where}: maxRatio`, 1),
     ...checkWords(given, tokenizer, where),
   }
-  return { checked: checked as unknown as CheckedOptions, tokenizer }
+  const whole = checked as unknown as CheckedOptions & { dim: number }
+  return { checked: whole, tokenizer, start: checkStart(given as Partial<PairTrainerOptions>, whole, where) }
 }
 
 /** How words are read, where that is asked for. */

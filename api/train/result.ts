@@ -23,8 +23,10 @@ export interface TrainProgress {
   secondsLeft: number
   /** The learning rate of the next batch. */
   lr: number
-  /** With `earlyStopping`: the last value of this run. */
+  /** With `heldOut`: the last mean loss over it in this run. With `earlyStopping` alone: its last value. */
   heldOut?: number
+  /** Of a classifier with `heldOut`: the share of its texts whose most probable class is one of theirs. */
+  accuracy?: number
 }
 
 /** The result of training. */

@@ -6,7 +6,7 @@ import { checkSignal, whenAborted } from '../layers/async.js'
 import { Contents } from '../base/contents.js'
 import { checkCorpus, CORPUS, gather, vocabularyOf, type Corpus } from './corpus.js'
 import { Embedding } from '../layers/embedding.js'
-import { AbortedError, FormatError, UsageError } from '../base/errors.js'
+import { AbortedError, UsageError } from '../base/errors.js'
 import type { TrainingRecord } from '../models/description.js'
 import { notAwaitedAtExit } from '../native/leaving.js'
 import { call, check, failureOf, native } from '../native/native.js'
@@ -15,22 +15,24 @@ import { untrack } from '../memory/scope.js'
 import { readSource, type Source } from '../text/source.js'
 import { adopted } from '../tensor/allocate.js'
 import { type Tensor } from '../tensor/tensor.js'
-import { Tokenizer } from '../text/tokenizer.js'
-import { Watch, type EarlyStopping } from './early-stopping.js'
+import type { Tokenizer } from '../text/tokenizer.js'
+import { Watch, type EarlyStopping, type HeldOutOptions } from './early-stopping.js'
 import type { TrainProgress, TrainResult } from './result.js'
 import type { Objective, TrainerOptions } from './objectives.js'
-import { beyondBounds, checkTrainer, hyperParameters, keptOptions, type CheckedOptions } from './options.js'
+import { Kept, keptIn, startNames, type Config } from './kept.js'
+import { checkTrainer, hyperParameters, type CheckedOptions } from './options.js'
 import {
   checkNumber,
   checkOptions,
   checkPath,
   checkSize,
-  isArray,
   checkFunction,
   isObject,
   type FilePath,
 } from '../base/validate.js'
 import { allocating } from '../memory/arrays.js'
+import { inTurns } from '../base/turns.js'
+import { begin, isOfWords, START, type Start, type StartOptions } from './start.js'
 
 export interface RunOptions {
   /** Called a few times a second. */
@@ -52,34 +54,16 @@ export interface RunOptions {
   /**
    * Stops when a value over held-out text does not become lower any more. The run then returns what was learned where
    * it was lowest, also if the training comes to its end, and `training.heldOut` has all values. Each run begins to
-   * count anew.
+   * count anew. With `heldOut` the value is the loss over that.
    */
   earlyStopping?: EarlyStopping
-}
-
-/** Checked options and corpus, with what a checkpoint adds to them. */
-class Kept {
-  readonly source: Source
-  readonly options: CheckedOptions
-  readonly tokenizer: Tokenizer | null
-  readonly losses: [number, number][]
-  readonly seconds: number
-
-  constructor(source: Source, found: KeptParts, where: string) {
-    checkCorpus(source, found.checked, found.tokenizer, where)
-    this.source = source
-    this.options = found.checked
-    this.tokenizer = found.tokenizer
-    this.losses = found.losses ?? []
-    this.seconds = found.seconds ?? 0
-  }
-}
-
-interface KeptParts {
-  readonly checked: CheckedOptions
-  readonly tokenizer: Tokenizer | null
-  readonly losses?: [number, number][]
-  readonly seconds?: number
+  /**
+   * Text that the run does not learn from. After each `every` batches, and at the end, the mean loss over it is
+   * computed: of pairs of neighbours with the same negative samples each time, of the softmax over all tokens for
+   * `next-token`, of the classes for `classify`, which has its accuracy, too. The progress has the last value, and
+   * `training.heldOut` of the result all of them. It changes nothing that is learned.
+   */
+  heldOut?: HeldOutOptions
 }
 
 type Native = NonNullable<Awaited<ReturnType<typeof native.trainerNew> & object>['trainer']>
@@ -91,18 +75,9 @@ interface Ready {
   readonly counts: Float64Array
 }
 
-/** The part of a checkpoint besides the tables. */
-interface Config {
-  options: CheckedOptions
-  /** The tokenizer of the corpus; its name is null if it was read from a file. */
-  tokenizer: { name: string | null; vocabSize: number } | null
-  losses: [number, number][]
-  seconds: number
-}
-
 /** Milliseconds between two reports. The first reports come sooner, so that a short run has a loss curve too. */
 const [FIRST_REPORT, REPORT] = [2, 250]
-const RUN_OPTIONS = ['onProgress', 'signal', 'checkpoint', 'steps', 'earlyStopping']
+const RUN_OPTIONS = ['onProgress', 'signal', 'checkpoint', 'steps', 'earlyStopping', 'heldOut']
 /** The most points of the loss that are kept; beyond that every other one is dropped. */
 const MOST_LOSSES = 2000
 
@@ -125,11 +100,14 @@ export class Trainer {
   readonly #source: Source
   readonly #options: CheckedOptions
   readonly #tokenizer: Tokenizer | null
+  readonly #start: Start | null
   #ready: Ready | null = null
   #busy = false
   #disposed = false
   #losses: [number, number][]
   #seconds: number
+  /** The last accuracy over what is held out. */
+  #accuracy: number | null = null
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
@@ -152,13 +130,14 @@ export class Trainer {
     this.#source = kept.source
     this.#options = kept.options
     this.#tokenizer = kept.tokenizer
+    this.#start = kept.start
     this.#losses = kept.losses
     this.#seconds = kept.seconds
   }
 
   /**
    * Continues from a checkpoint, with its options and the same corpus: the result has the bits of an uninterrupted run.
-   * A tokenizer that was read from a file must be given again.
+   * A tokenizer that was read from a file must be given again, and so must `from`, `pretrained` and `lockFactor`.
    *
    * @throws FileError, FormatError if the checkpoint cannot be read or was cut short; UsageError if it is not a
    * checkpoint, or belongs to another version or corpus, and as the constructor does.
@@ -166,15 +145,15 @@ export class Trainer {
   static async resume(
     path: FilePath,
     corpus: Corpus,
-    options?: { tokenizer?: Tokenizer; signal?: AbortSignal },
+    options?: { tokenizer?: Tokenizer; signal?: AbortSignal } & StartOptions,
   ): Promise<Trainer> {
     const where = 'Trainer.resume'
-    const { tokenizer, signal } = checkOptions(options, ['tokenizer', 'signal'], where)
+    const { tokenizer, signal, ...start } = checkOptions(options, ['tokenizer', 'signal', ...START], where)
     const file = resolve(checkPath(path, where))
     const source = readSource(corpus, CORPUS, where)
     const { saved, config, failure: failed } = await call(native.checkpointOpen(file))
     if (failed || !saved) throw failureOf(failed)
-    const trainer = new Trainer(corpus, new Kept(source, keptIn(file, config!, tokenizer, where), where))
+    const trainer = new Trainer(corpus, new Kept(source, keptIn(file, config!, tokenizer, start, where), where))
     const { native: handle } = await trainer.#make(checkSignal(signal, where), where)
     const failure = await call(native.trainerRestore(handle, saved))
     if (failure) throw failureOf(failure)
@@ -201,14 +180,18 @@ export class Trainer {
       checkpoint,
       steps = Infinity,
       earlyStopping,
+      heldOut,
     } = checkOptions(options, RUN_OPTIONS, where)
     if (onProgress !== undefined) checkFunction(onProgress, `${where}: onProgress`)
     const signal = checkSignal(said, where)
     const saving = checkpoint === undefined ? null : checkCheckpoint(checkpoint, where)
     if (steps !== Infinity) checkSize(steps, `${where}: steps`)
-    const watch = earlyStopping === undefined ? null : new Watch(earlyStopping, `${where}: earlyStopping`)
+    const held = heldOut === undefined ? null : this.#heldOf(heldOut, `${where}: heldOut`)
+    const watch = earlyStopping === undefined && held === null ? null : new Watch(earlyStopping, heldOut, where)
     return this.#alone(where, async () => {
-      const { native: handle } = await this.#make(signal, where)
+      const ready = await this.#make(signal, where)
+      const { native: handle } = ready
+      if (held !== null) await this.#hold(held, ready, signal, `${where}: heldOut`)
       let left = Math.min(steps, Number.MAX_SAFE_INTEGER)
       let saved = performance.now()
       let slice = soon
@@ -232,9 +215,10 @@ export class Trainer {
         if (progress.loss !== null) this.#keepLoss(progress.step, progress.loss)
         const isDone = progress.tokens >= progress.totalTokens
         if (watch !== null && (watch.isDue(progress.step) || isDone)) {
-          isStopped = (await watch.look(progress.step, this.#result(progress))) || isDone
+          isStopped = (await this.#look(watch, progress, signal, where)) || isDone
           this.#checkAlive(where)
         }
+        if (this.#accuracy !== null && held !== null) progress.accuracy = this.#accuracy
         if (watch !== null && watch.values.length > 0) progress.heldOut = watch.values.at(-1)![1]
         onProgress?.(progress)
         if (saving && performance.now() - saved >= saving.every * 1e3) {
@@ -248,6 +232,46 @@ export class Trainer {
       if (watch !== null) result.training = { ...result.training, heldOut: watch.values }
       return result
     })
+  }
+
+  /** Checks what a run holds out. */
+  #heldOf(heldOut: HeldOutOptions, where: string): Source {
+    const { corpus } = checkOptions(heldOut, ['corpus', 'every'], where)
+    const source = readSource(corpus as Corpus, CORPUS, where)
+    checkCorpus(source, this.#options, this.#tokenizer, where)
+    const [held, learned] = [source, this.#source].map(({ kind }) => isOfWords(kind, this.#tokenizer))
+    if (held !== learned)
+      throw new UsageError(
+        `${where}: the corpus is of ${learned ? 'words' : 'ids'}, but this text is of ${held ? 'words' : 'ids'}: give both in one form`,
+      )
+    return source
+  }
+
+  /** Makes a text what the tables are evaluated over. */
+  async #hold(source: Source, ready: Ready, signal: AbortSignal | undefined, where: string): Promise<void> {
+    const { words, labels, counts, native: handle } = ready
+    this.#accuracy = null
+    const known = { words, labels }
+    const wanted = { options: this.#options, tokenizer: this.#tokenizer, signal, where, known }
+    const corpus = await gather(source, wanted)
+    const failure = await call(native.trainerHold(handle, corpus, counts.length, labels?.length ?? 0))
+    if (failure) throw failedOver(source, failure)
+  }
+
+  /** Evaluates what was learned. Returns whether the training should stop. */
+  async #look(watch: Watch, progress: TrainProgress, signal: AbortSignal | undefined, where: string): Promise<boolean> {
+    if (!watch.isOfHeldOut) return watch.look(progress.step, this.#result(progress))
+    const { native: handle } = this.#ready!
+    const forget = signal && whenAborted(signal, () => void native.trainerStop(handle))
+    const { loss, accuracy, failure } = await call(native.trainerEvaluate(handle)).finally(forget)
+    if (failure) throw failureOf(failure)
+    this.#checkAlive(where)
+    // What was stopped is of a part of the text; the run ends with the signal.
+    if (signal?.aborted) return false
+    if (Number.isNaN(loss))
+      throw new UsageError(`${where}: heldOut has no two learned words in one sentence: there is nothing to predict`)
+    if (this.objective === 'classify') this.#accuracy = accuracy
+    return watch.follow(progress.step, loss, () => this.#result(progress))
   }
 
   /**
@@ -345,12 +369,17 @@ export class Trainer {
   async #make(signal: AbortSignal | undefined, where: string): Promise<Ready> {
     if (this.#ready) return this.#ready
     if (signal?.aborted) throw new AbortedError(`${where} was aborted`, { cause: signal.reason })
-    const wanted = { options: this.#options, tokenizer: this.#tokenizer, signal, where }
+    const earlier = this.#start?.from ?? null
+    const known = earlier === null ? undefined : { words: earlier.words }
+    const wanted = { options: this.#options, tokenizer: this.#tokenizer, signal, where, known }
     const corpus = await gather(this.#source, wanted)
-    const made = await call(
-      native.trainerNew(corpus, { ...this.#options, vocabSize: vocabularyOf(this.#source, this.#options) }),
-    )
+    const vocabSize = vocabularyOf(this.#source, this.#options)
+    const made = await call(native.trainerNew(corpus, { ...this.#options, vocabSize }, earlier?.counts ?? undefined))
     if (made.failure || !made.trainer) throw failedOver(this.#source, made.failure)
+    if (this.#start !== null) {
+      const words = made.words ?? null
+      await inTurns(begin(made.trainer, this.#start, words, made.counts.length, where), signal, where)
+    }
     if (this.#disposed) {
       check(native.trainerClose(made.trainer))
       this.#checkAlive(where)
@@ -377,7 +406,14 @@ export class Trainer {
   async #save(path: string): Promise<void> {
     const { vocabSize, name } = this.#tokenizer ?? { vocabSize: 0, name: '' }
     const tokenizer = this.#tokenizer && { name: this.#tokenizer.file === null ? name : null, vocabSize }
-    const config: Config = { options: this.#options, tokenizer, losses: this.#losses, seconds: this.#seconds }
+    const start = startNames(this.#start)
+    const config: Config = {
+      options: this.#options,
+      tokenizer,
+      ...(start.length > 0 && { start }),
+      losses: this.#losses,
+      seconds: this.#seconds,
+    }
     const failure = await call(native.trainerSave(this.#ready!.native, path, JSON.stringify(config)))
     if (failure) throw failureOf(failure)
   }
@@ -464,38 +500,4 @@ function failedOver(source: Source, failure: Parameters<typeof failureOf>[0]): E
   let [flat, row] = [failure?.flat ?? 0, 0]
   while (row < lists.length - 1 && flat >= lists[row].length) flat -= lists[row++].length
   return failureOf(failure && { ...failure, flat: row * longest + flat }, [lists.length, longest])
-}
-
-/** Reads what a checkpoint keeps of its trainer. */
-function keptIn(file: string, text: string, tokenizer: Tokenizer | undefined, where: string): KeptParts {
-  let config: Config
-  try {
-    config = JSON.parse(text) as Config
-  } catch (cause) {
-    throw new UsageError(`${file}: it is not a checkpoint of a Trainer: its config is not JSON`, { cause })
-  }
-  const { tokenizer: said, losses, seconds } = config ?? {}
-  const options = keptOptions(config?.options)
-  const isWhole =
-    options !== null &&
-    isArray(losses) &&
-    typeof seconds === 'number' &&
-    (said === null || typeof said?.vocabSize === 'number')
-  if (!isWhole)
-    throw new UsageError(
-      `${file}: it is not a checkpoint of a Trainer: its config lacks the options, losses or tokenizer`,
-    )
-  const beyond = beyondBounds(options)
-  if (beyond !== null) throw new FormatError(`${file}: it is damaged: ${beyond}`, file, 0)
-  if (said === null && tokenizer !== undefined)
-    throw new UsageError(`${where}: ${file} was made without a tokenizer: leave the option tokenizer out`)
-  if (said?.name === null && tokenizer === undefined)
-    throw new UsageError(`${where}: ${file} was made with a tokenizer from a file: give it as the option tokenizer`)
-  const found = said === null ? null : (tokenizer ?? Tokenizer.load(said.name as 'gpt2'))
-  if (found !== null && found.vocabSize !== said!.vocabSize) {
-    throw new UsageError(
-      `${where}: ${file} was made with a tokenizer of ${said!.vocabSize} tokens, not the ${found.vocabSize} of ${found.name}`,
-    )
-  }
-  return { checked: options, tokenizer: found, losses, seconds }
 }

@@ -10,6 +10,8 @@ import {
   Trainer,
   type Corpus,
   type Objective,
+  type RunOptions,
+  type StartOptions,
   type Tokenizer,
   type TrainerOptions,
   type TokensInfo,
@@ -19,6 +21,7 @@ import {
 import { WorkFailed, WrongUse, asWrongUse, isSystemError, reasonOf } from '../terminal/failure.js'
 import { inputsOf, STDIN, tokensOf, type Input } from '../options/inputs.js'
 import { counted, parseBetas, parseNumber, parseSize, shown, shownShort, shownTime } from '../terminal/numbers.js'
+import { openModel, openVectors } from '../options/models.js'
 import { isSameFile, modelFilesIn, TOKENIZER } from '../options/places.js'
 import { startProgress, type Progress } from '../terminal/progress.js'
 import { insteadOfEnding } from '../terminal/signals.js'
@@ -36,6 +39,15 @@ interface Options {
   tokenPattern?: string
   invalidUtf8: 'throw' | 'replace'
   maxRatio?: number
+  steps?: number
+  heldOut?: string[]
+  heldOutEvery?: number
+  earlyStopping?: boolean
+  patience?: number
+  minDelta?: number
+  from?: string
+  pretrained?: string
+  lockFactor?: number
   saveEvery: number
   quiet?: boolean
   json?: boolean
@@ -59,7 +71,9 @@ Examples:
   $ tokenbed train book.txt --objective skip-gram --out vectors
   $ tokenbed train 'books/*.txt.gz' --objective next-token --dim 128 --epochs 3 --lr 3e-3 --out model
   $ tokenbed train reviews.txt --objective classify --out classifier
-  $ tokenbed train book.txt --objective skip-gram --out vectors --resume`
+  $ tokenbed train book.txt --objective skip-gram --out vectors --resume
+  $ tokenbed train train.txt --objective classify --held-out valid.txt --early-stopping --out classifier
+  $ tokenbed train news.txt --objective skip-gram --from vectors --out grown`
 
 const CHECKPOINT = 'checkpoint.safetensors'
 
@@ -90,6 +104,23 @@ export function addTrain(program: Command): void {
       'bytes of text that each byte of a .gz or .zst file may become, beyond 16 MB (default: 200)',
       parseSize(1),
     )
+    .option(
+      '--held-out <file>',
+      'a text that is not learned from, whose loss is said now and then; may be given several times',
+      (file: string, before: string[] = []) => [...before, file],
+    )
+    .option('--held-out-every <n>', 'batches between two looks at --held-out (default: 1000)', parseSize(1))
+    .option('--early-stopping', 'end when the loss of --held-out does not fall any more, with what was best')
+    .option('--patience <n>', 'looks without a lower loss after which --early-stopping ends (default: 3)', parseSize(1))
+    .option('--min-delta <x>', 'how much lower a loss must be to be lower (default: 0)', parseNumber(0))
+    .option('--from <folder>', 'skip-gram, cbow: a model that goes on; new words follow its own')
+    .option('--pretrained <file|folder>', 'skip-gram, cbow: vectors that words of the corpus begin with')
+    .option(
+      '--lock-factor <x>',
+      'how much of each change the vectors of --pretrained or else --from take, from 0 to 1 (default: 1)',
+      parseNumber(0),
+    )
+    .option('--steps <n>', 'end after so many batches', parseSize(1))
     .option('--save-every <seconds>', 'between two checkpoints', parseNumber(0), 30)
     .option('-q, --quiet', 'say nothing but errors')
     .option('--json', 'say what was done as one JSON object')
@@ -145,6 +176,7 @@ async function train(args: string[], options: Options): Promise<void> {
   const tokens = tokensOf(args)
   const name = encoderOf(tokens, options)
   const trainerOptions = optionsOf({ ...options, tokenizer: name })
+  const watch = watchOf(options)
   const inputs = tokens === null ? inputsOf(args) : [{ name: args[0], bytes: tokens.files.ids.bytes }]
   const corpus: Corpus = tokens === null ? corpusOf(inputs, options) : { folder: args[0] }
   if (existsSync(options.out) && !statSync(options.out).isDirectory())
@@ -160,7 +192,7 @@ async function train(args: string[], options: Options): Promise<void> {
   if (options.force) rmSync(checkpoint, { force: true })
   let result: TrainResult | null
   try {
-    result = await run(trainer, checkpoint, options)
+    result = await run(trainer, checkpoint, watch, options)
   } catch (error) {
     if (made !== undefined) removeEmpty(options.out)
     throw explained(error, inputs.map(({ name }) => name).join(', '))
@@ -205,13 +237,61 @@ function checkNothingIsLost({ out, force, tokenizer }: Options, checkpoint: stri
     )
 }
 
+/** What a training begins with: a model, vectors, and how much they move. */
+function startOf({ from, pretrained, lockFactor, objective }: Options): StartOptions {
+  const given = { '--from': from, '--pretrained': pretrained, '--lock-factor': lockFactor }
+  for (const [flag, value] of Object.entries(given))
+    if (value !== undefined && objective !== 'skip-gram' && objective !== 'cbow')
+      throw new WrongUse(`${flag} is an option of skip-gram and cbow, not of ${objective}`)
+  if (lockFactor !== undefined && from === undefined && pretrained === undefined)
+    throw new WrongUse('--lock-factor is for vectors of --from or --pretrained: give one of them, or leave it out')
+  return {
+    ...(from !== undefined && { from: openModel(from) }),
+    ...(pretrained !== undefined && { pretrained: openVectors(pretrained).vectors }),
+    ...(lockFactor !== undefined && { lockFactor }),
+  }
+}
+
+/** What is held out, and when the training ends. */
+function watchOf(options: Options): Pick<RunOptions, 'heldOut' | 'earlyStopping' | 'steps'> {
+  const { heldOut, heldOutEvery: every, earlyStopping, patience, minDelta, steps } = options
+  const needs = Object.entries({
+    '--held-out-every': every,
+    '--early-stopping': earlyStopping,
+  }).find(([, value]) => value !== undefined)
+  if (needs !== undefined && heldOut === undefined)
+    throw new WrongUse(`${needs[0]} needs --held-out, a text that is not learned from`)
+  const stops = Object.entries({ '--patience': patience, '--min-delta': minDelta }).find(
+    ([, value]) => value !== undefined,
+  )
+  if (stops !== undefined && !earlyStopping) throw new WrongUse(`${stops[0]} is for --early-stopping: give both`)
+  return {
+    ...(heldOut && {
+      heldOut: {
+        corpus: { files: inputsOf(heldOut).map(({ name }) => name) },
+        ...(every !== undefined && { every }),
+      },
+    }),
+    ...(earlyStopping && {
+      earlyStopping: { ...(patience !== undefined && { patience }), ...(minDelta !== undefined && { minDelta }) },
+    }),
+    ...(steps !== undefined && { steps }),
+  }
+}
+
 function optionsOf(options: Options): TrainerOptions {
   const { objective, tokenizer: name, invalidUtf8, lowercase, tokenPattern } = options
   if (options.resume && options.force) throw new WrongUse('--resume goes on, and --force begins anew: leave one out')
   const own = trainingOptionsOf(options)
   const isNext = objective === 'next-token'
   const tokenizer: Tokenizer | undefined = name === undefined && !isNext ? undefined : findTokenizer(name ?? 'gpt2')
-  const made: Record<string, unknown> = { objective, ...(tokenizer ? { tokenizer } : {}), invalidUtf8, ...own }
+  const made: Record<string, unknown> = {
+    objective,
+    ...(tokenizer ? { tokenizer } : {}),
+    invalidUtf8,
+    ...own,
+    ...(options.resume ? {} : startOf(options)),
+  }
   if (options.maxRatio !== undefined) made.maxRatio = options.maxRatio
   if (lowercase !== undefined) made.lowercase = lowercase
   if (tokenPattern !== undefined) made.tokenPattern = tokenPattern
@@ -267,25 +347,25 @@ function corpusOf(inputs: Input[], { invalidUtf8 }: Options): Corpus {
 }
 
 async function resumed(checkpoint: string, corpus: Corpus, options: Options): Promise<Trainer> {
-  const { tokenizer: name, objective, out } = options
+  const { objective, out } = options
   if (!existsSync(checkpoint))
     throw new WorkFailed(
       `--resume: ${checkpoint} is not there: ${existsSync(join(out, 'model.json')) ? 'the training was completed; --force instead of --resume starts over' : 'nothing was saved; leave out --resume to start over'}`,
     )
-  const trainer = await restored(checkpoint, corpus, name)
+  const trainer = await restored(checkpoint, corpus, options)
   if (trainer.objective !== objective)
     throw new WrongUse(`--objective ${objective}: ${checkpoint} is of ${trainer.objective}`)
   checkSame(trainer, options, checkpoint)
   return trainer
 }
 
-async function restored(checkpoint: string, corpus: Corpus, tokenizer: string | undefined): Promise<Trainer> {
+async function restored(checkpoint: string, corpus: Corpus, options: Options): Promise<Trainer> {
+  const { tokenizer } = options
   try {
-    return await Trainer.resume(
-      checkpoint,
-      corpus,
-      tokenizer === undefined ? {} : { tokenizer: findTokenizer(tokenizer) },
-    )
+    return await Trainer.resume(checkpoint, corpus, {
+      ...(tokenizer === undefined ? {} : { tokenizer: findTokenizer(tokenizer) }),
+      ...startOf(options),
+    })
   } catch (error) {
     if (!(error instanceof TokenbedError) || !error.message.startsWith('Trainer.resume: '))
       throw explained(error, checkpoint)
@@ -314,7 +394,12 @@ function checkSame(trainer: Trainer, options: Options, checkpoint: string): void
 }
 
 /** Trains; null where a signal ended it, after a checkpoint was saved. */
-async function run(trainer: Trainer, path: string, { quiet = false, saveEvery }: Options): Promise<TrainResult | null> {
+async function run(
+  trainer: Trainer,
+  path: string,
+  watch: Pick<RunOptions, 'heldOut' | 'earlyStopping' | 'steps'>,
+  { quiet = false, saveEvery }: Options,
+): Promise<TrainResult | null> {
   const controller = new AbortController()
   const forget = insteadOfEnding((code) => {
     process.exitCode = code
@@ -322,13 +407,19 @@ async function run(trainer: Trainer, path: string, { quiet = false, saveEvery }:
   })
   let progress: Progress | null = null
   const first = trainer.progress?.tokens ?? 0
-  const onProgress = ({ tokens, totalTokens, loss, epoch, epochs }: TrainProgress) => {
+  const onProgress = ({ tokens, totalTokens, loss, epoch, epochs, heldOut }: TrainProgress) => {
     progress ??= startProgress(totalTokens, quiet, first)
-    const note = loss === null ? '' : `loss ${loss.toFixed(3)}`
+    const held = heldOut === undefined ? '' : `  held out ${heldOut.toFixed(3)}`
+    const note = loss === null ? '' : `loss ${loss.toFixed(3)}${held}`
     progress.update(tokens, tokens, `${note}  epoch ${Math.min(epoch + 1, epochs)}/${epochs}`.trim())
   }
   try {
-    return await trainer.run({ onProgress, signal: controller.signal, checkpoint: { path, every: saveEvery } })
+    return await trainer.run({
+      onProgress,
+      signal: controller.signal,
+      checkpoint: { path, every: saveEvery },
+      ...watch,
+    })
   } catch (error) {
     if (!(error instanceof AbortedError)) throw error
     // At once: what reads stdin may wait for ever.
@@ -350,6 +441,11 @@ function lastLoss({ training }: TrainResult): number | null {
   return training.loss?.at(-1)?.[1] ?? null
 }
 
+/** The loss over what was held out, where the tables are from. */
+function heldOutOf({ training, progress }: TrainResult): number | null {
+  return training.heldOut?.filter(([step]) => step === progress.step).at(-1)?.[1] ?? null
+}
+
 function report(result: TrainResult, { out }: Options): object {
   const { objective, labels, progress, training } = result
   const [tokens, dim] = result.tensors['token.weight'].shape
@@ -364,6 +460,8 @@ function report(result: TrainResult, { out }: Options): object {
     steps: step,
     seconds: training.seconds,
     loss: lastLoss(result),
+    ...(training.heldOut && { heldOut: heldOutOf(result) }),
+    ...(progress.accuracy !== undefined && { accuracy: progress.accuracy }),
   }
 }
 
@@ -371,7 +469,9 @@ function summary(result: TrainResult, { out }: Options): string {
   const [rows, dim] = result.tensors['token.weight'].shape
   const { progress, training } = result
   const loss = lastLoss(result)
+  const held = heldOutOf(result)
+  const heldNote = held === null ? '' : `, ${held.toFixed(3)} over what was held out`
   const speed = training.seconds ? `, ${shownShort(progress.tokens / training.seconds)} tokens/s` : ''
   const classes = result.labels ? ` and ${counted(result.labels.length, 'class').replace('classs', 'classes')}` : ''
-  return `${out}: ${result.objective}, ${counted(rows, 'token')}${classes} of ${dim} numbers${loss === null ? '' : `, loss ${loss.toFixed(3)}`}; ${shown(progress.tokens)} tokens in ${shownTime(training.seconds ?? 0)}${speed}\n`
+  return `${out}: ${result.objective}, ${counted(rows, 'token')}${classes} of ${dim} numbers${loss === null ? '' : `, loss ${loss.toFixed(3)}`}${heldNote}; ${shown(progress.tokens)} tokens in ${shownTime(training.seconds ?? 0)}${speed}\n`
 }

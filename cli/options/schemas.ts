@@ -246,7 +246,11 @@ export const SCHEMAS: Readonly<Record<string, { readonly schema: Schema; readonl
         seconds,
         loss: orNull(number('the last mean loss')),
       },
-      { labels: count('the number of classes') },
+      {
+        labels: count('the number of classes'),
+        heldOut: orNull(number('the mean loss over what was held out')),
+        accuracy: number('of a classifier, over what was held out'),
+      },
     ),
   },
   classify: {

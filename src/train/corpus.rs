@@ -12,12 +12,14 @@ use napi::{Env, Task};
 use napi_derive::napi;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokenbed_core::Error;
 use tokenbed_io::text::{InvalidUtf8, TextFile};
 use tokenbed_io::tokens::Tokens;
 use tokenbed_memory::{Gather, List, zeroed};
 use tokenbed_text::Tokenizer;
 use tokenbed_train::examples::{ExampleTexts, ExampleWords, Examples, IN_LINES, Lines, Sink};
 use tokenbed_train::words::{WordCounter, WordReading};
+use tokenbed_train::{Corpus, HeldOut};
 
 /// What was gathered so far.
 pub(crate) enum Gathered {
@@ -147,6 +149,30 @@ impl Gathered {
             Gathered::Folder(..) => {}
         }
     }
+}
+
+/// Adds the next words, or names of classes, that are there before the text begins.
+#[napi(catch_unwind)]
+pub fn corpus_known(
+    builder: &External<Builder>,
+    #[napi(ts_arg_type = "Array<string>")] names: Vec<JsText>,
+    are_classes: bool,
+) -> bool {
+    status(|| {
+        let mut gathered = lock(&builder.0);
+        for name in &names {
+            let name = name.read()?;
+            match (&mut *gathered, are_classes) {
+                (Gathered::Words(counter), false) => counter.know(&name)?,
+                (Gathered::Examples(given), false) => given.examples.know_word(&name)?,
+                (Gathered::Examples(given), true) => given.examples.know_classes([&*name].into_iter()),
+                (Gathered::Texts(_, given), true) => given.examples.know_classes([&*name].into_iter()),
+                // Ids are known as they are.
+                (Gathered::Words(_) | Gathered::Ids(..) | Gathered::Folder(..) | Gathered::Texts(..), _) => {}
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Adds the next part of a text.
@@ -298,6 +324,28 @@ pub fn corpus_file(
 #[napi(catch_unwind)]
 pub fn corpus_file_read(file: &External<Arc<CorpusFile>>) -> Option<AsyncTask<ReadOn>> {
     guard(|| Ok(AsyncTask::new(ReadOn(Arc::clone(file)))))
+}
+
+/// What is held out of a training, of the words and the first classes that are known.
+pub(crate) fn held_out(gathered: Gathered, vocabulary: usize, classes: u32) -> Result<HeldOut, Failure> {
+    let text = |ids: Vec<u32>, ends: &[usize]| match ids.is_empty() {
+        true => Err(Error::Usage("the held-out corpus is empty: give more text".into()).into()),
+        false => Ok::<_, Failure>(HeldOut::Text(Corpus::new(ids, ends, vocabulary, 1)?)),
+    };
+    match gathered {
+        Gathered::Words(counter) => Ok(HeldOut::Text(counter.finish_known()?)),
+        Gathered::Ids(ids, ends) => text(ids, &ends),
+        Gathered::Folder(tokens) => {
+            let (ids, ends) = ids_of_folder(&tokens)?;
+            text(ids, &ends)
+        }
+        Gathered::Examples(given) => Ok(HeldOut::Examples(given.examples.finish_known(classes)?)),
+        Gathered::Texts(tokenizer, given) => {
+            let policy = special(Some(Vec::new()), Some(Vec::new()));
+            let encode = |text: &str, ids: &mut Vec<u32>| Ok::<_, Failure>(tokenizer.encode(text, &policy, ids)?);
+            Ok(HeldOut::Examples(given.examples.finish_known(classes, encode)?))
+        }
+    }
 }
 
 /// Encodes texts with their classes as examples. Also returns the names of the classes in the order of their first

@@ -1,14 +1,14 @@
 //! Tables that learn: a trainer runs on threads of libuv's pool, for a fraction of a second at a time.
 
 use crate::files::tensors::LoadedTensor;
-use crate::node::borrow::size;
+use crate::node::borrow::{Operand, size};
 use crate::node::borrowed_word::Word;
 use crate::node::buffers::Handle;
 use crate::node::external::External;
 use crate::node::guard::{Failure, Report, caught, guard, status};
 use crate::node::leaving::apart;
 use crate::node::options::Given;
-use crate::train::corpus::{Builder, Gathered, encoded, ids_of_folder, lock};
+use crate::train::corpus::{Builder, Gathered, encoded, held_out, ids_of_folder, lock};
 use napi::bindgen_prelude::{AsyncTask, Object};
 use napi::{Env, Task};
 use napi_derive::napi;
@@ -19,17 +19,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokenbed_core::storage::Storage;
 use tokenbed_core::{DType, Error};
-use tokenbed_memory::{Gather, zeroed};
+use tokenbed_memory::{Gather, Slice, zeroed};
 use tokenbed_train::classify::{Classify, ClassifyOptions};
 use tokenbed_train::examples::{Examples, Labelled};
 use tokenbed_train::next_token::NextToken;
 use tokenbed_train::objective::{Plan, RunOptions};
 use tokenbed_train::pairs::Pairs;
-use tokenbed_train::{Corpus, Model, Text, Trainer, checkpoint};
+use tokenbed_train::{Corpus, HeldOut, Model, Text, Trainer, checkpoint};
 
 /// A trainer, shared by the threads that run it and those that ask for its progress.
 pub struct Shared {
     trainer: Mutex<Trainer>,
+    /// What the tables are evaluated over.
+    held: Mutex<Option<HeldOut>>,
     stopped: AtomicBool,
 }
 
@@ -55,6 +57,8 @@ impl Held {
 pub struct Make {
     gathered: Arc<Mutex<Gathered>>,
     plan: Plan,
+    /// How often the first tokens occurred in earlier corpora.
+    earlier: Vec<f64>,
 }
 
 /// A new trainer, with the names of its tables' rows.
@@ -88,6 +92,11 @@ fn counted(ids: &[u32], vocabulary: usize) -> Vec<f64> {
 }
 
 impl Make {
+    /// The corpus, with what occurred in earlier ones.
+    fn after(&self, corpus: Corpus) -> Result<Corpus, Failure> {
+        Ok(if self.earlier.is_empty() { corpus } else { corpus.with_earlier(&self.earlier)? })
+    }
+
     fn run(&self) -> Result<Made, Failure> {
         let RunOptions { vocab_size, min_count, .. } = *self.plan.run();
         // The corpus is taken: it belongs to the trainer from now on.
@@ -104,8 +113,9 @@ impl Make {
             }
             (Gathered::Words(counter), plan) => {
                 let found = counter.finish(min_count)?;
-                let counts = counts(found.corpus.counts());
-                Ok(Made { trainer: over(plan, found.corpus)?, words: Some(found.words), labels: None, counts })
+                let corpus = self.after(found.corpus)?;
+                let counts = counts(corpus.totals());
+                Ok(Made { trainer: over(plan, corpus)?, words: Some(found.words), labels: None, counts })
             }
             // If no ids are left out, the trainer can read the folder's ids directly.
             (Gathered::Folder(tokens), plan @ Plan::NextToken(_)) if min_count <= 1 => {
@@ -115,13 +125,13 @@ impl Make {
             }
             (Gathered::Folder(tokens), plan) => {
                 let (ids, ends) = ids_of_folder(&tokens)?;
-                let corpus = Corpus::new(ids, &ends, vocab_size, min_count)?;
-                let counts = counts(corpus.counts());
+                let corpus = self.after(Corpus::new(ids, &ends, vocab_size, min_count)?)?;
+                let counts = counts(corpus.totals());
                 Ok(Made { trainer: over(plan, corpus)?, words: None, labels: None, counts })
             }
             (Gathered::Ids(ids, ends), plan) => {
-                let corpus = Corpus::new(ids, &ends, vocab_size, min_count)?;
-                let counts = counts(corpus.counts());
+                let corpus = self.after(Corpus::new(ids, &ends, vocab_size, min_count)?)?;
+                let counts = counts(corpus.totals());
                 Ok(Made { trainer: over(plan, corpus)?, words: None, labels: None, counts })
             }
             (Gathered::Texts(..) | Gathered::Examples(_), _) => {
@@ -171,7 +181,8 @@ impl Task for Make {
     fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
         let made = caught(|| {
             let Made { trainer, words, labels, counts } = output?;
-            let shared = Shared { trainer: Mutex::new(trainer), stopped: AtomicBool::new(false) };
+            let shared =
+                Shared { trainer: Mutex::new(trainer), held: Mutex::new(None), stopped: AtomicBool::new(false) };
             let trainer = Some(External::new(Held(RefCell::new(Some(Arc::new(shared))))));
             Ok(MadeTrainer { trainer, words, labels, counts, failure: None })
         });
@@ -183,13 +194,131 @@ impl Task for Make {
 }
 
 /// Makes a trainer from a corpus on another thread; the corpus is empty afterwards. `options` holds all options of the
-/// objective by name, and `objective` itself.
+/// objective by name, and `objective` itself; `earlier` says how often the first tokens occurred in earlier corpora.
 #[napi(catch_unwind)]
-pub fn trainer_new(corpus: &External<Builder>, options: Object<'_>) -> Option<AsyncTask<Make>> {
+pub fn trainer_new(
+    corpus: &External<Builder>,
+    options: Object<'_>,
+    earlier: Option<Operand>,
+) -> Option<AsyncTask<Make>> {
     guard(|| {
         crate::node::process::threads()?;
         let plan = Plan::read(&Given(options))?;
-        Ok(AsyncTask::new(Make { gathered: corpus.share(), plan }))
+        let earlier = match &earlier {
+            Some(earlier) => earlier.shared::<f64>()?.to_list(),
+            None => Vec::new(),
+        };
+        Ok(AsyncTask::new(Make { gathered: corpus.share(), plan, earlier }))
+    })
+}
+
+/// Begins rows of the table of inputs, or that of outputs, with these values (float32), before the first step.
+#[napi(catch_unwind)]
+pub fn trainer_begin(trainer: &External<Held>, outputs: bool, rows: Operand, values: Operand) -> bool {
+    status(|| {
+        let table = if outputs { "output" } else { "input" };
+        Ok(trainer.shared()?.lock().begin(table, rows.shared()?, values.shared()?)?)
+    })
+}
+
+/// How much of each change every row of the inputs takes (float32), before the first step.
+#[napi(catch_unwind)]
+pub fn trainer_lock(trainer: &External<Held>, factors: Operand) -> bool {
+    status(|| Ok(trainer.shared()?.lock().lock(factors.shared()?)?))
+}
+
+/// The task that makes ready what is held out.
+pub struct Hold {
+    shared: Arc<Shared>,
+    gathered: Arc<Mutex<Gathered>>,
+    vocabulary: usize,
+    classes: u32,
+}
+
+#[napi]
+impl Task for Hold {
+    type Output = Result<(), Failure>;
+    type JsValue = Option<Report>;
+
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        Ok(caught(|| {
+            let gathered = std::mem::replace(&mut *lock(&self.gathered), Gathered::Ids(Vec::new(), Vec::new()));
+            let held = held_out(gathered, self.vocabulary, self.classes)?;
+            *self.shared.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+            Ok(())
+        }))
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        Ok(output.err().map(Report::from))
+    }
+}
+
+/// Makes a corpus what the trainer is evaluated over; the corpus is empty afterwards.
+#[napi(catch_unwind)]
+pub fn trainer_hold(
+    trainer: &External<Held>,
+    corpus: &External<Builder>,
+    vocabulary: f64,
+    classes: f64,
+) -> Option<AsyncTask<Hold>> {
+    guard(|| {
+        let (shared, gathered) = (trainer.shared()?, corpus.share());
+        let (vocabulary, classes) = (size(vocabulary)?, size(classes)? as u32);
+        Ok(AsyncTask::new(Hold { shared, gathered, vocabulary, classes }))
+    })
+}
+
+/// How good the tables are over what is held out.
+#[napi(object, object_from_js = false)]
+pub struct HeldOutReport {
+    /// The mean loss; NaN if there was none.
+    pub loss: f64,
+    /// For a classifier: the share of the texts whose most probable class is one of theirs.
+    pub accuracy: f64,
+    pub failure: Option<Report>,
+}
+
+/// The task that evaluates.
+pub struct Evaluate(Arc<Shared>);
+
+#[napi]
+impl Task for Evaluate {
+    type Output = Result<tokenbed_train::Evaluation, Failure>;
+    type JsValue = HeldOutReport;
+
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        Ok(caught(|| {
+            let shared = Arc::clone(&self.0);
+            apart(move || {
+                let held = shared.held.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(held) = &*held else {
+                    return Err(Error::Usage("nothing is held out".into()).into());
+                };
+                let go_on = || !shared.stopped.load(Ordering::Relaxed);
+                Ok(shared.lock().evaluate(held, &go_on)?)
+            })
+        }))
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        Ok(match output {
+            Ok(found) => {
+                let count = found.losses as f64;
+                HeldOutReport { loss: found.loss / count, accuracy: found.right as f64 / count, failure: None }
+            }
+            Err(failure) => HeldOutReport { loss: f64::NAN, accuracy: f64::NAN, failure: Some(failure.into()) },
+        })
+    }
+}
+
+/// Evaluates the tables over what is held out, until `trainer_stop`. Only between two runs.
+#[napi(catch_unwind)]
+pub fn trainer_evaluate(trainer: &External<Held>) -> Option<AsyncTask<Evaluate>> {
+    guard(|| {
+        let shared = trainer.shared()?;
+        shared.stopped.store(false, Ordering::Relaxed);
+        Ok(AsyncTask::new(Evaluate(shared)))
     })
 }
 

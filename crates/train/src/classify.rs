@@ -4,16 +4,16 @@
 //! Examples are learned in sequence, on one thread: with few classes each example changes every class, so batches would
 //! be a different method.
 
-use crate::corpus::fingerprint;
+use crate::corpus::{Evaluation, HeldOut, fingerprint};
 use crate::draws::Draws;
-use crate::examples::Examples;
+use crate::examples::{Examples, part};
 use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
 use crate::objective::RunOptions;
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::ops::products::row_dots::Picked;
 use tokenbed_kernels::ops::products::row_mix::Coefficients;
-use tokenbed_memory::{Gather, zeroed};
+use tokenbed_memory::{Gather, Slice, zeroed};
 use tokenbed_nn::options::NOT_NEGATIVE;
 use tokenbed_rng::{Generator, randperm};
 
@@ -50,10 +50,6 @@ pub struct Classify {
 
 /// The number of examples in a step.
 const EXAMPLES: usize = 64;
-
-fn part<'a>(values: &'a [u32], ends: &[usize], i: usize) -> &'a [u32] {
-    &values[if i == 0 { 0 } else { ends[i - 1] }..ends[i]]
-}
 
 impl Classify {
     /// Makes tables for ids below `vocabulary` and classes below `classes`. The ids' table is drawn uniformly within
@@ -164,6 +160,23 @@ impl Classify {
         loss
     }
 
+    /// The softmax' logarithm at each class for a text, before its largest and its sum are taken off: the scores, and
+    /// what to take off.
+    fn scores(&self, ids: &[u32], scores: &mut [f32], hidden: &mut [f32]) -> f64 {
+        let (kernels, stride) = (self.kernels, self.stride);
+        let share = [1.0 / ids.len() as f32];
+        let same = Coefficients { values: &share, across: 0, down: 0 };
+        kernels.row_mix(same, Picked { table: &self.input, rows: ids }, stride, hidden);
+        let outputs = Picked { table: &self.output, rows: &self.all };
+        kernels.row_dots(Picked { table: hidden, rows: &[0] }, outputs, stride, &mut scores[..self.all.len()]);
+        scores[self.all.len()..].fill(f32::NEG_INFINITY);
+        let mut exponentials = scores.to_list();
+        let (width, mut most_and_sum) = (scores.len(), [0.0; 2]);
+        kernels.exp_rows(&mut exponentials, width, &mut most_and_sum);
+        let [most, sum] = most_and_sum;
+        f64::from(sum).ln() + f64::from(most)
+    }
+
     fn dense(&self, padded: &[f32]) -> Vec<f32> {
         padded.chunks_exact(self.stride).flat_map(|row| &row[..self.options.run.dim]).copied().into_list()
     }
@@ -186,6 +199,34 @@ impl Model for Classify {
             self.shuffle()?;
         }
         Ok(Step { tokens, loss, losses: examples.len() as u64 })
+    }
+
+    /// The mean loss over the classes of each text, and how many have a class of theirs as the most probable.
+    fn evaluate(&mut self, held: &HeldOut, go_on: &dyn Fn() -> bool) -> Result<Evaluation> {
+        let HeldOut::Examples(examples) = held else {
+            return Err(Error::Usage("a classifier is evaluated over texts with their classes".into()));
+        };
+        let [vocabulary, classes] = self.sizes;
+        let bad = |ids: &[u32], rows: usize| ids.iter().any(|&id| id as usize >= rows);
+        if bad(&examples.ids, vocabulary) || bad(&examples.classes, classes) {
+            return Err(Error::Shape("the held-out texts have tokens or classes that the tables lack".into()));
+        }
+        let mut scores = zeroed(self.all.len().next_multiple_of(16));
+        let mut hidden = zeroed(self.stride);
+        let mut found = Evaluation::default();
+        for example in 0..examples.ends.len() {
+            if example.is_multiple_of(EXAMPLES) && !go_on() {
+                break;
+            }
+            let off = self.scores(part(&examples.ids, &examples.ends, example), &mut scores, &mut hidden);
+            let its = part(&examples.classes, &examples.class_ends, example);
+            let sum: f64 = its.iter().map(|&class| off - f64::from(scores[class as usize])).sum();
+            let best = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            found.loss += sum / its.len() as f64;
+            found.losses += 1;
+            found.right += u64::from(its.iter().any(|&class| scores[class as usize] == best));
+        }
+        Ok(found)
     }
 
     fn progress(&self) -> Progress {

@@ -1,8 +1,9 @@
 //! The text that is learned from, as ids in sentences.
 
+use crate::examples::Examples;
 use tokenbed_core::{Error, Result};
 use tokenbed_io::tokens::Tokens;
-use tokenbed_memory::{List, with_room, zeroed};
+use tokenbed_memory::{List, Slice, with_room, zeroed};
 
 /// The longest sentence; longer ones are cut, as gensim does.
 pub const LONGEST: usize = 10_000;
@@ -14,6 +15,8 @@ pub struct Corpus {
     ends: Vec<usize>,
     /// How often each id occurs; its length is the size of the vocabulary.
     counts: Vec<u64>,
+    /// How often each id occurs here and occurred before, where that differs.
+    totals: Option<Vec<u64>>,
 }
 
 impl Corpus {
@@ -43,7 +46,7 @@ impl Corpus {
             )));
         }
         counts.iter_mut().filter(|count| **count < min_count).for_each(|count| *count = 0);
-        let mut corpus = Self { ids: with_room(ids.len()), ends: Vec::new(), counts };
+        let mut corpus = Self { ids: with_room(ids.len()), ends: Vec::new(), counts, totals: None };
         let mut from = 0;
         for end in ends.iter().copied().chain([ids.len()]) {
             let end = end.clamp(from, ids.len());
@@ -81,10 +84,30 @@ impl Corpus {
         &self.counts
     }
 
+    /// The same corpus, whose first ids occurred so often in earlier ones.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for more numbers than there are ids.
+    pub fn with_earlier(mut self, earlier: &[f64]) -> Result<Self> {
+        if earlier.len() > self.counts.len() {
+            let (given, ids) = (earlier.len(), self.counts.len());
+            return Err(Error::Shape(format!("there are {given} earlier counts, but only {ids} ids")));
+        }
+        let mut totals = self.counts.to_list();
+        totals.iter_mut().zip(earlier).for_each(|(total, &count)| *total = total.saturating_add(count as u64));
+        self.totals = Some(totals);
+        Ok(self)
+    }
+
+    /// How often each id occurs, here and in earlier corpora.
+    pub fn totals(&self) -> &[u64] {
+        self.totals.as_ref().unwrap_or(&self.counts)
+    }
+
     /// A fingerprint of the corpus: FNV-1a over its content, which another corpus is unlikely to share.
     pub fn fingerprint(&self) -> u64 {
         let words = self.ids.iter().map(|&id| u64::from(id)).chain(self.ends.iter().map(|&end| end as u64));
-        fingerprint(words.chain([self.counts.len() as u64]))
+        fingerprint(words.chain([self.counts.len() as u64]).chain(self.totals.iter().flatten().copied()))
     }
 }
 
@@ -203,6 +226,26 @@ fn each(tokens: &Tokens, mut use_it: impl FnMut(usize, u32)) -> Result<()> {
 /// "once", or "n times".
 pub(crate) fn times(count: u64) -> String {
     if count == 1 { "once".into() } else { format!("{count} times") }
+}
+
+/// What is held out of a training, to see how good the tables are over it.
+#[derive(Debug)]
+pub enum HeldOut {
+    /// A text without classes.
+    Text(Corpus),
+    /// Texts with their classes.
+    Examples(Examples),
+}
+
+/// How good tables are over what is held out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Evaluation {
+    /// The sum of the losses.
+    pub loss: f64,
+    /// The number of losses.
+    pub losses: u64,
+    /// The number of texts whose most probable class is one of theirs.
+    pub right: u64,
 }
 
 /// FNV-1a over words of 64 bits, with a final mix.

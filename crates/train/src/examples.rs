@@ -33,6 +33,11 @@ pub struct Examples {
     pub class_ends: Vec<usize>,
 }
 
+/// The ids, or the classes, of the i-th bag.
+pub(crate) fn part<'a>(values: &'a [u32], ends: &[usize], i: usize) -> &'a [u32] {
+    &values[if i == 0 { 0 } else { ends[i - 1] }..ends[i]]
+}
+
 impl Examples {
     /// Adds an example; does nothing if it has no id or no class.
     pub fn push(&mut self, ids: impl Iterator<Item = u32>, classes: impl Iterator<Item = u32>) {
@@ -58,6 +63,13 @@ struct Classes {
 }
 
 impl Classes {
+    /// Takes the classes that are there before the texts. They keep these numbers, and others count for nothing.
+    fn know<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        names.for_each(|name| {
+            self.number(name);
+        });
+    }
+
     /// The number of a class, after counting one more occurrence.
     fn number(&mut self, name: &str) -> u32 {
         let number = match self.numbers.get(name) {
@@ -140,6 +152,33 @@ impl Sink for ExampleWords {
 }
 
 impl ExampleWords {
+    /// Takes the words and classes that are there before the texts.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a word that comes twice.
+    pub fn know_word(&mut self, word: &str) -> Result<()> {
+        self.words.know(word)
+    }
+
+    /// Takes the classes that are there before the texts.
+    pub fn know_classes<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        self.classes.know(names);
+    }
+
+    /// The examples, without the words and the classes that were not known before.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if no example is left.
+    pub fn finish_known(self, classes: u32) -> Result<Examples> {
+        let (_, sentences) = self.words.numbered(u64::MAX)?;
+        let mut examples = Examples::default();
+        let begins = [0].into_iter().chain(self.class_ends.iter().copied());
+        for (ids, (begin, &end)) in sentences.iter().zip(begins.zip(&self.class_ends)) {
+            let its = self.classes_of[begin..end].iter().copied();
+            examples.push(ids.iter().copied(), its.filter(|&class| class < classes));
+        }
+        some(examples)
+    }
     /// The vocabulary of words that occur at least `min_count` times, and the examples. Examples without a class, and
     /// those with no word left, are left out. A `hint` says how to give classes.
     ///
@@ -184,7 +223,42 @@ impl Sink for ExampleTexts {
     }
 }
 
+/// The examples.
+///
+/// # Errors
+/// [`Error::Usage`] if there is none.
+fn some(examples: Examples) -> Result<Examples> {
+    if examples.ends.is_empty() {
+        return Err(Error::Usage("no held-out text has both a word and a class that are learned".into()));
+    }
+    Ok(examples)
+}
+
 impl ExampleTexts {
+    /// Takes the classes that are there before the texts.
+    pub fn know_classes<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        self.classes.know(names);
+    }
+
+    /// The examples, without the classes that were not known before.
+    ///
+    /// # Errors
+    /// Those of `encode`; [`Error::Usage`] if no example is left.
+    pub fn finish_known<E: From<Error>>(
+        self,
+        classes: u32,
+        encode: impl Fn(&str, &mut Vec<u32>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Examples, E> {
+        let (given, _) = self.finish("", encode)?;
+        let mut examples = Examples::default();
+        for example in 0..given.ends.len() {
+            let its = part(&given.classes, &given.class_ends, example).iter().copied();
+            let ids = part(&given.ids, &given.ends, example).iter().copied();
+            examples.push(ids, its.filter(|&class| class < classes));
+        }
+        Ok(some(examples)?)
+    }
+
     /// The examples, and the names of the classes in the order of their first occurrence. `encode` appends the ids of a
     /// text to a list. Texts without a class, and those without ids, are left out. A `hint` says how to give classes.
     ///

@@ -23,6 +23,6 @@ pub mod trainer;
 pub mod unigram;
 pub mod words;
 
-pub use corpus::{Corpus, Text};
+pub use corpus::{Corpus, Evaluation, HeldOut, Text};
 pub use model::{Array, Model, Progress, Step};
 pub use trainer::{Report, Trainer};

@@ -1,6 +1,7 @@
 //! The interface of a model to the trainer.
 
-use tokenbed_core::Result;
+use crate::corpus::{Evaluation, HeldOut};
+use tokenbed_core::{Error, Result};
 
 /// More steps than any run takes.
 pub(crate) const MOST_STEPS: u64 = 1 << 53;
@@ -59,6 +60,30 @@ pub trait Model: Send {
 
     /// The progress so far.
     fn progress(&self) -> Progress;
+
+    /// How good the tables are over what is held out, as long as `go_on` says so. Nothing changes.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a held-out corpus of another kind, or one that is too short.
+    fn evaluate(&mut self, held: &HeldOut, go_on: &dyn Fn() -> bool) -> Result<Evaluation>;
+
+    /// Begins rows of a table (`input` or `output`) with these values, end to end.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a model whose rows cannot be given; [`Error::Shape`] for sizes that do not fit.
+    fn begin(&mut self, table: &str, rows: &[u32], values: &[f32]) -> Result<()> {
+        let (_, _, _) = (table, rows, values);
+        Err(Error::Usage("only the tables of skip-gram and cbow can be given".into()))
+    }
+
+    /// How much of each change the rows of the input table take, from 0 for none to 1.
+    ///
+    /// # Errors
+    /// As for [`Model::begin`].
+    fn lock(&mut self, factors: &[f32]) -> Result<()> {
+        let _ = factors;
+        Err(Error::Usage("only the tables of skip-gram and cbow can be locked".into()))
+    }
 
     /// The learned tables.
     fn tables(&mut self) -> Vec<Array>;

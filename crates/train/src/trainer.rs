@@ -1,5 +1,6 @@
 //! Runs a model between two reports.
 
+use crate::corpus::{Evaluation, HeldOut};
 use crate::model::{Array, Model, Progress};
 use std::time::{Duration, Instant};
 use tokenbed_core::{Error, Result};
@@ -73,6 +74,31 @@ impl Trainer {
             }
         }
         Ok(Report { progress: self.model.progress(), loss: loss / losses as f64, tokens })
+    }
+
+    /// How good the tables are over what is held out, as long as `go_on` says so.
+    ///
+    /// # Errors
+    /// Those of the model; [`Error::Usage`] after a loss that is not finite.
+    pub fn evaluate(&mut self, held: &HeldOut, go_on: &dyn Fn() -> bool) -> Result<Evaluation> {
+        self.usable()?;
+        self.model.evaluate(held, go_on)
+    }
+
+    /// Begins rows of a table with these values, end to end, before the first step.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub fn begin(&mut self, table: &str, rows: &[u32], values: &[f32]) -> Result<()> {
+        self.model.begin(table, rows, values)
+    }
+
+    /// How much of each change the rows of the input table take.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub fn lock(&mut self, factors: &[f32]) -> Result<()> {
+        self.model.lock(factors)
     }
 
     fn usable(&self) -> Result<()> {

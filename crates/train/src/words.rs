@@ -70,6 +70,8 @@ pub struct WordCounter {
     counts: Vec<u64>,
     ids: Vec<u32>,
     ends: Vec<usize>,
+    /// The number of words that were there before the text: the first ones.
+    known: usize,
     /// The beginning of a word that may continue in the next part.
     rest: String,
     /// Why the words cannot be read; it is reported at the end.
@@ -104,6 +106,22 @@ impl WordCounter {
     /// A counter that reads words in this way.
     pub fn new(reading: WordReading) -> Self {
         Self { reading, ..Self::default() }
+    }
+
+    /// Takes a word that has a number before the text begins: the first has 0. Such words stay in this order, however
+    /// often they occur.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a word that is known already.
+    pub fn know(&mut self, word: &str) -> Result<()> {
+        if self.numbers.contains_key(word) {
+            return Err(Error::Usage(format!("the word {word:?} comes twice among the words to go on from")));
+        }
+        self.word(word);
+        self.ids.clear();
+        self.counts[self.known] = 0;
+        self.known += 1;
+        Ok(())
     }
 
     /// Takes the next part of the text.
@@ -184,11 +202,14 @@ impl WordCounter {
     }
 
     /// New numbers by how often a word occurs, then by first occurrence. Words that occur less often than `min_count`
-    /// get none.
+    /// get none. Where words were known before, they keep their numbers, and the others follow by first occurrence.
     fn sorted(&self, min_count: u64) -> (Vec<u32>, Vec<u32>) {
         let numbers = 0..self.words.len() as u32;
-        let mut order: Vec<u32> = numbers.filter(|&n| self.counts[n as usize] >= min_count).into_list();
-        order.sort_by_key(|&n| std::cmp::Reverse(self.counts[n as usize]));
+        let stays = |&n: &u32| (n as usize) < self.known || self.counts[n as usize] >= min_count;
+        let mut order: Vec<u32> = numbers.filter(stays).into_list();
+        if self.known == 0 {
+            order.sort_by_key(|&n| std::cmp::Reverse(self.counts[n as usize]));
+        }
         let mut new = filled(u32::MAX, self.words.len());
         (0..).zip(&order).for_each(|(to, &from)| new[from as usize] = to);
         (order, new)
@@ -234,11 +255,47 @@ impl WordCounter {
         let (words, Sentences { ids, ends }) = self.numbered(min_count)?;
         Ok(Counted { corpus: Corpus::new(ids, &ends, words.len(), 1)?, words })
     }
+
+    /// The text without the words that were not known before.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if no word is left.
+    pub fn finish_known(self) -> Result<Corpus> {
+        let (words, Sentences { ids, ends }) = self.numbered(u64::MAX)?;
+        if ids.is_empty() {
+            return Err(Error::Usage(NONE_KNOWN.into()));
+        }
+        Corpus::new(ids, &ends, words.len(), 1)
+    }
 }
+
+/// Why a held-out text cannot be used.
+pub(crate) const NONE_KNOWN: &str =
+    "the held-out text has no word that is learned: give more text, or text of the same kind";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn known_words_keep_their_numbers_and_new_ones_follow() {
+        let counter = || {
+            let mut counter = WordCounter::default();
+            ["b", "a", "z"].iter().for_each(|word| counter.know(word).unwrap());
+            counter.push("c a d d b a\nd c e");
+            counter
+        };
+        let Counted { words, corpus } = counter().finish(2).unwrap();
+        assert_eq!(words, ["b", "a", "z", "c", "d"]);
+        assert_eq!(corpus.ids(), [3, 1, 4, 4, 0, 1, 4, 3]);
+        assert_eq!(corpus.counts(), [1, 2, 0, 2, 3]);
+        assert_eq!(counter().finish_known().unwrap().ids(), [1, 0, 1]);
+        let mut twice = WordCounter::default();
+        twice.know("a").unwrap();
+        assert!(twice.know("a").unwrap_err().to_string().contains("twice"));
+        twice.push("b c");
+        assert!(twice.finish_known().unwrap_err().to_string().contains("no word that is learned"));
+    }
 
     fn counted(parts: &[&str], min_count: u64) -> Result<Counted> {
         let mut counter = WordCounter::default();

@@ -79,6 +79,35 @@ impl Buffers {
     }
 }
 
+impl Buffers {
+    /// The sum of the losses of a batch. Nothing changes but the buffers.
+    pub(super) fn loss(&mut self, batch: &Batch, head: &mut Parameter) -> Result<f64> {
+        let (dim, count, chunks) = (head.dim, batch.ids.len(), head.chunks());
+        let tile = (MOST / (chunks * CHUNK)).clamp(1, count.max(1));
+        let block = tile * (CHUNK + 2);
+        if self.exponentials.as_ref().is_none_or(|(len, _)| *len < block * chunks) {
+            self.exponentials = Some((block * chunks, Floats::zeroed(block * chunks)?));
+        }
+        let Some((_, exponentials)) = &mut self.exponentials else { return Ok(f64::NAN) };
+        let mut loss = 0.0;
+        for from in (0..count).step_by(tile) {
+            let to = count.min(from + tile);
+            let mut tile = Tile {
+                hidden: &batch.hidden[from * dim..to * dim],
+                targets: &batch.targets[from..to],
+                count: to - from,
+                dim,
+                factors: Vec::new(),
+                share: 1.0,
+            };
+            let blocks = &mut exponentials.all()[..tile.count * (CHUNK + 2) * chunks];
+            tile.exponentials(head, blocks);
+            loss += tile.losses(head, blocks);
+        }
+        Ok(loss)
+    }
+}
+
 impl Tile<'_> {
     /// The number of exponentials in a chunk; the maxima and sums follow them.
     fn matrix(&self) -> usize {

@@ -14,7 +14,7 @@ mod parameter;
 mod sampled;
 mod windows;
 
-use crate::corpus::Text;
+use crate::corpus::{Evaluation, HeldOut, Text};
 use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
 use crate::objective::{MOST, RunOptions};
 use crate::unigram::Unigram;
@@ -198,6 +198,30 @@ impl Model for NextToken {
         self.steps += 1;
         self.windows.advance()?;
         Ok(Step { tokens, loss, losses: tokens })
+    }
+
+    /// The loss over windows end to end, by the softmax over all tokens.
+    fn evaluate(&mut self, held: &HeldOut, go_on: &dyn Fn() -> bool) -> Result<Evaluation> {
+        let HeldOut::Text(corpus) = held else {
+            return Err(Error::Usage("texts with classes can be held out of a classifier alone".into()));
+        };
+        if corpus.counts().len() > self.corpus.counts().len() {
+            return Err(Error::Shape("the held-out text has more tokens than the tables".into()));
+        }
+        let mut options = self.options;
+        (options.stride, options.run.epochs) = (options.context_length, 1);
+        let text = Text::Held(corpus.clone());
+        let mut windows = Windows::new(text.len(), &options)?;
+        let mut found = Evaluation::default();
+        while windows.epoch() == 0 && go_on() {
+            let mut batch = Batch::default();
+            windows.fill(&text, &mut batch)?;
+            batch.embed(&mut self.token, &mut self.position, options.run.dim);
+            found.loss += self.full.loss(&batch, self.head.as_mut().unwrap_or(&mut self.token))?;
+            found.losses += batch.ids.len() as u64;
+            windows.advance()?;
+        }
+        Ok(found)
     }
 
     fn progress(&self) -> Progress {

@@ -8,7 +8,7 @@
 mod batch;
 mod rows;
 
-use crate::corpus::{Corpus, LONGEST};
+use crate::corpus::{Corpus, Evaluation, HeldOut, LONGEST, fingerprint};
 use crate::draws::Draws;
 use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
 use crate::objective::RunOptions;
@@ -105,6 +105,8 @@ pub struct Pairs {
     /// The maximal number of centers in a batch.
     longest: usize,
     works: Vec<Work>,
+    /// How much of each change a row takes, by its place; without them all of it.
+    factors: Option<Vec<f32>>,
     steps: u64,
 }
 
@@ -170,7 +172,7 @@ impl Pairs {
             return Err(Error::Usage("dim, window, negative and epochs must be at least 1".into()));
         }
         let vocabulary = corpus.counts().len();
-        let unigram = Unigram::new(corpus.counts(), options.ns_exponent)?;
+        let unigram = Unigram::new(corpus.totals(), options.ns_exponent)?;
         let reader = Reader::new(&corpus, &options);
         let longest = batch::longest(&corpus, &unigram, &options);
         let mut rows = Rows::new(vocabulary, dim)?;
@@ -203,6 +205,7 @@ impl Pairs {
             batch: Batch::default(),
             longest,
             works,
+            factors: None,
             steps: 0,
         })
     }
@@ -249,10 +252,15 @@ impl Model for Pairs {
             }
         });
         let works = &self.works[..centers.len().div_ceil(CENTERS)];
+        let factors = self.factors.as_deref();
         self.rows.in_parts(|number, part| {
             for Work { entries, changes, .. } in works {
                 for &Entry { place, change } in &entries[number] {
-                    part.add(place, &changes[change as usize * layout.stride..][..layout.stride]);
+                    let change = &changes[change as usize * layout.stride..][..layout.stride];
+                    match factors {
+                        None => part.add(place, change),
+                        Some(factors) => part.add_some(place, factors[place as usize], change),
+                    }
                 }
             }
         });
@@ -260,6 +268,76 @@ impl Model for Pairs {
         let tokens = self.done() - before;
         let loss = works.iter().map(|work| work.loss).sum();
         Ok(Step { tokens, loss, losses: works.iter().map(|work| work.losses).sum() })
+    }
+
+    /// The loss of every word and its neighbours, with samples that are the same each time.
+    fn evaluate(&mut self, held: &HeldOut, go_on: &dyn Fn() -> bool) -> Result<Evaluation> {
+        let HeldOut::Text(text) = held else {
+            return Err(Error::Usage("texts with classes can be held out of a classifier alone".into()));
+        };
+        if text.counts().len() > self.corpus.counts().len() {
+            return Err(Error::Shape("the held-out text has more words than the tables".into()));
+        }
+        let mut options = self.options;
+        (options.run.epochs, options.sample) = (1, 0.0);
+        let (mut reader, mut batch) = (Reader::new(text, &options), Batch::default());
+        let mut found = Evaluation::default();
+        while go_on() {
+            reader.fill(text, &options, self.longest, &mut batch);
+            if batch.centers.is_empty() {
+                break;
+            }
+            let shared = Shared {
+                kernels: dispatch::active(),
+                options: &options,
+                unigram: &self.unigram,
+                sigmoid: &self.sigmoid,
+                layout: self.rows.layout(),
+                values: self.rows.all(),
+                words: &batch.words,
+                alpha: 0.0,
+            };
+            let works = &mut self.works[..batch.centers.len().div_ceil(CENTERS)];
+            parallel_rows(works, 1, crate::table::WORTH, |range, works| {
+                for (centers, work) in batch.centers.chunks(CENTERS).skip(range.start).zip(works) {
+                    work.clear();
+                    centers.iter().for_each(|center| shared.center(*center, work));
+                }
+            });
+            found.loss += works.iter().map(|work| work.loss).sum::<f64>();
+            found.losses += works.iter().map(|work| work.losses).sum::<u64>();
+        }
+        Ok(found)
+    }
+
+    fn begin(&mut self, table: &str, rows: &[u32], values: &[f32]) -> Result<()> {
+        let (vocabulary, dim) = (self.corpus.counts().len(), self.options.run.dim);
+        let first = if table == "output" { vocabulary } else { 0 };
+        let is_whole = rows.len().checked_mul(dim) == Some(values.len());
+        if !is_whole || rows.iter().any(|&row| row as usize >= vocabulary) {
+            return Err(Error::Shape(format!(
+                "{} numbers are not rows of a table of {vocabulary} x {dim}",
+                values.len()
+            )));
+        }
+        let each = rows.iter().zip(values.chunks_exact(dim));
+        each.for_each(|(&row, values)| self.rows.set(first + row as usize, values));
+        Ok(())
+    }
+
+    fn lock(&mut self, factors: &[f32]) -> Result<()> {
+        let vocabulary = self.corpus.counts().len();
+        if factors.len() != vocabulary {
+            return Err(Error::Shape(format!("there are {} factors for {vocabulary} rows", factors.len())));
+        }
+        let layout = self.rows.layout();
+        let mut by_place = filled(1.0, self.rows.all().len() / layout.stride);
+        (0..).zip(factors).for_each(|(row, &factor)| by_place[layout.place(row) as usize] = factor);
+        self.factors = Some(by_place);
+        // Another run that locks other rows cannot go on from its checkpoint.
+        self.fingerprint =
+            fingerprint([self.fingerprint].into_iter().chain(factors.iter().map(|x| u64::from(x.to_bits()))));
+        Ok(())
     }
 
     fn progress(&self) -> Progress {

@@ -105,4 +105,14 @@ impl Part<'_> {
         let at = (place - self.first) as usize * self.stride;
         self.values[at..at + self.stride].iter_mut().zip(change).for_each(|(value, by)| *value += by);
     }
+
+    /// Adds a fraction of a change to the row at this place; of 0 the row keeps its bits.
+    pub(super) fn add_some(&mut self, place: u32, factor: f32, change: &[f32]) {
+        if factor == 1.0 {
+            self.add(place, change);
+        } else if factor != 0.0 {
+            let at = (place - self.first) as usize * self.stride;
+            self.values[at..at + self.stride].iter_mut().zip(change).for_each(|(value, by)| *value += factor * by);
+        }
+    }
 }

@@ -35,10 +35,12 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
   'docs/guide/training.md': [
     {},
     {},
+    { after: 'if (!(record.heldOut!.length > 0)) throw new Error(String(record))' },
     {
       before: "import type { TrainResult } from 'tokenbed'",
       after: 'if (!(best.training.heldOut!.length > 0)) throw new Error(String(best))',
     },
+    { after: 'if ((await grown.run()).counts.length !== 5) throw new Error("words")' },
   ],
   'docs/guide/gradients.md': [
     { after: 'if (String(layer.weight.grad).length === 0) throw new Error(String(loss))' },
@@ -47,6 +49,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     { after: 'if (best.item() !== 18 || String(indices.toArray()) !== "0,2,1,2") throw new Error(String(values))' },
     { after: 'if (scores.shape.length !== 4) throw new Error(String(scores))' },
     { after: 'schedule.step()' },
+    { after: 'if (optimizers.length !== 2 || small.lr !== 0.01) throw new Error(String(small))' },
     {},
   ],
   'docs/guide/ids.md': [

@@ -29,7 +29,7 @@ export class Kept {
   }
 }
 
-export interface KeptParts {
+interface KeptParts {
   readonly checked: CheckedOptions
   readonly tokenizer: Tokenizer | null
   readonly start: Start | null

@@ -81,8 +81,8 @@ export interface Completing {
 /** The options of an evaluation. @internal */
 export const EVALUATION = ['restrictTo', 'caseInsensitive', 'dummy4unknown']
 
-/** How words are compared. @internal */
-export interface Rules {
+/** How words are compared. */
+interface Rules {
   readonly rows: number
   readonly dummies: boolean
   /** A word as it is compared. */

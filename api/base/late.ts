@@ -7,6 +7,12 @@ export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
+/** `sha256`, off the thread. */
+export async function sha256Async(bytes: Uint8Array): Promise<string> {
+  const { webcrypto } = require('node:crypto') as typeof import('node:crypto')
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes)).toString('hex')
+}
+
 /** A number of 64 bits that nobody can foresee. */
 export function randomSeed(): bigint {
   const { randomBytes } = require('node:crypto') as typeof import('node:crypto')

@@ -23,6 +23,7 @@ import {
   findFile,
   ofOneSave,
   readBytes,
+  readBytesAsync,
   readDescription,
   settle,
   TENSORS,
@@ -32,6 +33,7 @@ import {
   writeFolderAsync,
   type Digests,
   type Part,
+  type Read,
 } from './parts.js'
 import {
   checkSeal,
@@ -359,7 +361,8 @@ export function loadModel(folder: FilePath, options?: { verify?: boolean }): Mod
 
 /**
  * `loadModel`, of which what may take long is done off the thread, or in turns between which the event loop runs: the
- * comparison of `verify`, the words, a tokenizer of a file. A known encoding is made at the call, once for the process.
+ * digest of the vocabulary, the comparison of `verify`, the words, a tokenizer of a file. A known encoding is made at
+ * the call, once for the process.
  *
  * @throws The errors of `loadModel`, as rejections; AbortedError if `signal` aborts.
  */
@@ -373,7 +376,9 @@ export async function loadModelAsync(
   checkBoolean(verify, `${where}: verify`)
   const signal = checkSignal(given, where)
   throwIfAborted(signal, where)
-  const save = ofOneSave(path, (text) => readSave(path, text, verify))
+  const ahead = await hashedAhead(path)
+  throwIfAborted(signal, where)
+  const save = ofOneSave(path, (text) => readSave(path, text, verify, ahead))
   const { tensors, description, names } = save
   for (const tensor of tensors.value.values()) untrack(tensor)
   if (verify) {
@@ -420,14 +425,37 @@ interface ReadSave {
   readonly names: Found<Buffer> | null
 }
 
-/** The files of one save: the tensors, and the bytes of the vocabulary. */
-function readSave(folder: string, text: string, verify: boolean): ReadSave {
+/** The vocabulary of a folder, hashed off the thread; null where reading the save will say what is wrong. */
+async function hashedAhead(folder: string): Promise<(Read<Buffer> & { path: string }) | null> {
+  try {
+    const { vocabulary } = parseDescription(readDescription(folder), folder)
+    if (vocabulary.kind === 'encoding') return null
+    const path = join(folder, vocabulary.file)
+    return { path, ...(await readBytesAsync(path)) }
+  } catch (error) {
+    if (!(error instanceof FileError || error instanceof FormatError)) throw error
+    return null
+  }
+}
+
+/**
+ * The files of one save: the tensors, and the bytes of the vocabulary, which are those of `ahead` if these belong to
+ * the save.
+ */
+function readSave(
+  folder: string,
+  text: string,
+  verify: boolean,
+  ahead: (Read<Buffer> & { path: string }) | null = null,
+): ReadSave {
   const description = parseDescription(text, folder)
   if (verify) checkSeal(text, folder)
   const { vocabulary, files } = description
+  const bytesAt = (path: string, wanted: string) =>
+    ahead?.path === path && ahead.digest === wanted ? ahead : readBytes(path)
   // The small file is read first: if it is not there yet, no mapping was made for nothing.
   const names =
-    vocabulary.kind === 'encoding' ? null : findFile(folder, vocabulary.file, files[vocabulary.file], readBytes)
+    vocabulary.kind === 'encoding' ? null : findFile(folder, vocabulary.file, files[vocabulary.file], bytesAt)
   return { description, tensors: findFile(folder, TENSORS, files[TENSORS], loadMarked), names }
 }
 

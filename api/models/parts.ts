@@ -21,7 +21,7 @@ import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { throwIfAborted } from '../base/abortable.js'
-import { sha256 } from '../base/late.js'
+import { sha256, sha256Async } from '../base/late.js'
 import { FileError, FormatError, UsageError } from '../base/errors.js'
 import { ended } from '../layers/async.js'
 import { call, check, failureOf, native, type Work } from '../native/native.js'
@@ -411,4 +411,10 @@ export function findFile<T>(
 export function readBytes(path: string): Read<Buffer> {
   const value = readWhole(path)
   return { digest: sha256(value), value }
+}
+
+/** `readBytes`, which hashes off the thread. @internal */
+export async function readBytesAsync(path: string): Promise<Read<Buffer>> {
+  const value = readWhole(path)
+  return { digest: await sha256Async(value), value }
 }

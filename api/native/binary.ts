@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { BinaryError } from '../base/errors.js'
-import { currentPlatform, glibcVersion, libc, PLATFORMS, type Platform } from './platform.js'
+import { currentPlatforms, glibcVersion, libc, PLATFORMS, type Platform } from './platform.js'
 import { messageOf } from '../base/realm.js'
 import { notWhole } from './whole.js'
 
@@ -50,11 +50,22 @@ export function loadBinary(): Binary {
   const named = process.env[BINARY_VARIABLE]
   if (named)
     return { exports: open(named, `${BINARY_VARIABLE} is ${named}`, OTHER), path: named, source: 'environment' }
-  const platform = currentPlatform()
-  if (platform === null) throw unsupported()
-  const built = join(root, `tokenbed.${platform}.node`)
-  if (existsSync(built)) return { exports: open(built, built, BUILD), path: built, source: 'build' }
-  return ofPackage(platform)
+  const possible = currentPlatforms()
+  if (possible.length === 0) throw unsupported()
+  const built = possible.map((platform) => join(root, `tokenbed.${platform}.node`)).find((path) => existsSync(path))
+  if (built !== undefined) return { exports: open(built, built, BUILD), path: built, source: 'build' }
+  return ofPackage(chosen(possible))
+}
+
+/**
+ * The platform whose package is loaded: the first that is installed with this version, or else the first that is
+ * installed, or else the first.
+ */
+function chosen(possible: Platform[]): Platform {
+  const wanted = packageVersion()
+  const versions = possible.map((platform) => installedVersion(`tokenbed-${platform}`))
+  const at = [versions.indexOf(wanted), versions.findIndex((version) => version !== null)].find((i) => i >= 0)
+  return possible[at ?? 0]
 }
 
 function ofPackage(platform: Platform): Binary {
@@ -99,7 +110,8 @@ function open(path: string, what: string, mend: string): unknown {
 export function checkVersion({ path, source }: Binary, version: string): void {
   const wanted = packageVersion()
   if (version === wanted) return
-  const mend = source === 'package' ? reinstall(`tokenbed-${currentPlatform()}`) : source === 'build' ? BUILD : OTHER
+  const mend =
+    source === 'package' ? reinstall(`tokenbed-${chosen(currentPlatforms())}`) : source === 'build' ? BUILD : OTHER
   throw failure(
     'version',
     `${path} is version ${version}, but this tokenbed is version ${wanted}`,
@@ -132,6 +144,8 @@ function requirePackage(platform: Platform): unknown {
         return require('tokenbed-darwin-arm64')
       case 'win32-x64-msvc':
         return require('tokenbed-win32-x64-msvc')
+      case 'win32-x64-gnu':
+        return require('tokenbed-win32-x64-gnu')
       case 'win32-arm64-msvc':
         return require('tokenbed-win32-arm64-msvc')
     }

@@ -14,16 +14,21 @@ export const PLATFORMS = [
   'darwin-x64',
   'darwin-arm64',
   'win32-x64-msvc',
+  'win32-x64-gnu',
   'win32-arm64-msvc',
 ] as const
 export type Platform = (typeof PLATFORMS)[number]
 
-/** The platform of this process; null if tokenbed is not built for it. */
-export function currentPlatform(): Platform | null {
+/**
+ * The platforms whose binaries this process can load, the best first; none if tokenbed is not built for it. Windows on
+ * x64 has two: `msvc`, built on Windows, comes before `gnu`, built on Linux.
+ */
+export function currentPlatforms(): Platform[] {
   const { platform, arch } = process
-  const abi = platform === 'linux' ? (libc() === 'musl' ? '-musl' : '-gnu') : platform === 'win32' ? '-msvc' : ''
-  const name = `${platform}-${arch}${abi}`
-  return PLATFORMS.find((known) => known === name) ?? null
+  const abis =
+    platform === 'linux' ? [libc() === 'musl' ? '-musl' : '-gnu'] : platform === 'win32' ? ['-msvc', '-gnu'] : ['']
+  const names = abis.map((abi) => `${platform}-${arch}${abi}`)
+  return names.flatMap((name) => PLATFORMS.filter((known) => known === name))
 }
 
 /** The C library of this process; null on other systems than Linux, and if neither is found. */

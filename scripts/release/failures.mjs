@@ -46,7 +46,7 @@ export function failures(runtime, home, platform) {
   writeFileSync(join(home, 'elsewhere.cjs'), ELSEWHERE)
   writeFileSync(join(home, 'on-musl.cjs'), ON_MUSL)
   const binary = join(folder, binaryName(platform))
-  const isGlibc = platform.endsWith('-gnu')
+  const isGlibc = /^linux-.*-gnu$/.test(platform)
   const isNode = runtime.kind === 'node'
   const [add, again] =
     runtime.kind === 'bun'

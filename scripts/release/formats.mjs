@@ -1,6 +1,7 @@
 // Reads a shared library's headers: its machine, what it needs, what it exports. This is our own code, because the
 // tools that print it are not on every machine that packs.
 import { readFileSync } from 'node:fs'
+import { macho, pe, textAt } from './formats-others.mjs'
 
 const ELF_MACHINES = { 0x3e: 'x64', 0xb7: 'arm64' }
 const MACHO_MACHINES = { 0x01000007: 'x64', 0x0100000c: 'arm64' }
@@ -9,18 +10,19 @@ const [DYNAMIC, DYNSYM, VERNEED] = [6, 11, 0x6ffffffe]
 const DT_NEEDED = 1
 
 /**
- * System and machine of a library, such as `linux x64`. For ELF files also the libraries that it names, the symbol
- * versions that it needs, such as `GLIBC_2.17`, and the symbols that it defines and needs.
+ * System and machine of a library, such as `linux x64`, the libraries that it names, and the symbols that it exports.
+ * For ELF files also the symbol versions that it needs, such as `GLIBC_2.17`, and the symbols that it needs.
  */
 export function formatOf(path) {
   const bytes = readFileSync(path)
   const magic = bytes.readUInt32BE(0)
   if (magic === 0x7f454c46) return elf(bytes)
-  if (magic === 0xcffaedfe) return { system: 'darwin', arch: MACHO_MACHINES[bytes.readUInt32LE(4)] ?? 'unknown' }
+  if (magic === 0xcffaedfe)
+    return { system: 'darwin', arch: MACHO_MACHINES[bytes.readUInt32LE(4)] ?? 'unknown', ...macho(bytes) }
   if (bytes.toString('latin1', 0, 2) === 'MZ') {
     const at = bytes.readUInt32LE(0x3c)
     if (bytes.toString('latin1', at, at + 4) === 'PE\0\0')
-      return { system: 'win32', arch: PE_MACHINES[bytes.readUInt16LE(at + 4)] ?? 'unknown' }
+      return { system: 'win32', arch: PE_MACHINES[bytes.readUInt16LE(at + 4)] ?? 'unknown', ...pe(bytes, at) }
   }
   return { system: 'unknown', arch: 'unknown' }
 }
@@ -91,8 +93,4 @@ function versionsOf(bytes, { offset, info, link }, text) {
     at += bytes.readUInt32LE(at + 12)
   }
   return found
-}
-
-function textAt(bytes, at) {
-  return bytes.toString('latin1', at, bytes.indexOf(0, at))
 }

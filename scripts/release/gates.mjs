@@ -12,7 +12,14 @@ import { binaryName, platforms, readJson } from './stage.mjs'
 /** The glibc that Node 20 itself needs, so that everyone who runs Node has it. */
 const GLIBC = 28
 const ENTRY = 'napi_register_module_v1'
-const SYSTEMS = /^(ld-linux[\w-]*\.so\.\d|lib(c|m|dl|rt|pthread|gcc_s)\.so\.\d)$|^libc\.musl-\w+\.so\.1$|^libc\.so$/
+const SYSTEMS = {
+  linux: /^(ld-linux[\w-]*\.so\.\d|lib(c|m|dl|rt|pthread|gcc_s)\.so\.\d)$|^libc\.musl-\w+\.so\.1$|^libc\.so$/,
+  win32:
+    /^(kernel32|ntdll|msvcrt|ucrtbase|ws2_32|userenv|advapi32|bcrypt|bcryptprimitives|user32|api-ms-win-[\w-]+)\.dll$/i,
+  darwin: /^\/usr\/lib\/lib(System\.B|iconv\.2|objc\.A)\.dylib$/,
+}
+/** The oldest macOS that the binaries are built for, which is that of Node 20. */
+const MACOS = '11.0'
 /**
  * Files of the root's package. The addon has packages of its own, one a platform; tests and sources are not
  * published.
@@ -128,16 +135,17 @@ function wrongPlatform(one) {
 }
 
 function strangeSymbols(one) {
-  const { system, exports, needed } = formatOf(binaryOf(one))
-  // On other systems the registration is checked when the tests load the binary.
-  if (system !== 'linux') return []
+  const { system, exports, needed, oldest, isSigned } = formatOf(binaryOf(one))
   const wrong = exports.filter((name) => name !== ENTRY && !['_init', '_fini'].includes(name))
   if (!exports.includes(ENTRY)) wrong.push(`no ${ENTRY}`)
-  return [...wrong, ...needed.filter((name) => !SYSTEMS.test(name))].map((what) => `${one.name}: ${what}`)
+  if (system === 'darwin' && oldest !== MACOS) wrong.push(`needs macOS ${oldest}, not ${MACOS}`)
+  // macOS loads no unsigned code on arm64; the linker's own signature will do.
+  if (one.platform === 'darwin-arm64' && !isSigned) wrong.push('not signed')
+  return [...wrong, ...needed.filter((name) => !SYSTEMS[system].test(name))].map((what) => `${one.name}: ${what}`)
 }
 
 function tooNew(one) {
-  const floor = one.platform.endsWith('-gnu') ? glibcFloor(formatOf(binaryOf(one))) : null
+  const floor = /^linux-.*-gnu$/.test(one.platform) ? glibcFloor(formatOf(binaryOf(one))) : null
   return floor !== null && Number(floor.split('.')[1]) > GLIBC ? [`${one.name}: needs glibc ${floor}`] : []
 }
 

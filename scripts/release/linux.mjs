@@ -16,7 +16,7 @@ import { count, show } from '../checks.mjs'
 import { Failure, capture, root, run, runIfMain, tool } from '../process.mjs'
 import { binaries, packages } from './pack.mjs'
 import { serve } from './registry.mjs'
-import { node } from './runtimes.mjs'
+import { node, plainDoctor, withSse2Alone } from './runtimes.mjs'
 import { binaryName } from './stage.mjs'
 import { sameResults } from './test.mjs'
 import { linker } from './toolchain.mjs'
@@ -24,6 +24,7 @@ import { install, installedSize, smokes, start, writeSmokes } from './user.mjs'
 
 const X64 = 'x86_64-unknown-linux-gnu'
 const TARGET_DIR = join(root, 'target/release-linux')
+const DOCTOR = ['node_modules/tokenbed/dist/cli/tokenbed.js', 'doctor']
 const LIBRARY = 'release/libtokenbed_node.so'
 
 function buildBoth() {
@@ -94,10 +95,13 @@ async function testInstalled() {
       writeSmokes(home)
       return [{ name: `${runtime.name}: ${name}`, ok }, ...smokes(runtime, home)]
     })
-    const doctor = start(arm64, homes[1][1], ['node_modules/tokenbed/dist/cli/tokenbed.js', 'doctor'])
+    const old = withSse2Alone(here)
+    checks.push(...smokes(old, homes[0][1]))
+    const [doctor, plain] = [start(arm64, homes[1][1], DOCTOR), start(old, homes[0][1], DOCTOR)]
     console.log(doctor.stdout || doctor.stderr)
     return [
       ...checks,
+      plainDoctor(old, plain),
       { name: 'Node 20 on arm64: tokenbed doctor', ok: doctor.code === 0 && /neon in use/.test(doctor.stdout) },
       { ...sameResults(checks), name: 'x64 and arm64 give the same bits' },
     ]

@@ -48,6 +48,26 @@ export function deno() {
   return OTHERS && { name: 'Deno', kind: 'deno', program: fetched(OTHERS.deno, `deno${EXE}`) }
 }
 
+/** The features that Node and the binaries can do without: all that came after SSE2. */
+const LATER = ['sse3', 'ssse3', 'sse4.1', 'sse4.2', 'popcnt', 'cx16', 'avx', 'avx2']
+
+/** A runtime for x64 on the oldest processor of that kind, which QEMU plays; `root` has the libraries of the program. */
+export function withSse2Alone({ name, kind, program }, root = '/') {
+  const found = ['qemu-x86_64', 'qemu-x86_64-static'].find((one) => capture(['sh', '-c', `command -v ${one}`]).ok)
+  if (found === undefined)
+    throw new Failure('QEMU is missing: apt-get install --no-install-recommends qemu-user-static')
+  const qemu = capture(['sh', '-c', `command -v ${found}`]).stdout.trim()
+  const cpu = ['qemu64', ...LATER.map((feature) => `-${feature}`)].join()
+  return { name: `${name}, with SSE2 alone`, kind, program, prefix: [qemu, '-cpu', cpu, '-L', root] }
+}
+
+/** Checks that such a runtime uses none of the later features, and finds nothing wrong. */
+export function plainDoctor(runtime, { code, stdout, stderr }) {
+  const ok = code === 0 && /scalar in use, of scalar/.test(stdout) && /It works\.\n$/.test(stdout)
+  if (!ok) console.log(stdout, stderr)
+  return { name: `${runtime.name}: tokenbed doctor`, ok }
+}
+
 /** The path of a program in a package, which is fetched if it does not exist yet. */
 export function fetched(spec, program) {
   const home = join(folder, spec.replace(/[/@]+/g, '-').replace(/^-/, ''))

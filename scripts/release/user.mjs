@@ -136,9 +136,11 @@ export function start(runtime, home, args, { env = {}, flags = [] } = {}) {
 }
 
 /** Whether this runtime runs TypeScript directly. */
-function runsTypes({ kind, program }) {
+function runsTypes({ kind, program, prefix = [] }) {
   if (kind !== 'node') return true
-  const [major, minor] = capture([program, '-p', 'process.versions.node']).stdout.split('.').map(Number)
+  const [major, minor] = capture([...prefix, program, '-p', 'process.versions.node'])
+    .stdout.split('.')
+    .map(Number)
   return major > 22 || (major === 22 && minor >= 18)
 }
 

@@ -6,8 +6,8 @@
 //   --no-test     builds only
 //   --specs       runs the specs of the clone, too, where Node for musl runs
 //
-// Those for musl run on musl and a real Node, on arm64 under QEMU; that for Windows in a real Node under Wine. Those for
-// macOS cannot run here: their headers, symbols and libraries are looked at.
+// Those for musl run on musl and a real Node, on arm64 under QEMU; that for Windows in a real Node under Wine. Those
+// for macOS cannot run here: their headers, symbols and libraries are looked at.
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -51,7 +51,9 @@ export function deno() {
 /** The features that Node and the binaries can do without: all that came after SSE2. */
 const LATER = ['sse3', 'ssse3', 'sse4.1', 'sse4.2', 'popcnt', 'cx16', 'avx', 'avx2']
 
-/** A runtime for x64 on the oldest processor of that kind, which QEMU plays; `root` has the libraries of the program. */
+/**
+ * A runtime for x64 on the oldest processor of that kind, which QEMU plays; `root` has the libraries of the program.
+ */
 export function withSse2Alone({ name, kind, program }, root = '/') {
   const found = ['qemu-x86_64', 'qemu-x86_64-static'].find((one) => capture(['sh', '-c', `command -v ${one}`]).ok)
   if (found === undefined)

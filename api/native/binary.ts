@@ -271,7 +271,7 @@ function refused(path: string, what: string, cause: unknown, mend: string): Bina
   )
 }
 
-const firstLine = (text: string) => text.split('\n')[0]
+const firstLine = (text: string) => text.split(/\r?\n/)[0]
 const minorOf = (glibc: string) => Number(glibc.split('.')[1])
 
 /** A description of this process for people. */

@@ -89,7 +89,8 @@ function bare(runtime, home) {
   const node = join(path, 'node')
   if (process.platform !== 'win32' && !existsSync(node)) {
     mkdirSync(path, { recursive: true })
-    symlinkSync(runtime.kind === 'node' ? runtime.program : process.execPath, node)
+    // A program of another system, such as one in Wine, is nothing that this system could start.
+    symlinkSync(runtime.kind === 'node' && existsSync(runtime.program) ? runtime.program : process.execPath, node)
   }
   return { ...Object.fromEntries(keep), PATH: path }
 }

@@ -69,11 +69,25 @@ function rustFor(triple) {
   }
 }
 
-/** A program that calls zig as the C compiler of a platform. */
+/**
+ * A program that calls zig as the C compiler of a platform. The list of what a library for Windows exports is a file of
+ * input for zig, where other compilers hand it to the linker as an option. Zig also brings Windows' own C library (ucrt).
+ */
 function linkerFor(platform) {
   const path = join(folder, 'linkers', platform)
   mkdirSync(join(folder, 'linkers'), { recursive: true })
-  writeFileSync(path, `#!/bin/sh\nexec '${zig()}' cc -target ${TARGETS[platform].zig} "$@"\n`, { mode: 0o755 })
+  const script = `#!/bin/sh
+for argument do
+  shift
+  case $argument in
+    -lmsvcrt) continue ;;
+    -Wl,*.def) argument=\${argument#-Wl,} ;;
+  esac
+  set -- "$@" "$argument"
+done
+exec '${zig()}' cc -target ${TARGETS[platform].zig} "$@"
+`
+  writeFileSync(path, script, { mode: 0o755 })
   return path
 }
 

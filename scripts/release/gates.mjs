@@ -15,7 +15,7 @@ const ENTRY = 'napi_register_module_v1'
 const SYSTEMS = {
   linux: /^(ld-linux[\w-]*\.so\.\d|lib(c|m|dl|rt|pthread|gcc_s)\.so\.\d)$|^libc\.musl-\w+\.so\.1$|^libc\.so$/,
   win32:
-    /^(kernel32|ntdll|msvcrt|ucrtbase|ws2_32|userenv|advapi32|bcrypt|bcryptprimitives|user32|api-ms-win-[\w-]+)\.dll$/i,
+    /^(kernel32|ntdll|msvcrt|ucrtbase|ws2_32|userenv|advapi32|bcrypt|bcryptprimitives|dbghelp|user32|api-ms-win-[\w-]+)\.dll$/i,
   darwin: /^\/usr\/lib\/lib(System\.B|iconv\.2|objc\.A)\.dylib$/,
 }
 /** The oldest macOS that the binaries are built for, which is that of Node 20. */

@@ -34,6 +34,10 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
   // The first block trains, and has a test of its own.
   'docs/guide/training.md': [
     {},
+    {
+      before: 'const [values, lengths] = [[1, 2, 3, 7, 40, 41], [2, 1, 0, 1, 1, 1]]',
+      after: 'if (x.shape.join() !== "2,136") throw new Error(String(x.shape))',
+    },
     {},
     { after: 'if (!(record.heldOut!.length > 0)) throw new Error(String(record))' },
     {
@@ -90,9 +94,14 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
         if (part.data[0] !== name.length || part.data.at(-1) !== name.length) throw new Error(name)
       }`,
     },
+    { before: `${INPUT}\nconst vectors = randn([2, 3, 8])` },
     {
       before: "const file = new Map([['wq.weight', randn([64, 8])]])",
       after: 'if (wq.shape[0] !== 64) throw new Error(String(wq))',
+    },
+    {
+      before: "const query = randn([2, 4, 5, 128])\nconst positions = zeros([3, 2, 5], { dtype: 'int32' })",
+      after: 'if (rotary.forward(query).shape.join() !== "2,4,5,128") throw new Error(String(query.shape))',
     },
     {
       before: `${INPUT}

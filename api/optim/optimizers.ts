@@ -182,8 +182,8 @@ export interface RowWiseAdagradOptions {
  * `p -= lr / (sqrt(h) + eps) * g`. FBGEMM's `EXACT_ROWWISE_ADAGRAD`. Its state is a column instead of a table, and
  * its step the cheapest that adapts. Rows are along dimension 0; in one dimension each element is one.
  *
- * Weight decay reaches the rows that a gradient names, as FBGEMM's does: of a table's gradient in rows those of the
- * batch, of a dense one all.
+ * Weight decay reaches the rows that a gradient names, as FBGEMM's does: of a table's gradient in rows those of
+ * the batch, of a dense one all.
  */
 export class RowWiseAdagrad extends Optimizer<RowWiseAdagradOptions> {
   /**

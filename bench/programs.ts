@@ -42,7 +42,7 @@ export const command = (threads: number, ...args: string[]): Program =>
 export const isInstalled = (file: string) => spawnSync(file, ['--version']).status === 0
 
 /** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer()
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -68,6 +68,8 @@ const MAKERS: Record<string, () => object> = {
   Generator: () => new Generator(1),
   Embedding: () => new Embedding(4, 3),
   EmbeddingBag: () => new EmbeddingBag(4, 3),
+  EmbeddingBagCollection: () =>
+    new tokenbed.EmbeddingBagCollection([{ name: 'words', numEmbeddings: 4, embeddingDim: 3 }]),
   QuantizedTable: () => quantize(ones([2, 8]), 'int8'),
   TokenPositionEmbedding: () => new tokenbed.TokenPositionEmbedding({ vocabSize: 4, contextLength: 2, dim: 3 }),
   RotaryEmbedding: () => new tokenbed.RotaryEmbedding({ dim: 4 }),

@@ -149,7 +149,8 @@ test('methods called on such an object throw a typed error', async (t) => {
       const { value, get } = Object.getOwnPropertyDescriptor(kind.prototype, key)!
       const run = value ?? get
       // Members that are read to show an object answer for these objects, too.
-      if (run === undefined || ['constructor', 'valueOf', Symbol.toStringTag, inspect.custom].includes(key)) continue
+      if (typeof run !== 'function' || ['constructor', 'valueOf', Symbol.toStringTag, inspect.custom].includes(key))
+        continue
       const error: any = await Promise.resolve()
         .then(() => Reflect.apply(run, Object.create(kind.prototype), []))
         .then(

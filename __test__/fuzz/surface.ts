@@ -96,6 +96,8 @@ const TRAINER = {
   seed: 'small',
   invalidUtf8: 'word:throw,replace',
   maxRatio: 'hundred',
+  pretrained: 'vectors',
+  lockFactor: 'number',
 }
 
 type Members = Record<string, readonly Slot[]>
@@ -322,6 +324,7 @@ const CLASSES: Record<string, Members> = {
         checkpoint: { path: 'path', every: 'number' },
         steps: 'small',
         earlyStopping: { evaluate: 'callback', every: 'small', patience: 'small', minDelta: 'number' },
+        heldOut: { corpus: 'corpus', every: 'small' },
       },
     ],
     progress: [],

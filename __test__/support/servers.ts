@@ -235,7 +235,7 @@ export class PostgresServer {
 const SLURM = ['slurmctld', 'slurmd', 'sbatch', 'scontrol']
 const hasSlurm = isRoot && SLURM.every((program) => spawnSync(program, ['-V']).error === undefined)
 
-/** `test` if Slurm is installed and this is root, who alone may start its daemons; else tests are skipped by their names. */
+/** `test` if Slurm is installed, and this is root, who alone starts its daemons; else tests are skipped by name. */
 export const withSlurm = (test: TestFn) => (hasSlurm ? test.serial : test.skip)
 
 /** Starts a Slurm of this machine alone, and returns the variables with which its commands find it. */

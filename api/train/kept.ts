@@ -90,7 +90,7 @@ export function keptIn(
       `${where}: ${file} was made with a tokenizer of ${said!.vocabSize} tokens, not the ${found.vocabSize} of ${found.name}`,
     )
   }
-  const start = checkStart(given, options as CheckedOptions & { dim: number }, where)
+  const start = checkStart(given, options, where)
   const [before, now] = [config.start ?? [], startNames(start)]
   if (!isArray(before) || before.join() !== now.join())
     throw new UsageError(

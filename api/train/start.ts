@@ -2,13 +2,14 @@
 
 import { ShapeError, UsageError } from '../base/errors.js'
 import { entriesOf } from '../base/realm.js'
+import { kindName } from '../base/realm.js'
 import { shown } from '../base/shape.js'
 import type { Steps } from '../base/turns.js'
 import { isArray, isObject, show } from '../base/validate.js'
 import type { Model } from '../models/model.js'
 import { check, native } from '../native/native.js'
 import { Tensor } from '../tensor/tensor.js'
-import { Tokenizer } from '../text/tokenizer.js'
+import type { Tokenizer } from '../text/tokenizer.js'
 import { Vectors } from '../vectors/vectors.js'
 
 /** What is used of the result of a trainer. */
@@ -110,12 +111,12 @@ function checkEarlier(from: unknown, dim: number, where: string): Earlier {
   const isNamed = isArray(names)
   if (isNamed && names.length !== rows)
     throw new ShapeError(`${where} has ${names.length} words, but ${rows} rows: each needs one`)
-  const isCounted = counts instanceof Float64Array && counts.length === rows
+  const isCounted = kindName(counts as object) === 'Float64Array' && counts!.length === rows
   return {
     words: isNamed ? (names as string[]) : null,
     tables: [input, output],
     rows,
-    counts: isCounted ? counts : null,
+    counts: isCounted ? counts! : null,
   }
 }
 

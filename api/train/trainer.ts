@@ -237,7 +237,7 @@ export class Trainer {
   /** Checks what a run holds out. */
   #heldOf(heldOut: HeldOutOptions, where: string): Source {
     const { corpus } = checkOptions(heldOut, ['corpus', 'every'], where)
-    const source = readSource(corpus as Corpus, CORPUS, where)
+    const source = readSource(corpus, CORPUS, where)
     checkCorpus(source, this.#options, this.#tokenizer, where)
     const [held, learned] = [source, this.#source].map(({ kind }) => isOfWords(kind, this.#tokenizer))
     if (held !== learned)

@@ -18,7 +18,7 @@ export const BATCH = 2000
 const LOAD = join(__dirname, '..', 'load.js')
 
 /** What the bare embedder does in a process of its own: the lines of a file, with their vectors into another. */
-export async function embedFile(lines: string, folder: string, out: string): Promise<{ texts: number }> {
+async function embedFile(lines: string, folder: string, out: string): Promise<void> {
   const { TensorWriter, TextEmbedder } = require('../../index.js') as typeof import('../../index.js')
   const embedder = TextEmbedder.load(folder)
   const texts = readFileSync(lines, 'utf8').split('\n')
@@ -29,7 +29,6 @@ export async function embedFile(lines: string, folder: string, out: string): Pro
     vectors.dispose()
   }
   await writer.closeAsync()
-  return { texts: texts.length }
 }
 
 /** A way to embed the corpus, and the way that it is compared with. */
@@ -145,5 +144,5 @@ export async function service(report: Report, at: string, folder: string): Promi
 
 if (require.main === module) {
   const [lines, folder, out] = process.argv.slice(2)
-  void embedFile(lines, folder, out).then((done) => process.stdout.write(JSON.stringify(done)))
+  void embedFile(lines, folder, out)
 }

@@ -107,7 +107,7 @@ export function addTrain(program: Command): void {
     .option(
       '--held-out <file>',
       'a text that is not learned from, whose loss is said now and then; may be given several times',
-      (file: string, before: string[] = []) => [...before, file],
+      (file: string, before?: string[]) => [...(before ?? []), file],
     )
     .option('--held-out-every <n>', 'batches between two looks at --held-out (default: 1000)', parseSize(1))
     .option('--early-stopping', 'end when the loss of --held-out does not fall any more, with what was best')

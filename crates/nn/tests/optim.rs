@@ -61,7 +61,7 @@ fn optimizers() -> Vec<Optimizer> {
         }
     }
     all.push(Optimizer::SparseAdam(SparseAdam { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-8, maximize: false }));
-    all.push(Optimizer::RowWiseAdagrad(RowWiseAdagrad { lr: 0.1, eps: 1e-8 }));
+    all.push(Optimizer::RowWiseAdagrad(RowWiseAdagrad { lr: 0.1, eps: 1e-8, weight_decay: 0.0, decoupled: false }));
     all
 }
 

@@ -27,8 +27,8 @@ const GROWTH: usize = 4;
 
 /// A bounded memory of one model, which is small until it has met many pieces.
 ///
-/// It has a table of short pieces that become one to three ids, of which a line of the cache holds four, one of pieces up
-/// to [`MIDDLE`] bytes, two in a line, and one of longer pieces. A piece has several places to be at in its table, side by
+/// It has a table of short pieces with up to three ids, of which a line of the cache holds four, one of pieces up to
+/// [`MIDDLE`] bytes, two in a line, and one of longer pieces. A piece has several places to be at in its table, side by
 /// side. A new piece takes the last of them, and moves forward when it comes again, so that a word of every sentence is
 /// not forgotten for a word that comes once.
 pub(crate) struct Memo {

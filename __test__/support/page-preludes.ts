@@ -100,8 +100,8 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       after: 'if (wq.shape[0] !== 64) throw new Error(String(wq))',
     },
     {
-      before: "const query = randn([2, 4, 5, 128])\nconst positions = zeros([3, 2, 5], { dtype: 'int32' })",
-      after: 'if (rotary.forward(query).shape.join() !== "2,4,5,128") throw new Error(String(query.shape))',
+      before: "const query = randn([2, 5, 4, 128])\nconst positions = zeros([3, 2, 5], { dtype: 'int32' })",
+      after: 'if (rotary.forward(query).shape.join() !== "2,5,4,128") throw new Error(String(query.shape))',
     },
     {
       before: `${INPUT}

@@ -52,7 +52,11 @@ fn main() {
                     maximize: false,
                 }),
             ),
-            ("row-wise Adagrad", 2, Optimizer::RowWiseAdagrad(RowWiseAdagrad { lr: 1e-3, eps: 1e-8 })),
+            (
+                "row-wise Adagrad",
+                2,
+                Optimizer::RowWiseAdagrad(RowWiseAdagrad { lr: 1e-3, eps: 1e-8, weight_decay: 0.0, decoupled: false }),
+            ),
             (
                 "Adagrad",
                 4,

@@ -107,6 +107,7 @@ function fixtures(): void {
   const lines = ['a white whale', 'the sea', 'a boat', 'the sea']
   write('lines.txt', lines.map((line) => `${line}\n`).join(''))
   tokenbed.saveNpy(join(folder, 'vectors.npy'), tokenbed.TextEmbedder.load(join(folder, 'model')).embed(lines))
+  write('labels.tsv', 'topic\nwhale\nsea\nboat\nsea\n')
   write('reviews.jsonl', '{"body":"good","text":"good"}\n{"body":"bad","text":"bad"}\n')
   tokenbed.saveWord2Vec(join(folder, 'google.bin'), new tokenbed.Vectors(layer.weight, words), { binary: true })
   write('GoogleNews-vectors-negative300.bin.gz', gzipSync(readFileSync(join(folder, 'google.bin'))))

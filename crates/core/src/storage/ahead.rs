@@ -79,6 +79,7 @@ mod system {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::alone;
     use super::*;
 
     #[test]
@@ -107,6 +108,7 @@ mod tests {
     /// The system must accept all ranges of a real mapping, and the bytes stay what they are.
     #[test]
     fn rows_of_a_mapped_file_are_asked_for() {
+        let _alone = alone();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("table");
         let bytes: Vec<u8> = (0..1 << 20).map(|i| (i / 7) as u8).collect();

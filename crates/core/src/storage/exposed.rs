@@ -103,6 +103,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::is_private;
+    use crate::storage::tests::alone;
     use crate::storage::{MappedFile, Storage};
     use std::sync::Arc;
 
@@ -112,6 +113,7 @@ mod tests {
 
     #[test]
     fn memory_is_private_until_it_is_exposed() {
+        let _alone = alone();
         for storage in [Storage::zeroed(100).unwrap(), Storage::zeroed(5 << 20).unwrap(), Storage::result(100).unwrap()]
         {
             assert!(private(&storage));
@@ -131,6 +133,7 @@ mod tests {
 
     #[test]
     fn reused_memory_is_private() {
+        let _alone = alone();
         for _ in 0..100 {
             let storage = Storage::result(1 << 16).unwrap();
             assert!(private(&storage));
@@ -141,6 +144,7 @@ mod tests {
 
     #[test]
     fn an_empty_storage_can_be_exposed() {
+        let _alone = alone();
         let storage = Storage::zeroed(0).unwrap();
         storage.expose();
         assert!(private(&storage));
@@ -148,6 +152,7 @@ mod tests {
 
     #[test]
     fn exposing_a_part_of_a_mapped_file_exposes_all_of_it() {
+        let _alone = alone();
         let path = std::env::temp_dir().join(format!("tokenbed-exposed-{}", std::process::id()));
         std::fs::write(&path, [7; 8192]).unwrap();
         let file = MappedFile::open(&path).unwrap();
@@ -162,6 +167,7 @@ mod tests {
 
     #[test]
     fn every_thread_sees_what_another_exposes() {
+        let _alone = alone();
         let storages: Vec<_> = (0..64).map(|_| Arc::new(Storage::zeroed(4096).unwrap())).collect();
         let theirs = storages.clone();
         assert!(storages.iter().all(|storage| private(storage)));

@@ -5,7 +5,7 @@ import { entriesOf } from '../base/realm.js'
 import { kindName } from '../base/realm.js'
 import { shown } from '../base/shape.js'
 import type { Steps } from '../base/turns.js'
-import { isArray, isObject, show } from '../base/validate.js'
+import { checkFunction, isArray, isObject, show } from '../base/validate.js'
 import type { Model } from '../models/model.js'
 import { check, native } from '../native/native.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -83,7 +83,8 @@ export function checkStart(
     if (pretrained.dim !== dim)
       throw new ShapeError(`${where}: pretrained has vectors of ${pretrained.dim} numbers, but dim is ${dim}`)
   }
-  if (lockFactor !== undefined && typeof lockFactor !== 'function') {
+  if (typeof lockFactor === 'function') checkFunction(lockFactor, `${where}: lockFactor`)
+  else if (lockFactor !== undefined) {
     checkFactor(lockFactor, `${where}: lockFactor`)
     if (from === undefined && pretrained === undefined)
       throw new UsageError(
@@ -111,7 +112,7 @@ function checkEarlier(from: unknown, dim: number, where: string): Earlier {
   const isNamed = isArray(names)
   if (isNamed && names.length !== rows)
     throw new ShapeError(`${where} has ${names.length} words, but ${rows} rows: each needs one`)
-  const isCounted = kindName(counts as object) === 'Float64Array' && counts!.length === rows
+  const isCounted = kindName(counts) === 'Float64Array' && counts!.length === rows
   return {
     words: isNamed ? (names as string[]) : null,
     tables: [input, output],

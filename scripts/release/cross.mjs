@@ -71,7 +71,7 @@ function rustFor(triple) {
 
 /**
  * A program that calls zig as the C compiler of a platform. The list of what a library for Windows exports is a file of
- * input for zig, where other compilers hand it to the linker as an option. Zig brings Windows' own C library, too (ucrt).
+ * input for zig, where other compilers hand it to the linker as an option. Zig brings Windows' C library, too (ucrt).
  */
 function linkerFor(platform) {
   const path = join(folder, 'linkers', platform)

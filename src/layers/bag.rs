@@ -16,7 +16,7 @@ use tokenbed_core::ids::IdBuf;
 use tokenbed_kernels::dispatch;
 use tokenbed_kernels::ops::lookup::bag::Mode;
 use tokenbed_kernels::rows::format::OutFormat;
-use tokenbed_memory::{Gather, List, Slice, with_room};
+use tokenbed_memory::{List, Slice, with_room};
 use tokenbed_nn::bag::{self, Division, Request, Scratch};
 
 /// out (bags, dim) = the sum, mean or maximum of the table's rows that each bag names. Bags begin at `offsets`, with or

@@ -32,8 +32,8 @@ const GROWTH: usize = 4;
 /// side. A new piece takes the last of them, and moves forward when it comes again, so that a word of every sentence is
 /// not forgotten for a word that comes once.
 pub(crate) struct Memo {
-    /// In each line the numbers of four pieces, then for each its ids, and above them its number of bytes and of ids, or
-    /// 0 if the place is empty.
+    /// In each line the numbers of four pieces, then for each its ids, and above them its number of bytes and of ids; 0
+    /// if the place is empty.
     short: Vec<u64>,
     /// Two numbers with the bytes of a piece, then up to three ids, then up to two ids, the number of bytes and the
     /// number of ids. The last one is 0 if the place is empty.

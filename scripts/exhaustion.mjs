@@ -52,6 +52,7 @@ const NOT_CALLED = {
   processLeaves: 'a flag, when the process ends',
   startedThreads: 'a number',
   externalMemory: 'a number',
+  externalRelease: 'it gives memory back',
   nativeUsage: 'a few numbers',
   folderTidy: 'a path',
 }

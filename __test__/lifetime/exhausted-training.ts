@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs'
 import * as api from '../../index.js'
-import { PAIRS, ids, file, TEXT, tokenizer, train, corpus, type Scenarios } from './exhausted-common.js'
+import { PAIRS, drawn, ids, file, TEXT, tokenizer, train, corpus, type Scenarios } from './exhausted-common.js'
 
 const { Trainer } = api
 
@@ -48,6 +48,22 @@ export const training: Scenarios = {
     return train({ objective: 'classify', dim: 16, seed: 1, tokenizer: tokenizer() }, () => ({
       files: [file('lines.txt')],
     }))
+  },
+  /** From an earlier model and vectors of a file, with locked rows, and a loss over held-out text. */
+  goingOn: async () => {
+    const texts = { texts: [TEXT] }
+    const options = { ...PAIRS, objective: 'skip-gram', minCount: 1 } as const
+    const from = await new Trainer(texts, options).run({ steps: 1 })
+    const words = from.vocabulary as readonly string[]
+    const pretrained = new api.Vectors(
+      drawn(Math.min(900, words.length), from.embedding.weight.shape[1]),
+      words.slice(0, 900),
+    )
+    const { tensors, training } = await new Trainer(texts, { ...options, from, pretrained, lockFactor: 0.5 }).run({
+      steps: 2,
+      heldOut: { corpus: { texts: [TEXT.slice(0, 6000)] }, every: 1 },
+    })
+    return [...Object.values(tensors), training.heldOut!.length]
   },
   checkpoint: async () => {
     const path = file('run.safetensors')

@@ -19,7 +19,7 @@ import {
 } from './evaluate.js'
 import type { Rows } from './rows.js'
 
-/** Options of an asynchronous evaluation. @internal */
+/** Options of an asynchronous evaluation. */
 export type Signalled<O> = O & { signal?: AbortSignal }
 
 /** @internal */

@@ -46,16 +46,25 @@ export function guardReceivers(kind: Class, isOwn: Test, except: readonly Proper
 /** Members that an object has after it was disposed. */
 const ALWAYS: readonly PropertyKey[] = ['dispose', Symbol.dispose, 'toString']
 
-function guarded(method: Method, kind: Class, key: PropertyKey, isOwn: Test, isGone: Test = () => false): Method {
+function guarded(method: Method, kind: Class, key: PropertyKey, isOwn: Test, isGone?: Test): Method {
   // An async generator gives its iterator at once.
   const isAsync = types.isAsyncFunction(method) && !types.isGeneratorFunction(method)
-  const guard = function (this: unknown, ...args: unknown[]): unknown {
-    const isReceiver = typeof this === 'object' && this !== null && isOwn(this)
-    if (isReceiver && !isGone(this)) return Reflect.apply(method, this, args)
-    const error = isReceiver ? disposed(kind.name, key) : stranger(this, kind.name, key)
+  const refuse = (error: UsageError): unknown => {
     if (isAsync) return Promise.reject(error)
     throw error
   }
+  const isReceiver = (value: unknown) => typeof value === 'object' && value !== null && isOwn(value)
+  // Lookups pass through here: what cannot be disposed is not asked whether it was.
+  const guard =
+    isGone === undefined
+      ? function (this: unknown, ...args: unknown[]): unknown {
+          if (typeof this === 'object' && this !== null && isOwn(this)) return Reflect.apply(method, this, args)
+          return refuse(stranger(this, kind.name, key))
+        }
+      : function (this: unknown, ...args: unknown[]): unknown {
+          if (!isReceiver(this)) return refuse(stranger(this, kind.name, key))
+          return isGone(this as object) ? refuse(disposed(kind.name, key)) : Reflect.apply(method, this, args)
+        }
   Object.defineProperty(guard, 'name', { value: method.name, configurable: true })
   Object.defineProperty(guard, 'length', { value: method.length, configurable: true })
   return guard

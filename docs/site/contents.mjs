@@ -18,7 +18,7 @@ export const SECTIONS = [
       'guide/install',
     ],
   },
-  { title: 'In depth', pages: ['vectors', 'search', 'corpora', 'hosts', 'speed', 'features'] },
+  { title: 'In depth', pages: ['vectors', 'explore', 'search', 'corpora', 'hosts', 'speed', 'features'] },
   {
     title: 'Cookbook',
     pages: ['cookbook/text', 'cookbook/tables', 'cookbook/training', 'cookbook/vectors', 'cookbook/files'],

@@ -331,7 +331,8 @@ mod tests {
         fn pieces_have_their_own_ids(pieces in prop::collection::vec("[ab\0]{0,3}|\u{2581}[ab\0]{0,9}|[ab]{6,34}", 0..400)) {
             let ids_of = |piece: &str| -> Vec<u32> {
                 let sum: u32 = piece.bytes().fold(7, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-                (0..sum % 9).map(|i| sum ^ i).chain([sum]).collect()
+                // Large ids and small ones, of which a short piece may have several.
+                (0..sum % 9).map(|i| (sum ^ i) >> (sum % 25)).chain([sum >> (sum % 25)]).collect()
             };
             let mut memo = Memo::new();
             for piece in &pieces {
@@ -376,7 +377,9 @@ mod tests {
     fn a_piece_is_remembered() {
         let mut memo = Memo::new();
         for piece in ["a", "\0", "\u{2581}a", "\u{2581}", "abcdefgh", "\u{2581}abcdefghij"] {
-            for ids in [&[5][..], &[1, 2, 3, 4, (1 << 21) - 1], &[]] {
+            let largest = (1 << SHORT_BITS) - 1;
+            let several = [&[largest, 0][..], &[0, 7, largest], &[largest + 1, 2], &[1, 2, 3, 4, (1 << 21) - 1]];
+            for ids in [&[5][..], &[]].into_iter().chain(several) {
                 memo.forget();
                 memo.keep(piece.as_bytes(), ids);
                 let mut out = Vec::new();
@@ -385,5 +388,8 @@ mod tests {
                 assert!(!memo.get(&piece.as_bytes()[1..], &mut out));
             }
         }
+        memo.keep(b"abcdefgh", &[u32::MAX]);
+        let mut out = Vec::new();
+        assert!(memo.get(b"abcdefgh", &mut out) && out == [u32::MAX]);
     }
 }

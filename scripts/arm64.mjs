@@ -25,11 +25,11 @@ export function environment() {
   }
 }
 
-/** Runs cargo and waits for its end. */
-export function cargo(args) {
+/** Runs cargo, or a program that takes its arguments, and waits for its end. */
+export function cargo(args, program = 'cargo') {
   const env = { ...process.env, ...environment() }
   const [command, ...rest] = args
-  const { error, status } = spawnSync('cargo', [command, '--target', target, ...rest], {
+  const { error, status } = spawnSync(program, [command, '--target', target, ...rest], {
     cwd: root,
     env,
     stdio: 'inherit',

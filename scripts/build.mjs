@@ -4,7 +4,7 @@
 // It says on stderr what it does.
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { requireRust, root, run, runIfMain, tool } from './process.mjs'
+import { addonCargo, requireRust, root, run, runIfMain, tool } from './process.mjs'
 
 export function build() {
   dependencies()
@@ -52,7 +52,10 @@ function vocabularies() {
 function addon() {
   step('addon')
   requireRust()
+  // The command runs this instead of cargo. Windows cannot run a script by its name; a binary built there is larger.
+  if (process.platform !== 'win32') process.env.CARGO = addonCargo
   run([...tool('@napi-rs/cli', 'napi'), 'build', '--platform', '--release', '--no-js', '--dts', 'native.d.cts'])
+  delete process.env.CARGO
 }
 
 function typescript() {

@@ -12,6 +12,9 @@ requireNode()
 /** The project's root, in which every program is run, whatever the current folder is. */
 export const root = join(import.meta.dirname, '..')
 
+/** Cargo for a release build of the addon, where scripts can be run by their name. */
+export const addonCargo = join(root, 'scripts/addon-cargo')
+
 /** An error that the user can fix. The message says everything, and no stack is shown. */
 export class Failure extends Error {}
 

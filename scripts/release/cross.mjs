@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { hasStd } from '../arm64.mjs'
 import { debianRust, isDebian, must } from '../debian.mjs'
 import { python } from '../packages.mjs'
-import { Failure, root } from '../process.mjs'
+import { Failure, addonCargo, root } from '../process.mjs'
 import { binaries } from './pack.mjs'
 import { binaryName } from './stage.mjs'
 
@@ -46,7 +46,7 @@ export function buildFor(platform) {
   }
   console.error(`release: ${platform}`)
   const args = ['build', '--release', '--locked', '--package', 'tokenbed-node', '--target', triple, ...rust.args]
-  const { error, status } = spawnSync('cargo', args, { cwd: root, env, stdio: ['ignore', 2, 2] })
+  const { error, status } = spawnSync(addonCargo, args, { cwd: root, env, stdio: ['ignore', 2, 2] })
   if (error) throw new Failure(`cargo cannot be run: ${error.message}`)
   if (status !== 0) throw new Failure(`failed: cargo ${args.join(' ')}`)
   mkdirSync(binaries, { recursive: true })

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { cargo, environment, target as ARM64 } from '../arm64.mjs'
 import { build } from '../build.mjs'
 import { count, show } from '../checks.mjs'
-import { Failure, capture, root, run, runIfMain, tool } from '../process.mjs'
+import { Failure, addonCargo, capture, root, run, runIfMain, tool } from '../process.mjs'
 import { binaries, packages } from './pack.mjs'
 import { serve } from './registry.mjs'
 import { node, plainDoctor, withSse2Alone } from './runtimes.mjs'
@@ -34,10 +34,10 @@ function buildBoth() {
   process.env.CARGO_TARGET_DIR = TARGET_DIR
   process.env.CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER = linker('x64')
   console.error('release: linux-x64-gnu')
-  run(['cargo', 'build', '--release', '--locked', '--target', X64, '--package', 'tokenbed-node'])
+  run([addonCargo, 'build', '--release', '--locked', '--target', X64, '--package', 'tokenbed-node'])
   copyFileSync(join(TARGET_DIR, X64, LIBRARY), join(binaries, binaryName('linux-x64-gnu')))
   console.error('release: linux-arm64-gnu')
-  withLinker(linker('arm64'), () => cargo(['build', '--release', '--locked', '--package', 'tokenbed-node']))
+  withLinker(linker('arm64'), () => cargo(['build', '--release', '--locked', '--package', 'tokenbed-node'], addonCargo))
   copyFileSync(
     join(environment().CARGO_TARGET_DIR ?? TARGET_DIR, ARM64, LIBRARY),
     join(binaries, binaryName('linux-arm64-gnu')),

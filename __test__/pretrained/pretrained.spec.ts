@@ -78,7 +78,8 @@ test('what a model does that the layer does not is named', (t) => {
       .map((name) => [name, loadPretrained(join(golden, name)).notRun] as const)
       .filter(([, { length }]) => length),
   )
-  t.deepEqual(Object.keys(said).sort(), ['albert', 'electra-small', 'marian', 'opt-350m'])
+  t.deepEqual(Object.keys(said).sort(), ['albert', 'electra-small', 'gemma3n-text', 'marian', 'opt-350m'])
+  t.regex(said['gemma3n-text'].join(), /embed_tokens_per_layer.*altup_projections/)
   t.regex(said.albert[0], /embedding_hidden_mapping_in.*8 to 16/)
   t.regex(said['electra-small'][0], /embeddings_project.*8 to 16/)
   t.regex(said.marian[0], /sinusoids/)

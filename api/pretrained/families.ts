@@ -183,7 +183,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
 
 const PER_LAYER = [
   'embed_tokens_per_layer: the vectors that every block gets of its own',
-  'altup_projections: the other three of four inputs of the first block',
+  'altup_projections: the inputs of the first block beside its first one',
 ]
 
 /** The eps of families that do not say it in their config. */

@@ -217,7 +217,7 @@ pub fn trainer_new(
 pub fn trainer_begin(trainer: &External<Held>, outputs: bool, rows: Operand, values: Operand) -> bool {
     status(|| {
         let table = if outputs { "output" } else { "input" };
-        Ok(trainer.shared()?.lock().begin(table, rows.shared()?, values.shared()?)?)
+        Ok(trainer.shared()?.lock().begin(table, rows.stable()?, values.shared()?)?)
     })
 }
 

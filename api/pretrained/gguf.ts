@@ -26,7 +26,7 @@ const SCALES: Readonly<Record<string, number>> = { minicpm: 12, minicpm3: 12, gr
 /** Tensors that take part between ids and the first block, and that `layer()` does not run. */
 const NOT_RUN: readonly (readonly [name: string, what: string])[] = [
   ['per_layer_token_embd.weight', 'per_layer_token_embd: the vectors that every block gets of its own'],
-  ['altup_proj.weight', 'altup_proj: the other three of four inputs of the first block'],
+  ['altup_proj.weight', 'altup_proj: the inputs of the first block beside its first one'],
 ]
 
 /** What a GGUF file says of its model. @internal */

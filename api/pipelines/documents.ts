@@ -13,7 +13,7 @@ const LONG = 10_000
 const SLICE = 4
 
 /**
- * Opens a folder. Its documents are decoded, each with its number as its id. A document whose text has other ids than
+ * Opens a folder. Its documents are decoded, one at a time, each with its number as its id. A document whose text has other ids than
  * those that are stored, because its tokenizer does not keep all of a text, is an error of its own.
  *
  * @throws UsageError if the tokenizer did not encode the folder.
@@ -23,7 +23,7 @@ export function documentsOf(
   tokenizer: unknown,
   signal: AbortSignal | undefined,
   where: string,
-): () => AsyncGenerator<Entry> {
+): () => AsyncGenerator<Entry[]> {
   if (!(tokenizer instanceof Tokenizer))
     throw new UsageError(`${where}: the embedder must have a tokenizer, which decodes the documents of a folder`)
   const opened = openTokens(folder)
@@ -43,8 +43,8 @@ export function documentsOf(
       const plain = { addSpecialTokens: false, allowedSpecial: 'all' } as const
       const again =
         ids.length > LONG ? await tokenizer.encodeAsync(text, { ...plain, signal }) : tokenizer.encode(text, plain)
-      if (again.length === ids.length && ids.every((one, i) => one === again[i])) yield { id, text }
-      else yield { id, error: unlike(info.path, id) }
+      if (again.length === ids.length && ids.every((one, i) => one === again[i])) yield [{ id, text }]
+      else yield [{ id, error: unlike(info.path, id) }]
     }
   }
 }

@@ -68,6 +68,10 @@ export interface FilesOfRecords {
 }
 
 const OPTIONS = ['embedder', 'batchTokens', 'maxBytes', 'onError', 'signal', 'dim', 'normalize', 'dtype']
+/** Records, many at a time: a promise for each would take longer than its vector. */
+type Groups = AsyncIterable<readonly Entry[]>
+/** Records of a group of those that are in memory. */
+const GROUP = 1024
 /** Batches that are computed while the one before them is used. */
 const AHEAD = 2
 const BYTES: Record<string, number> = { float32: 4, float16: 2, int8: 1, binary: 1 / 8 }
@@ -110,6 +114,14 @@ export function embedStream(
   const plan = planOf(options, where)
   const open = sourceOf(source, plan)
   return { [Symbol.asyncIterator]: () => batchesOf(open(), plan) }
+}
+
+/** `embedStream` over records in groups, once. @internal */
+export function embedGroups(
+  groups: Groups,
+  options: EmbedStreamOptions & StreamedVectors,
+): AsyncGenerator<VectorBatch> {
+  return batchesOf(groups, planOf(options, 'embedStream'))
 }
 
 declare global {
@@ -188,29 +200,28 @@ function planOf(options: EmbedStreamOptions & StreamedVectors, where: string): P
 }
 
 /** Finds the kind of a source, and returns a function that begins an iteration. */
-function sourceOf(source: unknown, { where, signal, embedder: { tokenizer } }: Plan): () => AsyncIterable<Entry> {
-  if (source instanceof Records) return () => source.entries()
+function sourceOf(source: unknown, { where, signal, embedder: { tokenizer } }: Plan): () => Groups {
+  if (source instanceof Records) return () => source.groups()
   if (typeof source === 'string')
     throw new UsageError(
       `${where}: a string could be a text or a path: write { texts: [${show(source)}] } or { files: [${show(source)}] }`,
     )
   if (!isObject(source) || ArrayBuffer.isView(source)) throw notSource(source, where)
-  if (Symbol.asyncIterator in source || Symbol.iterator in source)
-    return () => entriesOf(source as Items, signal, where)
+  if (Symbol.asyncIterator in source || Symbol.iterator in source) return () => groupsOf(source as Items, signal, where)
   const names = Object.keys(source)
   if (names.length !== 1) throw notSource(source, where)
   if ('files' in source) {
     const files = source.files
     if (!isArray(files)) throw new UsageError(`${where}: files must be an array of paths, not ${show(files)}`)
     const read = records(files, { signal })
-    return () => read.entries()
+    return () => read.groups()
   }
   if ('folder' in source) return documentsOf(source.folder as string, tokenizer, signal, where)
   if (!('texts' in source)) throw notSource(source, where)
   const texts = source.texts
   if (!isObject(texts) || !(Symbol.asyncIterator in texts || Symbol.iterator in texts))
     throw new UsageError(`${where}: texts must be an array or an iterable of strings or records, not ${show(texts)}`)
-  return () => entriesOf(texts as Items, signal, where)
+  return () => groupsOf(texts as Items, signal, where)
 }
 
 const notSource = (source: unknown, where: string) =>
@@ -218,14 +229,18 @@ const notSource = (source: unknown, where: string) =>
     `${where}: the source must be { files: [...] }, { texts: [...] }, { folder }, records(...), or an iterable of texts or records, not ${show(source)}`,
   )
 
-async function* entriesOf(items: Items, signal: AbortSignal | undefined, where: string): AsyncGenerator<Entry> {
+async function* groupsOf(items: Items, signal: AbortSignal | undefined, where: string): AsyncGenerator<Entry[]> {
   let count = 0
-  // An array in memory gives its elements without a promise for each.
   if (isArray(items)) {
-    for (const item of items) yield entryOf(item, count++, where)
+    while (count < items.length) {
+      const group: Entry[] = []
+      for (const end = Math.min(count + GROUP, items.length); count < end; count++)
+        group.push(entryOf(items[count], count, where))
+      yield group
+    }
     return
   }
-  for await (const item of abortable(items, signal, where)) yield entryOf(item, count++, where)
+  for await (const item of abortable(items, signal, where)) yield [entryOf(item, count++, where)]
 }
 
 /** The record that an item stands for. */
@@ -243,14 +258,17 @@ function entryOf(item: unknown, count: number, where: string): Entry {
   return { id: isNamed ? id : count, error }
 }
 
-async function* batchesOf(entries: AsyncIterable<Entry>, plan: Plan): AsyncGenerator<VectorBatch> {
+async function* batchesOf(groups: Groups, plan: Plan): AsyncGenerator<VectorBatch> {
   throwIfAborted(plan.signal, plan.where)
   const batches = new Batches(plan)
   try {
     try {
-      for await (const entry of entries) {
-        batches.add(entry)
-        while (batches.isFull) yield await batches.take()
+      for await (const group of groups) {
+        for (const entry of group) {
+          batches.add(entry)
+          while (batches.isFull) yield await batches.take()
+          if (batches.isEnded) break
+        }
         if (batches.isEnded) break
       }
     } catch (error) {

@@ -165,32 +165,31 @@ export class Records implements AsyncIterable<TextRecord> {
   ) {}
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TextRecord> {
-    for await (const entry of this.entries()) {
-      if ('error' in entry) throw entry.error
-      yield { id: entry.id, text: entry.text }
+    for await (const group of this.groups()) {
+      for (const entry of group) {
+        if ('error' in entry) throw entry.error
+        yield { id: entry.id, text: entry.text }
+      }
     }
   }
 
-  /** The records, with those that have no text. @internal */
-  async *entries(): AsyncGenerator<Entry> {
+  /** The records in groups, as they are read, with those that have no text. @internal */
+  async *groups(): AsyncGenerator<Entry[]> {
     let count = 0
     for (const input of this.inputs) {
       const name = 'path' in input ? input.path : 'stdin' in input ? 'the standard input' : input.name
       const start = 'start' in input ? input.start : 0
       for await (const { texts, ids, bad } of this.#parts(input, name)) {
         let next = 0
-        for (let i = 0; i < texts.length; i++) {
+        yield texts.map((text, i): Entry => {
           const own = ids?.[i]
           const id = own ?? count
           count++
-          if (bad[next]?.index !== i) {
-            yield { id, text: texts[i], isOwn: own !== undefined && own !== null }
-            continue
-          }
+          if (bad[next]?.index !== i) return { id, text, isOwn: own !== undefined && own !== null }
           const { line, offset, message } = bad[next++]
           const at = `the record at line ${line}${partAt(start)}`
-          yield { id, error: new FormatError(`${name}: ${at}: ${message}`, name, offset + start) }
-        }
+          return { id, error: new FormatError(`${name}: ${at}: ${message}`, name, offset + start) }
+        })
       }
     }
   }

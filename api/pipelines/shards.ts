@@ -34,7 +34,7 @@ import {
 import { TensorWriter } from '../files/writer.js'
 import { checkSignal } from '../layers/async.js'
 import { check, native } from '../native/native.js'
-import { embedStream, type AsyncEmbedder, type StreamedVectors } from './embed-stream.js'
+import { embedGroups, type AsyncEmbedder, type StreamedVectors } from './embed-stream.js'
 import { digestOf, publish, publishFile, publishSame, refuseConflict, remove } from './publish.js'
 import { RangeOfFile, rangesOf, sizesOf, type FileRange, type Shard } from './ranges.js'
 import { records, type Entry, type RecordFormat } from './records.js'
@@ -324,25 +324,66 @@ function ownFiles(plan: Plan): string[] {
   return namesIn(plan.folder).filter((name) => own.test(name))
 }
 
-/** A record with its place. */
-interface Placed {
-  readonly text: string
+/** Where a record stands, and the id that its file gives it. */
+interface Place {
   readonly id: string | number | null
   readonly range: number
   readonly number: number
 }
 
-/** The records of all ranges of this worker. */
-async function* placed({ ranges, read, signal, where }: Plan): AsyncGenerator<Placed> {
+interface Placed extends Place {
+  readonly text: string
+}
+
+/** Groups, of which as many records are taken as are wanted. */
+class Supply {
+  #group: readonly Placed[] = []
+  #taken = 0
+
+  constructor(private readonly groups: AsyncGenerator<Placed[]>) {}
+
+  async hasMore(): Promise<boolean> {
+    while (this.#taken === this.#group.length) {
+      // eslint-disable-next-line no-await-in-loop -- the groups follow each other
+      const next = await this.groups.next()
+      if (next.done) return false
+      this.#group = next.value
+      this.#taken = 0
+    }
+    return true
+  }
+
+  /** The next records, if there are any in hand, at most so many. */
+  take(most: number): readonly Placed[] {
+    const from = this.#taken
+    this.#taken = Math.min(from + most, this.#group.length)
+    return this.#group.slice(from, this.#taken)
+  }
+
+  async end(): Promise<void> {
+    await this.groups.return(undefined)
+  }
+}
+
+/** The records of all ranges of this worker, in groups. */
+async function* placed({ ranges, read, signal, where }: Plan): AsyncGenerator<Placed[]> {
   for (const [range, one] of ranges.entries()) {
     const source = one.isWhole ? null : new RangeOfFile(one)
     try {
       let number = 0
       const from = records(source ?? one.file, { ...read, ...(signal && { signal }) })
-      for await (const entry of from.entries() as AsyncIterable<Entry>) {
+      for await (const group of from.groups()) {
         throwIfAborted(signal, where)
-        if ('error' in entry) throw entry.error
-        yield { text: entry.text, id: entry.isOwn ? entry.id : null, range, number: number++ }
+        const good: Placed[] = []
+        for (const entry of group) {
+          if ('error' in entry) {
+            // The shards before it are completed.
+            yield good
+            throw entry.error
+          }
+          good.push({ text: entry.text, id: entry.isOwn ? entry.id : null, range, number: number++ })
+        }
+        yield good
       }
     } finally {
       source?.close()
@@ -355,25 +396,23 @@ async function write(plan: Plan): Promise<ShardFile[]> {
   let count = 0
   /** The shard before, which is put on the disk, named and read again while the next one is embedded. */
   let before: Promise<void> = Promise.resolve()
-  const all = placed(plan)
+  const all = new Supply(placed(plan))
   try {
-    let next = await all.next()
-    for (let number = 0; !next.done; number++) {
-      const here: Placed[] = []
+    for (let number = 0; await all.hasMore(); number++) {
+      const here: Place[] = []
       /** The records of one shard; it stops before the first of the next. */
-      const texts = async function* () {
-        while (!next.done && here.length < plan.shardRows) {
-          const { text, ...place } = next.value
-          here.push({ ...place, text: '' })
-          yield text
-          next = await all.next()
+      const groups = async function* () {
+        while (here.length < plan.shardRows && (await all.hasMore())) {
+          const group = all.take(plan.shardRows - here.length)
+          for (const { id, range, number } of group) here.push({ id, range, number })
+          yield group.map(({ text, id, number }) => ({ text, id: id ?? number }))
         }
       }
       const name = baseName(plan, number)
       refuseConflict(plan.folder, name)
       let shard: OpenShard | null = null
-      if (isThere(join(plan.folder, `${name}.${plan.output}`))) for await (const _ of texts()) void _
-      else shard = await embedded(plan, name, texts())
+      if (isThere(join(plan.folder, `${name}.${plan.output}`))) for await (const _ of groups()) void _
+      else shard = await embedded(plan, name, groups())
       try {
         await before
       } catch (error) {
@@ -393,7 +432,7 @@ async function write(plan: Plan): Promise<ShardFile[]> {
   } finally {
     // No file of it is left behind, whatever ended the work.
     await before.catch(() => {})
-    await all.return(undefined)
+    await all.end()
   }
   return shards
 }
@@ -406,13 +445,13 @@ interface OpenShard {
 }
 
 /** Writes the rows of a shard. */
-async function embedded(plan: Plan, name: string, texts: AsyncIterable<string>): Promise<OpenShard> {
+async function embedded(plan: Plan, name: string, groups: AsyncIterable<Entry[]>): Promise<OpenShard> {
   const { folder, output, width, dtype, embedder, vectors, signal } = plan
   const temporary = `.${name}.${process.pid}-${Date.now().toString(36)}.part.${output}`
   const writer = new TensorWriter(join(folder, temporary), { vectors: { dtype, shape: [width] } })
   const chosen = Object.fromEntries(Object.entries(vectors).filter(([, value]) => value !== undefined))
   try {
-    for await (const { vectors: rows } of embedStream(texts, { embedder, ...chosen, ...(signal && { signal }) })) {
+    for await (const { vectors: rows } of embedGroups(groups, { embedder, ...chosen, ...(signal && { signal }) })) {
       writer.write('vectors', rows)
       rows.dispose()
     }
@@ -425,7 +464,7 @@ async function embedded(plan: Plan, name: string, texts: AsyncIterable<string>):
 }
 
 /** Completes a shard, writes its ids, and publishes both. */
-async function publishShard({ folder, output }: Plan, { name, temporary, writer }: OpenShard, here: Placed[]) {
+async function publishShard({ folder, output }: Plan, { name, temporary, writer }: OpenShard, here: Place[]) {
   await writer.closeAsync()
   try {
     const ids = here.map(({ id }) => id)
@@ -438,7 +477,7 @@ async function publishShard({ folder, output }: Plan, { name, temporary, writer 
   }
 }
 
-async function described({ folder, output, ranges }: Plan, name: string, here: Placed[]): Promise<ShardFile> {
+async function described({ folder, output, ranges }: Plan, name: string, here: Place[]): Promise<ShardFile> {
   const file = `${name}.${output}`
   const ids = here.some(({ id }) => id !== null) ? `${name}.ids.json` : null
   const sources: ShardSource[] = []

@@ -75,8 +75,8 @@ void main({
   },
 
   disposed: async () => {
-    // The system may halt this thread until all lookups are done, and then nothing holds the table any more. One attempt
-    // of these finds them at work.
+    // The system may halt this thread until all lookups are done, and then nothing holds the table any more. One of
+    // these attempts finds them at work.
     for (let attempt = 0; attempt < 20; attempt++) {
       const embedding = new Embedding(10_000, 256)
       const pending = Array.from({ length: 12 }, () => embedding.forwardAsync(new Int32Array(20_000)))

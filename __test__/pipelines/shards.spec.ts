@@ -225,6 +225,35 @@ test('a record without text ends the work, and the shards before it stay', async
   await t.throwsAsync(aborted, { instanceOf: AbortedError })
 })
 
+test('a failure in completing a shard ends the work while the next shard is embedded', async (t) => {
+  const path = join(fresh(), 'lines.txt')
+  const lines = Array.from({ length: 16_000 }, (_, i) => `${i} ${'x'.repeat(300)}`)
+  writeFileSync(path, lines.join('\n'))
+  let told!: () => void
+  const isTold = new Promise<void>((resolve) => (told = resolve))
+  let count = 0
+  const waiting: AsyncEmbedder = {
+    dim: 2,
+    embedAsync: async (texts) => {
+      count += texts.length
+      if (count > 8000) await isTold
+      return embedder.embedAsync(texts)
+    },
+  }
+  const onProgress = () => {
+    told()
+    throw new Error('enough')
+  }
+  const work = embedShards(join(fresh(), 'out'), [path], {
+    embedder: waiting,
+    model: 'm1',
+    shardRows: 5000,
+    onProgress,
+  })
+  await t.throwsAsync(work, { message: 'enough' })
+  t.true(count > 8000 && count < 16_000, `${count}`)
+})
+
 test('killed at any moment and resumed, the bytes are those of one run', async (t) => {
   const files = corpus()
   const clean = join(fresh(), 'out')

@@ -396,6 +396,7 @@ async function write(plan: Plan): Promise<ShardFile[]> {
   let count = 0
   /** The shard before, which is put on the disk, named and read again while the next one is embedded. */
   let before: Promise<void> = Promise.resolve()
+  let failed: { readonly error: unknown } | null = null
   const all = new Supply(placed(plan))
   try {
     for (let number = 0; await all.hasMore(); number++) {
@@ -403,6 +404,7 @@ async function write(plan: Plan): Promise<ShardFile[]> {
       /** The records of one shard; it stops before the first of the next. */
       const groups = async function* () {
         while (here.length < plan.shardRows && (await all.hasMore())) {
+          if (failed !== null) throw failed.error
           const group = all.take(plan.shardRows - here.length)
           for (const { id, range, number } of group) here.push({ id, range, number })
           yield group.map(({ text, id, number }) => ({ text, id: id ?? number }))
@@ -425,8 +427,10 @@ async function write(plan: Plan): Promise<ShardFile[]> {
         count += here.length
         plan.onProgress({ records: count, shards: shards.length })
       })()
-      // What it throws is thrown where it is awaited.
-      before.catch(() => {})
+      // It is thrown where the next shard is read, or where this one is awaited.
+      before.catch((error: unknown) => {
+        failed = { error }
+      })
     }
     await before
   } finally {

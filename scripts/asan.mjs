@@ -21,6 +21,7 @@ const LEFT_OUT = {
   'memory/process.spec.js': 'measures time and memory of processes',
   'memory/threads.spec.js': 'counts threads, and the sanitizer has its own',
   'cli/terminal.spec.js': 'starts a terminal',
+  'pipelines/slurm.spec.js': 'its jobs run without the library',
   'cli/doctor.spec.js': 'looks at the libraries that are loaded',
 }
 

@@ -304,16 +304,18 @@ test('a non-finite loss ends the run and keeps the last checkpoint', async (t) =
   const path = join(folder(), 'run.safetensors')
   const trainer = new Trainer(pieces(planted(300)), { ...PAIRS, alpha: 1e35, minAlpha: 1e35 })
   await trainer.save(path)
-  const before = readFileSync(path)
+  const names = [...loadSafetensors(path).keys()]
   await t.throwsAsync(trainer.run({ checkpoint: { path, every: 0 } }), {
     instanceOf: UsageError,
-    message: /the loss of step \d+ is not a finite number/,
+    // The tables are looked at when a checkpoint is written, which may come before the next loss.
+    message: /the loss of step \d+ is not a finite number|table has numbers that are not finite after step \d+/,
   })
   await t.throwsAsync(trainer.save(path), { instanceOf: UsageError })
   t.throws(() => trainer.result(), { instanceOf: UsageError })
   // Steps before it may have been saved, because their numbers are finite.
-  t.is(readFileSync(path).length, before.length)
-  for (const tensor of loadSafetensors(path).values()) t.true(Array.from(tensor.data, Number).every(Number.isFinite))
+  const kept = loadSafetensors(path)
+  t.deepEqual([...kept.keys()], names)
+  for (const tensor of kept.values()) t.true(Array.from(tensor.data, Number).every(Number.isFinite))
 })
 
 test('gives the initial tables before the first step, and the losses of a short run', async (t) => {

@@ -1,6 +1,7 @@
 // Helper threads: how many there are, when they start, and that they outlive nothing.
 
 import { fork } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import type * as Tokenbed from '../../index.js'
 import { main } from '../support/child.js'
@@ -43,6 +44,19 @@ function work(): string {
   return [...new Set(Array.from({ length: 10 }, () => digest(large())))].join()
 }
 
+/** How many threads of this process run asynchronous work, or wait for it. */
+function workers(): number {
+  const nameOf = (thread: string) => {
+    try {
+      return readFileSync(`/proc/self/task/${thread}/comm`, 'utf8').trim()
+    } catch {
+      // It has ended since it was listed.
+      return ''
+    }
+  }
+  return readdirSync('/proc/self/task').filter((thread) => nameOf(thread) === 'tokenbed-work').length
+}
+
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 if (isMainThread) {
@@ -62,6 +76,23 @@ if (isMainThread) {
       const errors = runs.map(failure)
       setNumThreads(2)
       return { errors, after: [getNumThreads(), new Embedding(5, 4).forward([1]).size] }
+    },
+
+    again: async () => {
+      const tokenizer = tokenbed().Tokenizer.load('gpt2')
+      const encode = () => tokenizer.encodeAsync('the white whale '.repeat(2000))
+      let [inTurn, atOnce, later] = [0, 0, 0]
+      for (let i = 0; i < 50; i++) {
+        await encode()
+        inTurn = Math.max(inTurn, workers())
+      }
+      await Promise.all(Array.from({ length: 40 }, encode))
+      atOnce = workers()
+      do {
+        await pause(500)
+        later = workers()
+      } while (later > 0 && performance.now() < 100_000)
+      return { inTurn, atOnce, later }
     },
 
     started: () => {

@@ -45,6 +45,15 @@ test('threads start when there is work for them, as many as are set', async (t) 
   t.deepEqual(found as unknown, { loaded: 0, small: 0, alone: 0, large: 2, more: 4, fewer: 4 })
 })
 
+const onLinux = process.platform === 'linux' ? test : test.skip
+
+onLinux('threads of asynchronous work are used again, and end when they have waited for a while', async (t) => {
+  const { inTurn, atOnce, later } = await scenario(SCRIPT, 'again')
+  t.true(inTurn >= 1 && inTurn <= 2, `${inTurn}`)
+  t.true(atOnce >= 1 && atOnce <= 4, `${atOnce}`)
+  t.is(later, 0)
+})
+
 test('gives the same bits at any number of threads', async (t) => {
   const digests = (await scenario(SCRIPT, 'digests')) as unknown as string[][]
   t.true(digests.length > 3)

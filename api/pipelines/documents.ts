@@ -13,8 +13,8 @@ const LONG = 10_000
 const SLICE = 4
 
 /**
- * Opens a folder. Its documents are decoded, one at a time, each with its number as its id. A document whose text has other ids than
- * those that are stored, because its tokenizer does not keep all of a text, is an error of its own.
+ * Opens a folder. Its documents are decoded, one at a time, each with its number as its id. A document whose text has
+ * other ids than those that are stored, because its tokenizer does not keep all of a text, is an error of its own.
  *
  * @throws UsageError if the tokenizer did not encode the folder.
  */

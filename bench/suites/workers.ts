@@ -1,7 +1,7 @@
 // The command, workers and a queue of workers, against the bare embedder in a process of its own; and a service.
 
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Load } from '../load.js'
@@ -109,12 +109,12 @@ export async function service(report: Report, at: string, folder: string): Promi
   const project = mkdtempSync(join(at, 'service-'))
   mkdirSync(join(project, 'node_modules'))
   symlinkSync(ROOT, join(project, 'node_modules', 'tokenbed'), 'junction')
-  for (const name of ['fastify', 'prom-client'])
+  for (const name of readdirSync(join(example, 'node_modules')))
     symlinkSync(join(example, 'node_modules', name), join(project, 'node_modules', name), 'junction')
   for (const name of ['server.js', 'service.js', 'package.json']) symlinkSync(join(example, name), join(project, name))
   const links = ['--preserve-symlinks', '--preserve-symlinks-main', 'server.js']
   const server = start(process.execPath, links, { MODEL: folder, PORT: '0', DRAIN_MS: '0' }, project)
-  const [said] = (await once(server.child.stdout!, 'data')) as [string]
+  const [said] = (await Promise.race([once(server.child.stdout!, 'data'), server.done])) as [string]
   const load = async (rate: number, seconds: number) => {
     const args = [LOAD, said.trim(), String(rate), String(seconds)]
     return JSON.parse(await start(process.execPath, args).done) as Load

@@ -124,7 +124,7 @@ export const tensors: Scenarios = {
   rmsprop: () => step((params) => new api.RMSprop(params, { momentum: 0.9, centered: true }), true),
   lion: () => step((params) => new api.Lion(params, { lr: 0.1, maximize: true }), true),
   adafactor: () => step((params) => new api.Adafactor(params, { lr: 0.1 }), true),
-  muon: () => step((params) => new api.Muon(params, { lr: 0.1 }), true),
+  muon: () => step((params) => new api.Muon(params, { lr: 0.1, nsSteps: 1 }), true),
   amsgrad: () => step((params) => new api.Adam(params, { lr: 0.1, amsgrad: true }), true),
   adagrad: () => step((params) => new api.Adagrad(params, { lr: 0.1 }), true),
   rowAdagrad: () => step((params) => new api.RowWiseAdagrad(params, { lr: 0.1 }), true),

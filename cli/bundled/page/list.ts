@@ -49,18 +49,13 @@ export class List {
     this.#box.append(item)
   }
 
-  /** Moves among the rows by the arrows, from the search and back; whether the key was for that. */
-  key({ key }: KeyboardEvent, search: HTMLElement): boolean {
+  /** Moves among the rows by the arrows, from the search and back, or chooses one by Enter: the first, if none is. */
+  key(key: string, search: HTMLElement): void {
     const buttons = [...this.#box.querySelectorAll('button')]
     const at = buttons.indexOf(document.activeElement as HTMLButtonElement)
-    if (key === 'Enter' && at < 0) {
-      buttons[0]?.click()
-      return buttons.length > 0
-    }
-    if (key !== 'ArrowDown' && key !== 'ArrowUp') return false
+    if (key === 'Enter') return buttons[Math.max(at, 0)]?.click()
     const next = at + (key === 'ArrowDown' ? 1 : -1)
     if (next < 0) search.focus()
     else buttons[Math.min(next, buttons.length - 1)]?.focus()
-    return true
   }
 }

@@ -31,7 +31,7 @@ function save(name: string, content: Blob): void {
 class Explorer {
   readonly #source: Source
   readonly #list: List
-  readonly #search: (text: string) => void
+  readonly #search: ReturnType<typeof startSearch>
   #view: View | null = null
   #projection: Projection | null = null
   #painted: Painted | null = null
@@ -39,7 +39,13 @@ class Explorer {
   /** The rows that are listed, with their similarities to the focus, if there is one. */
   #listed: { readonly ids: readonly number[]; readonly similarities?: readonly number[] } = { ids: [] }
   #isDark: boolean
+  /** How many pictures were asked for: one that is ready after another was asked for is not drawn. */
   #asked = 0
+  #isDrawing = false
+  /** How often the list was asked for other rows: those that come after the next question are not shown. */
+  #questions = 0
+  /** The end of the last search, for keys that are pressed before it. */
+  #searched: Promise<void> = Promise.resolve()
   /** Columns that have been read, for the text beside the mouse. */
   readonly #known = new Map<number, Values>()
 
@@ -48,7 +54,7 @@ class Explorer {
     this.#source = source
     this.#isDark = isDarkAtFirst()
     this.#list = new List(part('list'), (id) => void this.#focus(id, true))
-    this.#search = startSearch(names, (query, ids, count) => this.#found(query, ids, count))
+    this.#search = startSearch(names)
     part('facts').textContent =
       `${shown(head.count)} ${head.noun}${head.count === 1 ? '' : 's'} of ${head.dim} number${head.dim === 1 ? '' : 's'}`
     part('facts').title = head.notes.join('; ')
@@ -92,6 +98,7 @@ class Explorer {
     const turn = ++this.#asked
     const name = part<HTMLSelectElement>('projection').value as ProjectionName
     const color = Number(part<HTMLSelectElement>('color').value)
+    this.#isDrawing = true
     try {
       busy(isFirst ? 'Drawing...' : `${TITLES[name]}...`)
       const projection = await this.#source.projection(name, (done) => {
@@ -112,6 +119,7 @@ class Explorer {
     } catch (error) {
       if (turn === this.#asked) failed(error)
     }
+    if (turn === this.#asked) this.#isDrawing = false
   }
 
   /** Notes in the corner of the picture. */
@@ -200,11 +208,11 @@ class Explorer {
 
   /** Shows what is nearest to a row. */
   async #focus(id: number, isFromList: boolean): Promise<void> {
-    const turn = ++this.#asked
+    const question = ++this.#questions
     const name = this.#source.names[id]
     try {
       const near = await this.#source.nearest(id)
-      if (turn !== this.#asked) return
+      if (question !== this.#questions) return
       const ids = near?.map((one) => one.id) ?? []
       const similarities = near?.map((one) => one.similarity) ?? []
       this.#listed = { ids: [id, ...ids], similarities: [1, ...similarities] }
@@ -214,17 +222,24 @@ class Explorer {
       this.#view?.mark([id, ...ids.slice(0, 15)])
       this.#view?.focus(id, ids.slice(0, 15))
       if (isFromList) await this.#view?.goTo(id, ...ids.slice(0, 15))
+      if (this.#isDrawing) return
       if (this.#view?.placeOf(id) === null) busy(`${name} is not among the rows of this projection`)
       else busy(null)
     } catch (error) {
-      failed(error)
+      if (question === this.#questions) failed(error)
     }
   }
 
-  #found(query: string, ids: readonly number[], count: number): void {
-    if (query === '') return this.#clear()
+  /** Finds what is typed. */
+  async #find(typed: string): Promise<void> {
+    const text = typed.trim()
+    if (text === '') return this.#clear()
+    const question = ++this.#questions
+    const found = await this.#search(text, () => question === this.#questions)
+    if (found === null) return
+    const { ids, count } = found
     this.#listed = { ids }
-    this.#heading(count === 0 ? `No name has ${query} in it` : `${shown(count)} with ${query}`, count > 0)
+    this.#heading(count === 0 ? `No name has ${text} in it` : `${shown(count)} with ${text}`, count > 0)
     this.#list.show(ids, this.#source.names)
     this.#view?.focus(null, [])
     this.#view?.mark(ids)
@@ -232,6 +247,7 @@ class Explorer {
 
   #selected(ids: readonly number[], name = ''): void {
     if (ids.length === 0) return this.#clear()
+    this.#questions++
     this.#listed = { ids }
     this.#heading(name === '' ? `${shown(ids.length)} selected` : `${shown(ids.length)}: ${name}`, true)
     this.#list.show(ids, this.#source.names)
@@ -240,6 +256,7 @@ class Explorer {
   }
 
   #clear(): void {
+    this.#questions++
     this.#listed = { ids: [] }
     this.#heading('', false)
     this.#list.say('Type to search. Click a point for its nearest rows. Drag with Shift to select.')
@@ -291,6 +308,13 @@ class Explorer {
     void this.#redraw()
   }
 
+  /** Moves in the list. A key that is pressed before the rows of a search are there is for them. */
+  async #listKey(key: string): Promise<void> {
+    const question = this.#questions
+    await this.#searched
+    if (question === this.#questions) this.#list.key(key, part('search'))
+  }
+
   #next(id: 'projection' | 'color'): void {
     const select = part<HTMLSelectElement>(id)
     select.selectedIndex = (select.selectedIndex + 1) % select.options.length
@@ -308,11 +332,10 @@ class Explorer {
   #listen(): void {
     const search = part<HTMLInputElement>('search')
     const on = (id: string, work: () => unknown) => part(id).addEventListener('click', () => void work())
-    search.addEventListener('input', () => this.#search(search.value))
+    search.addEventListener('input', () => (this.#searched = this.#find(search.value)))
     for (const id of ['projection', 'color']) part(id).addEventListener('change', () => void this.#redraw())
     const clear = () => {
       search.value = ''
-      this.#search('')
       this.#clear()
     }
     const picture = async () => this.#view !== null && save('tokenbed.png', await this.#view.picture())
@@ -353,8 +376,12 @@ class Explorer {
         return
       }
       if (at === search || part('list').contains(at)) {
-        if (this.#list.key(event, search)) event.preventDefault()
-        if (at === search || ['ArrowUp', 'ArrowDown', 'Enter'].includes(event.key)) return
+        const isForList = ['ArrowUp', 'ArrowDown', 'Enter'].includes(event.key)
+        if (isForList) {
+          event.preventDefault()
+          void this.#listKey(event.key)
+        }
+        if (at === search || isForList) return
       }
       if (at.tagName === 'SELECT') return
       const work = keys[event.key] ?? keys[event.key.toLowerCase()]

@@ -1,11 +1,11 @@
-// Puts load on a service in a process of its own: node load.js URL [requests a second] [seconds]. It prints JSON.
-//
-// Latency counts from the moment when a request was due, in microseconds, so that requests that had to wait for a free
-// connection count, too.
+// Puts load on a service by autocannon, in a process of its own: node load.js URL [requests a second] [seconds]. It
+// prints JSON.
 
-import { connect, type Socket } from 'node:net'
+import type { EventEmitter } from 'node:events'
+import { find } from './peers/peer.js'
 
 const CONNECTIONS = 16
+const BODY = JSON.stringify({ text: 'Call me Ishmael. Some years ago, never mind how long precisely' })
 
 /** What a run found. */
 export interface Load {
@@ -14,97 +14,59 @@ export interface Load {
   /** Microseconds. */
   p50: number
   p99: number
+  /** Requests that were not answered, or not with 200. */
   errors: number
 }
 
-/** A connection that has one request under way at a time. */
-class Connection {
-  #due = 0
-  readonly #socket: Socket
-  isFree = true
-
-  constructor(
-    port: number,
-    host: string,
-    readonly request: Buffer,
-    readonly answered: (took: number, status: string) => void,
-  ) {
-    this.#socket = connect({ port, host, noDelay: true }).on('data', (part: Buffer) => this.#take(part))
-  }
-
-  ask(due: number): void {
-    this.isFree = false
-    this.#due = due
-    this.#socket.write(this.request)
-  }
-
-  end(): void {
-    this.#socket.destroy()
-  }
-
-  /** The bytes of an answer that are still missing, or null before its head has come. */
-  #missing: number | null = null
-  #status = ''
-
-  #take(part: Buffer): void {
-    if (this.#missing === null) {
-      const end = part.indexOf('\r\n\r\n')
-      const head = part.toString('latin1', 0, end).toLowerCase()
-      this.#status = head.slice(9, 12)
-      this.#missing = Number(/content-length: (\d+)/.exec(head)?.[1] ?? 0) + end + 4
-    }
-    this.#missing -= part.length
-    if (this.#missing > 0) return
-    this.#missing = null
-    this.isFree = true
-    this.answered((performance.now() - this.#due) * 1e3, this.#status)
-  }
+interface Options {
+  url: string
+  connections: number
+  duration: number
+  method: 'POST'
+  headers: Record<string, string>
+  body: string
+  /** Requests a second of all connections; without it each sends the next as soon as one is answered. */
+  overallRate?: number
 }
 
+interface Result {
+  requests: { average: number }
+  errors: number
+  non2xx: number
+}
+
+type Autocannon = (options: Options, done: (error: Error | null, result: Result) => void) => EventEmitter
+
+/** The program that puts load on services, with its version, or why it is missing. */
+export const autocannon = () =>
+  find('autocannon', (load, version) => ({ version, start: load('autocannon') as Autocannon }))
+
 /** Sends requests for so many seconds: as fast as they are answered, or at a rate. */
-async function load(url: string, rate: number, seconds: number): Promise<Load> {
-  const { hostname, port } = new URL(url)
-  const body = JSON.stringify({ text: 'Call me Ishmael. Some years ago, never mind how long precisely' })
-  const head = [
-    'POST /embed HTTP/1.1',
-    `host: ${hostname}`,
-    'content-type: application/json',
-    'accept: application/octet-stream',
-    `content-length: ${body.length}`,
-  ]
-  const request = Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`)
+function load(url: string, rate: number, seconds: number): Promise<Load> {
+  const found = autocannon()
+  if ('why' in found) throw new Error(found.why)
+  const options: Options = {
+    url: new URL('/embed', url).href,
+    connections: CONNECTIONS,
+    duration: seconds,
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/octet-stream' },
+    body: BODY,
+    ...(rate > 0 && { overallRate: rate }),
+  }
+  // Its own percentiles are whole milliseconds.
   const took: number[] = []
-  let [errors, answers] = [0, 0]
-  let counts = false
-  const answered = (us: number, status: string) => {
-    answers++
-    if (!counts) return
-    took.push(us)
-    if (status !== '200') errors++
-  }
-  const connections = Array.from(
-    { length: CONNECTIONS },
-    () => new Connection(Number(port), hostname, request, answered),
-  )
-  const begun = performance.now()
-  // The first second warms up.
-  const [warm, end] = [begun + 1e3, begun + 1e3 * (seconds + 1)]
-  let due = begun
-  for (let now = begun; now < end; now = performance.now()) {
-    if (!counts && now >= warm) [counts, answers] = [true, 0]
-    for (const connection of connections) {
-      if (!connection.isFree) continue
-      if (rate > 0 && due > now) break
-      connection.ask(rate > 0 ? due : now)
-      // Intervals at random, as of many people who do not know of each other.
-      due += rate > 0 ? (-Math.log(1 - Math.random()) * 1e3) / rate : 0
-    }
-    await new Promise(setImmediate)
-  }
-  for (const connection of connections) connection.end()
-  took.sort((a, b) => a - b)
-  const at = (share: number) => took[Math.floor(took.length * share)] ?? 0
-  return { rate: answers / seconds, p50: at(0.5), p99: at(0.99), errors }
+  return new Promise((resolve, reject) => {
+    const running = found.peer.start(options, (error, { requests, errors, non2xx }) => {
+      if (error !== null) return reject(error)
+      took.sort((a, b) => a - b)
+      const at = (share: number) => (took[Math.floor(took.length * share)] ?? 0) * 1e3
+      resolve({ rate: requests.average, p50: at(0.5), p99: at(0.99), errors: errors + non2xx })
+    })
+    running.on('response', (_client: unknown, _status: number, _bytes: number, milliseconds: number) =>
+      took.push(milliseconds),
+    )
+  })
 }
 
 if (require.main === module) {

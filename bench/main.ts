@@ -6,6 +6,7 @@ import { backwardSuite } from './suites/backward.js'
 import { compare } from './suites/compare.js'
 import { draw } from './suites/draw.js'
 import { firstUse, threads } from './suites/first-use.js'
+import { jobs } from './suites/jobs.js'
 import { lookup } from './suites/lookup.js'
 import { neighbours } from './suites/neighbours.js'
 import { open } from './suites/open.js'
@@ -20,8 +21,11 @@ import { tokenizer } from './suites/tokenizer.js'
 import { tokenizerFiles } from './suites/tokenizer-files.js'
 import { train } from './suites/train.js'
 
-/** For each suite, a title and the function that measures it. A new suite is a file in suites/ and a line here. */
-const SUITES: Record<string, { title: string; run: (report: Report) => void | Promise<void> }> = {
+/**
+ * For each suite, a title and the function that measures it. A new suite is a file in suites/ and a line here. A large
+ * one, which needs gigabytes of disk, runs only when it is named.
+ */
+const SUITES: Record<string, { title: string; run: (report: Report) => void | Promise<void>; isLarge?: true }> = {
   lookup: { title: 'Ids to vectors', run: lookup },
   async: { title: 'Ids to vectors on another thread', run: async },
   compare: { title: 'Ids to vectors, against other packages and the targets', run: compare },
@@ -40,6 +44,7 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   path: { title: 'Text to vectors, the whole path', run: path },
   text: { title: 'Texts to vectors', run: text },
   pipelines: { title: 'Streams and shards of vectors', run: pipelines },
+  jobs: { title: 'Jobs of half a minute in a queue', run: jobs, isLarge: true },
   open: { title: 'Opening the models that people have', run: open },
 }
 
@@ -50,7 +55,7 @@ async function main(asked: string[]): Promise<void> {
     process.exitCode = 2
     return
   }
-  for (const name of asked.length > 0 ? asked : Object.keys(SUITES)) {
+  for (const name of asked.length > 0 ? asked : Object.keys(SUITES).filter((name) => !SUITES[name].isLarge)) {
     const { title, run } = SUITES[name]
     const report = new Report(name, title)
     await run(report)

@@ -38,6 +38,10 @@ export function start(file: string, args: string[], env: Record<string, string> 
 export const command = (threads: number, ...args: string[]): Program =>
   start(process.execPath, [COMMAND, ...args], { TOKENBED_NUM_THREADS: String(threads) })
 
+/** Starts a command of the package with one thread for its work, all of whose threads have one core. */
+export const commandOnCore = (core: number, ...args: string[]): Program =>
+  start('taskset', ['-c', String(core), process.execPath, COMMAND, ...args], { TOKENBED_NUM_THREADS: '1' })
+
 /** Whether a program is installed. */
 export const isInstalled = (file: string) => spawnSync(file, ['--version']).status === 0
 

@@ -4,8 +4,10 @@ import { basename, join } from 'node:path'
 import {
   arange,
   concat,
+  DTypeError,
   FileError,
   loadSafetensors,
+  ShapeError,
   tensor,
   TensorWriter,
   UsageError,
@@ -352,6 +354,51 @@ test('closeAsync completes the file off the event loop, once', async (t) => {
   t.throws(() => writer.write('x', rows), { instanceOf: UsageError })
   writer.abort()
   t.deepEqual(readFileSync(later), readFileSync(now))
+})
+
+test('writeAsync appends in the order of the calls, whatever becomes of the tensors', async (t) => {
+  const [now, later] = [fresh().path, fresh().path]
+  const rows = Array.from({ length: 40 }, (_, i) =>
+    arange(3 * i, { dtype: 'float32' })
+      .add(i)
+      .reshape(i, 3),
+  )
+  const writer = new TensorWriter(now, two)
+  for (const one of rows) writer.write('x', one)
+  writer.close()
+  const other = new TensorWriter(later, two)
+  const all = rows.map((one, i) => {
+    // Half of them show their elements, which are changed after the call.
+    const elements = i % 2 === 0 ? (one.data as Float32Array) : null
+    const written = other.writeAsync('x', one)
+    elements?.fill(-1)
+    one.dispose()
+    return written
+  })
+  t.throws(() => other.write('x', tensor([[1, 2, 3]])), { instanceOf: UsageError, message: /await them first/ })
+  t.throws(() => other.close(), { instanceOf: UsageError, message: /await them first/ })
+  await other.closeAsync()
+  await Promise.all(all)
+  t.deepEqual(readFileSync(later), readFileSync(now))
+})
+
+test('writeAsync rejects what write refuses, and can go on', async (t) => {
+  const { path, names } = fresh()
+  const writer = new TensorWriter(path, two)
+  const wrong = async (name: string, rows: unknown, of: typeof UsageError, message: RegExp) =>
+    t.throwsAsync(writer.writeAsync(name, rows as Tensor), { instanceOf: of, message })
+  await wrong('none', tensor([[1, 2, 3]]), UsageError, /no tensor is called 'none'/)
+  await wrong('x', tensor([[1, 2]]), ShapeError, /must have the shape/)
+  await wrong('x', tensor([[1, 2, 3]]).to('float64'), DTypeError, /float32/)
+  await wrong('x', new Float32Array(3), UsageError, /must be a tensor/)
+  await writer.writeAsync('x', tensor([[1, 2, 3]]))
+  writer.write('x', tensor([[4, 5, 6]]))
+  const late = writer.writeAsync('x', tensor([[7, 8, 9]]))
+  writer.abort()
+  // It may have been written before.
+  await late.catch(() => {})
+  await wrong('x', tensor([[1, 2, 3]]), UsageError, /it was aborted/)
+  t.deepEqual(names(), [])
 })
 
 test('closeAsync rejects if the file cannot have its name, and leaves nothing behind', async (t) => {

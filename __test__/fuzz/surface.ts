@@ -337,6 +337,7 @@ const CLASSES: Record<string, Members> = {
   TensorWriter: {
     new: ['path', { a: { dtype: 'dtype', shape: 'shape' } }, { metadata: { a: 'text' } }],
     write: ['writer name', 'tensor'],
+    writeAsync: ['writer name', 'tensor'],
     close: [],
     closeAsync: [],
     abort: [],

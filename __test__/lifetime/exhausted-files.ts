@@ -135,7 +135,7 @@ export const files: Scenarios = {
   writerAsync: async () => {
     const writer = new api.TensorWriter(file('rows.npy'), { a: { dtype: 'float32', shape: [16] } })
     try {
-      writer.write('a', drawn(300, 16))
+      await writer.writeAsync('a', drawn(300, 16))
       await writer.closeAsync()
     } finally {
       writer.abort()

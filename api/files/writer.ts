@@ -6,7 +6,8 @@ import { Contents } from '../base/contents.js'
 import { checkDType, facts, type DType, type TypedArray } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { checkMetadata } from './tensors.js'
-import { ended } from '../layers/async.js'
+import { ended, readingAll } from '../layers/async.js'
+import { scopeless } from '../memory/scope.js'
 import { call, check, failureOf, native, type Operand } from '../native/native.js'
 import { guardReceivers } from '../base/receivers.js'
 import { sameShape, shown, sizeOf } from '../base/shape.js'
@@ -82,6 +83,8 @@ export class TensorWriter {
   readonly #columns = new Map<string, Column>()
   readonly #rows: NonNullable<ReturnType<typeof native.rowsCreate>>
   readonly #self = new WeakRef(this)
+  /** The end of the last asynchronous write, which never rejects, or null if none is under way. */
+  #underWay: Promise<unknown> | null = null
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
@@ -124,39 +127,89 @@ export class TensorWriter {
    * bits in a Uint16Array, bool as 0 and 1 in a Uint8Array). They have been written when this returns.
    * @throws ShapeError or DTypeError if the rows differ from the declaration, UsageError for a name that was not
    * declared: the writer can still be used then. FileError if the disk is full or fails (`cause` is the system's
-   * error): the writer has ended then, and nothing is left behind. UsageError after `close()` or `abort()`.
+   * error): the writer has ended then, and nothing is left behind. UsageError after `close()` or `abort()`, and while
+   * rows of `writeAsync` are being written.
    */
   write(name: string, rows: Tensor | TypedArray): this {
+    this.#checkIdle('write')
+    const { column, count, elements } = this.#rowsOf(name, rows, 'write')
+    check(native.rowsAppend(this.#rows, column, count, elements))
+    return this
+  }
+
+  /**
+   * The same as `write` of a tensor, on another thread: the system lets a writer wait for the disk when much was written
+   * before. Calls take their turns in the order in which they were made. The tensor can be disposed of at once; until the
+   * promise is settled, the API does not change it.
+   *
+   * @param rows A tensor of shape `(n, ...shape)`. One whose `data` was asked for is copied first.
+   * @throws Rejects with what `write` throws. After a FileError, calls that follow reject, too.
+   */
+  async writeAsync(name: string, rows: Tensor): Promise<void> {
+    if (!(rows instanceof Tensor))
+      throw new UsageError(`TensorWriter.writeAsync: rows must be a tensor, not ${show(rows)}`)
+    const { column, count } = this.#rowsOf(name, rows, 'writeAsync')
+    const lent = rows.lendable ? rows : scopeless(() => rows.detach().clone())
+    const before = this.#underWay
+    const running = readingAll([lent], async ([handle]) => {
+      // It holds the rows from now on.
+      const work = call(native.rowsAppendWork(this.#rows, column, count, handle))
+      if (before !== null) await before
+      return ended(work, undefined)
+    })
+    const quiet = running.then(
+      () => {},
+      () => {},
+    )
+    this.#underWay = quiet
+    try {
+      const { failure } = await running
+      if (failure) throw failureOf(failure)
+    } finally {
+      if (this.#underWay === quiet) this.#underWay = null
+      if (lent !== rows) lent.dispose()
+    }
+  }
+
+  /** Checks rows, and returns the number of their column, how many they are, and their elements. */
+  #rowsOf(name: string, rows: Tensor | TypedArray, method: string) {
     const column = this.#columns.get(name)
     if (column === undefined) {
       const known = [...this.#columns.keys()].map((name) => `"${name}"`).join(', ')
-      throw new UsageError(`TensorWriter.write: no tensor is called ${show(name)}; declared: ${known}`)
+      throw new UsageError(`TensorWriter.${method}: no tensor is called ${show(name)}; declared: ${known}`)
     }
-    const where = `TensorWriter.write: "${name}"`
+    const where = `TensorWriter.${method}: "${name}"`
     const [count, elements] = rows instanceof Tensor ? ofTensor(rows, column, where) : ofArray(rows, column, where)
-    check(native.rowsAppend(this.#rows, column.index, count, elements))
-    return this
+    return { column: column.index, count, elements }
+  }
+
+  /** Rows that were given to `writeAsync` come before what follows. */
+  #checkIdle(method: string): void {
+    if (this.#underWay !== null)
+      throw new UsageError(`TensorWriter.${method}: rows of writeAsync are still being written: await them first`)
   }
 
   /**
    * Completes the file, waits until it is on the disk, and renames it to its path, replacing an existing file.
    *
    * @throws FileError if that fails: nothing is left behind then, and an existing file is unchanged. UsageError after
-   * `close()` or `abort()`.
+   * `close()` or `abort()`, and while rows of `writeAsync` are being written.
    */
   close(): void {
+    this.#checkIdle('close')
     // Whether the call succeeds or not, there is nothing left to abort.
     open.delete(this.#self)
     check(native.rowsClose(this.#rows))
   }
 
   /**
-   * The same as `close`, and the event loop goes on while the disk works. A worker that ends, or a process that exits,
+   * The same as `close`, and the event loop goes on while the disk works. Rows of `writeAsync` are waited for. A worker that ends, or a process that exits,
    * before the promise is settled leaves the file whole or not at all.
    *
    * @throws Rejects with what `close` throws.
    */
   async closeAsync(): Promise<void> {
+    if (this.#underWay !== null) await this.#underWay
     open.delete(this.#self)
     const { failure } = await ended(call(native.rowsCloseWork(this.#rows)), undefined)
     if (failure) throw failureOf(failure)

@@ -455,10 +455,16 @@ async function embedded(plan: Plan, name: string, groups: AsyncIterable<Entry[]>
   const writer = new TensorWriter(join(folder, temporary), { vectors: { dtype, shape: [width] } })
   const chosen = Object.fromEntries(Object.entries(vectors).filter(([, value]) => value !== undefined))
   try {
+    // One batch is written while the next is embedded.
+    let written: Promise<void> = Promise.resolve()
     for await (const { vectors: rows } of embedGroups(groups, { embedder, ...chosen, ...(signal && { signal }) })) {
-      writer.write('vectors', rows)
+      await written
+      written = writer.writeAsync('vectors', rows)
+      // It is thrown where it is awaited.
+      written.catch(() => {})
       rows.dispose()
     }
+    await written
     throwIfAborted(signal, plan.where)
   } catch (error) {
     writer.abort()

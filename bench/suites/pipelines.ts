@@ -19,7 +19,8 @@ const LENGTH = 300
 /** Texts of a batch, as tokens of four characters, whose vectors of 256 numbers take 100 MB. */
 const LARGE = { batchTokens: Math.round((100e6 / 1024) * (LENGTH / 4)), maxBytes: 500e6 }
 
-function corpus(): string[] {
+/** Texts of the same length, of so many megabytes. */
+export function corpus(): string[] {
   const whole = documents('English').join(' ').replace(/\s+/g, ' ')
   const count = Math.floor((SIZE * 1e6) / LENGTH)
   return Array.from({ length: count }, (_, i) => {

@@ -3,9 +3,9 @@
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
-import type { Load } from '../load.js'
-import { command, isInstalled, redis, start } from '../programs.js'
+import { basename, join } from 'node:path'
+import { autocannon, type Load } from '../load.js'
+import { command, commandOnCore, isInstalled, redis, start } from '../programs.js'
 import { median } from '../measure.js'
 import { ROOT, time, times, type Report } from '../report.js'
 
@@ -31,6 +31,35 @@ async function embedFile(lines: string, folder: string, out: string): Promise<vo
   await writer.closeAsync()
 }
 
+/** Runs the bare embedder over the lines of a file in a process of its own. */
+export const bare = (threads: number, lines: string, folder: string, out: string) =>
+  start(process.execPath, [__filename, lines, folder, `${out}.safetensors`], { TOKENBED_NUM_THREADS: String(threads) })
+    .done
+
+/** Puts the lines of a file into a queue in so many jobs, and works on them: one worker has all threads. */
+export async function queued({
+  lines,
+  folder,
+  url,
+  out,
+  parts,
+  workers = 1,
+}: {
+  lines: string
+  folder: string
+  url: string
+  out: string
+  parts: number
+  workers?: number
+}): Promise<void> {
+  const queue = ['--queue', basename(out), '--server', url, '--quiet']
+  const jobs = ['--shard-rows', String(ROWS), '--parts', String(parts)]
+  await command(1, 'queue', 'add', lines, '--model', folder, '--out', out, ...jobs, ...queue).done
+  const threads = workers === 1 ? availableParallelism() : 1
+  const work = () => command(threads, 'queue', 'work', '--model', folder, ...queue).done
+  await Promise.all(Array.from({ length: workers }, work))
+}
+
 /** A way to embed the corpus, and the way that it is compared with. */
 interface Way {
   of?: string
@@ -42,33 +71,35 @@ export async function workers(report: Report, at: string, lines: string, folder:
   const size = statSync(lines).size / 1e6
   const all = availableParallelism()
   const shards = ['--model', folder, '--shard-rows', String(ROWS), '--quiet']
-  const bare = (threads: number) => (out: string) =>
-    start(process.execPath, [__filename, lines, folder, `${out}.safetensors`], {
-      TOKENBED_NUM_THREADS: String(threads),
-    }).done
   const embed = (threads: number, out: string, ...more: string[]) =>
     command(threads, 'embed', lines, '--out', out, ...shards, ...more).done
-  const two = (out: string) => Promise.all(['0/2', '1/2'].map((part) => embed(1, out, '--shard', part)))
+  const onCore = (core: number, out: string, ...more: string[]) =>
+    commandOnCore(core, 'embed', lines, '--out', out, ...shards, ...more).done
   const ways: Record<string, Way> = {
-    [`the bare embedder, ${all} threads`]: { run: bare(all) },
+    [`the bare embedder, ${all} threads`]: { run: (out) => bare(all, lines, folder, out) },
     [`tokenbed embed, ${all} threads`]: { of: `the bare embedder, ${all} threads`, run: (out) => embed(all, out) },
-    'the bare embedder, one thread': { run: bare(1) },
+    'the bare embedder, one thread': { run: (out) => bare(1, lines, folder, out) },
     'one worker, one thread': { of: 'the bare embedder, one thread', run: (out) => embed(1, out) },
-    'two workers, one thread each': { of: 'one worker, one thread', run: two },
-    'one worker, two threads': { of: 'two workers, one thread each', run: (out) => embed(2, out) },
+  }
+  if (!isInstalled('taskset')) report.missing('workers with a core each', 'taskset is not installed')
+  else {
+    ways['one worker, one thread, on one core'] = { run: (out) => onCore(0, out) }
+    ways['two workers, one thread, on a core each'] = {
+      of: 'one worker, one thread, on one core',
+      run: (out) => Promise.all([0, 1].map((core) => onCore(core, out, '--shard', `${core}/2`))),
+    }
+    ways['one worker, two threads'] = {
+      of: 'two workers, one thread, on a core each',
+      run: (out) => embed(2, out),
+    }
   }
   const server = isInstalled('redis-server') ? await redis(at) : null
   if (server === null) report.missing('a queue', 'redis-server is not installed')
   else {
-    const queued = (count: number) => async (out: string) => {
-      const queue = ['--queue', out.split(/[\\/]/).at(-1)!, '--server', server.url, '--quiet']
-      const parts = ['--shard-rows', String(ROWS), '--parts', String(2 * count)]
-      await command(1, 'queue', 'add', lines, '--model', folder, '--out', out, ...parts, ...queue).done
-      const work = () => command(count === 1 ? all : 1, 'queue', 'work', '--model', folder, ...queue).done
-      await Promise.all(Array.from({ length: count }, work))
-    }
-    ways[`a queue, one worker of ${all} threads`] = { of: `the bare embedder, ${all} threads`, run: queued(1) }
-    ways['a queue, two workers of one thread'] = { of: `the bare embedder, ${all} threads`, run: queued(2) }
+    const of = `the bare embedder, ${all} threads`
+    const asked = { lines, folder, url: server.url }
+    ways[`a queue, one worker of ${all} threads`] = { of, run: (out) => queued({ ...asked, out, parts: 2 }) }
+    ways['a queue, two workers of one thread'] = { of, run: (out) => queued({ ...asked, out, parts: 4, workers: 2 }) }
   }
   const seconds = new Map(Object.keys(ways).map((name) => [name, [] as number[]]))
   let runs = 0
@@ -86,7 +117,8 @@ export async function workers(report: Report, at: string, lines: string, folder:
   report.section('Processes that embed a corpus')
   report.paragraph(
     `${size.toFixed(0)} MB of lines, shards of ${ROWS} rows; the start of each process and its reading of the model are counted, of a queue ` +
-      `the adding of its jobs, too. Medians of ${ROUNDS} rounds in turn.`,
+      `the adding of its jobs, too. A worker with a core of its own has it for all its threads, those that read and write ` +
+      `among them. Medians of ${ROUNDS} rounds in turn.`,
   )
   report.table(
     ['', 'seconds', 'MB of text/s', 'of'],
@@ -106,6 +138,11 @@ export async function service(report: Report, at: string, folder: string): Promi
     report.missing('a service', 'npm ci in examples/service comes first')
     return
   }
+  const cannon = autocannon()
+  if ('why' in cannon) {
+    report.missing('a service', `${cannon.name}: ${cannon.why}`)
+    return
+  }
   const project = mkdtempSync(join(at, 'service-'))
   mkdirSync(join(project, 'node_modules'))
   symlinkSync(ROOT, join(project, 'node_modules', 'tokenbed'), 'junction')
@@ -119,6 +156,8 @@ export async function service(report: Report, at: string, folder: string): Promi
     const args = [LOAD, said.trim(), String(rate), String(seconds)]
     return JSON.parse(await start(process.execPath, args).done) as Load
   }
+  // The first seconds warm the service up.
+  await load(0, 2)
   const most = await load(0, 5)
   const found: Load[] = []
   for (let i = 0; i < ROUNDS; i++) found.push(await load(Math.round(0.7 * most.rate), 5))
@@ -126,9 +165,9 @@ export async function service(report: Report, at: string, folder: string): Promi
   await server.done
   report.section('A service')
   report.paragraph(
-    'examples/service on this machine together with what puts load on it: one text a request, 16 connections, ' +
-      `${most.rate.toFixed(0)} requests a second at most; then 70 % of that, at random moments, ${ROUNDS} times for 5 seconds. Latency counts from ` +
-      'the moment when a request is due.',
+    `examples/service on this machine together with autocannon ${cannon.peer.version}: one text a request, 16 connections, ` +
+      `${most.rate.toFixed(0)} requests a second at most; then 70 % of that, ${ROUNDS} times for 5 seconds. Latency is that of each ` +
+      'answer, in fractions of milliseconds.',
   )
   report.table(
     ['requests a second', 'median', 'p99', 'p99 of the median', 'not answered with 200'],

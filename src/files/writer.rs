@@ -3,6 +3,7 @@
 use crate::files::tensors::{MetadataEntry, metadata_of};
 use crate::node::borrow::{Operand, size, sizes};
 use crate::node::borrowed_word::Word;
+use crate::node::buffers::Handle;
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
 use crate::node::work::{Errand, GoOn, Work, work};
@@ -10,7 +11,7 @@ use napi_derive::napi;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokenbed_core::DType;
-use tokenbed_core::storage::Storage;
+use tokenbed_core::storage::{Part, Storage};
 use tokenbed_io::writer::{Column, RowWriter};
 use tokenbed_memory::Gather;
 
@@ -51,6 +52,36 @@ pub fn rows_create(
 #[napi(catch_unwind)]
 pub fn rows_append(writer: &External<RowFile>, column: u32, rows: f64, data: Operand) -> bool {
     status(|| Ok(locked(&writer.0).append(column as usize, size(rows)?, data.shared()?)?))
+}
+
+/// Rows that are to be appended, held until they are.
+struct Appending {
+    writer: Arc<Mutex<RowWriter>>,
+    column: usize,
+    rows: usize,
+    data: Part,
+}
+
+impl Errand for Appending {
+    fn run(self: Box<Self>, _: &GoOn) -> Result<Vec<Storage>, Failure> {
+        let bytes = self.data.elements::<u8>().unwrap_or_default();
+        locked(&self.writer).append(self.column, self.rows, bytes)?;
+        Ok(Vec::new())
+    }
+}
+
+/// `rows_append`, as work to be queued. It has no results.
+#[napi(catch_unwind)]
+pub fn rows_append_work(
+    writer: &External<RowFile>,
+    column: u32,
+    rows: f64,
+    data: &External<Handle>,
+) -> Option<External<Work>> {
+    work(|| {
+        let (column, rows, data) = (column as usize, size(rows)?, data.hold()?);
+        Ok(Appending { writer: Arc::clone(&writer.0), column, rows, data })
+    })
 }
 
 /// Completes the file and renames it to its final name.

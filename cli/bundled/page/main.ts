@@ -332,7 +332,9 @@ class Explorer {
   #listen(): void {
     const search = part<HTMLInputElement>('search')
     const on = (id: string, work: () => unknown) => part(id).addEventListener('click', () => void work())
-    search.addEventListener('input', () => (this.#searched = this.#find(search.value)))
+    search.addEventListener('input', () => {
+      this.#searched = this.#find(search.value)
+    })
     for (const id of ['projection', 'color']) part(id).addEventListener('change', () => void this.#redraw())
     const clear = () => {
       search.value = ''

@@ -67,6 +67,47 @@ nonsense
     }
 }
 
+/// Values of every kind, some of which cannot be read, and lines that are made of them.
+fn json_line() -> impl Strategy<Value = String> {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    let value = prop::sample::select(vec![
+        "\"plain\"".to_string(),
+        r#""a \n \u00e9 \ud83d\ude00""#.into(),
+        r#""\ud800""#.into(),
+        "\"\"".into(),
+        "7".into(),
+        "-7".into(),
+        "0.1".into(),
+        "18446744073709551616".into(),
+        "9007199254740993".into(),
+        "1e999".into(),
+        "-0".into(),
+        "true".into(),
+        "null".into(),
+        "[1, {\"text\": 2}]".into(),
+        "{\"id\": [], \"id\": 1}".into(),
+        deep,
+        "[1,".into(),
+        "\"open".into(),
+        "nonsense".into(),
+    ]);
+    let key = prop::sample::select(vec!["text", "id", "other", r"te\u0078t", ""]);
+    let fields = prop::collection::vec((key, value), 0..5);
+    (fields, prop::sample::select(vec!["}", "} ", "}}", ""])).prop_map(|(fields, end)| {
+        let fields: Vec<_> = fields.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
+        format!("{{{}{end}", fields.join(", "))
+    })
+}
+
+proptest! {
+    #[test]
+    fn json_read_at_once_is_that_read_in_two_steps(line in json_line(), is_one in any::<bool>()) {
+        let id = if is_one { "text" } else { "id" };
+        let settings = Settings { id: id.into(), ..settings(Format::JsonLines) };
+        prop_assert_eq!(json::fields(&line, &settings), json::fields_of_raw(&line, &settings));
+    }
+}
+
 #[test]
 fn tables_have_quotes() {
     let text = "\u{feff}id,text,more\r\n1,\"a, \"\"b\"\"\nc\",x\n2,é\n\n,d,\"y\"\n4\n5,last,";

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { START } from '../../api/pipelines/records.js'
+import { recordsOfPart } from '../../api/pipelines/records.js'
 import { AbortedError, FileError, FormatError, records, UsageError, type TextRecord } from '../../index.js'
 import { temporaryFolder } from '../support/temporary.js'
 
@@ -56,16 +56,45 @@ test('JSON Lines and CSV give the field and the id that are named', async (t) =>
 })
 
 test('a byte order mark is no part of a text, but a character where a part of a file begins', async (t) => {
-  const bytes = Buffer.from('\ufeffa\n\ufeffb\n')
-  const from = (start: number) => {
-    const part = bytes.subarray(start)
-    return { size: part.length, read: (from: number, to: number) => part.subarray(from, to), [START]: start }
-  }
-  t.deepEqual(await all(records(from(0))), [
+  const path = file('marks.txt', '\ufeffa\n\ufeffb\n')
+  const from = (start: number) => recordsOfPart({ path, from: start, to: 10 }, {})
+  t.deepEqual(await all(from(0)), [
     { id: 0, text: 'a' },
     { id: 1, text: '\ufeffb' },
   ])
-  t.deepEqual(await all(records(from(5))), [{ id: 0, text: '\ufeffb' }])
+  t.deepEqual(await all(from(5)), [{ id: 0, text: '\ufeffb' }])
+})
+
+test('a part of a file gives its records, and errors name the bytes of the file', async (t) => {
+  const lines = Array.from({ length: 200_000 }, (_, i) => `${i} ${'é'.repeat(i % 7)}`)
+  const bytes = Buffer.from(`${lines.join('\n')}\n`)
+  const path = file('part.txt', bytes)
+  const at = (line: number) =>
+    Buffer.byteLength(
+      lines
+        .slice(0, line)
+        .map((text) => `${text}\n`)
+        .join(''),
+    )
+  const part = (from: number, to: number) => all(recordsOfPart({ path, from, to }, {}))
+  for (const [from, to] of [
+    [0, 3],
+    [3, 3],
+    [5, 190_000],
+    [199_999, 200_000],
+  ])
+    t.deepEqual(
+      (await part(at(from), at(to))).map(({ text }) => text),
+      lines.slice(from, to),
+    )
+  await t.throwsAsync(part(at(1), bytes.length + 1), {
+    instanceOf: FileError,
+    message: /it was cut short while it was read/,
+  })
+  bytes[at(150_000)] = 0xff
+  writeFileSync(path, bytes)
+  const error = await t.throwsAsync(part(at(2), bytes.length), { instanceOf: FormatError })
+  t.is(error.offset, at(150_000))
 })
 
 test('a source with size and read gives the same as a file', async (t) => {

@@ -3,7 +3,7 @@
 
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { FileError, UsageError } from '../base/errors.js'
-import { START, type ByteSource, type RecordFormat } from './records.js'
+import type { FilePart, RecordFormat } from './records.js'
 
 /** A file, or the records that begin in a range of its bytes. */
 export interface FileRange {
@@ -73,60 +73,33 @@ function canBeCut(file: string, format: RecordFormat | undefined): boolean {
 /** Bytes in which the next line break is looked for. */
 const LOOK = 2 ** 16
 
-/** The records that begin in a range, as a source of bytes. Close it after use. */
-export class RangeOfFile implements ByteSource {
-  readonly size: number
-  readonly name: string
-  readonly [START]: number
-  readonly #file: number
-  readonly #start: number
-
-  constructor({ file, bytes: [from, to] }: FileRange) {
-    this.name = file
-    try {
-      this.#file = openSync(file, 'r')
-    } catch (cause) {
-      throw new FileError(`cannot read ${file}: ${(cause as Error).message}`, file, cause)
-    }
-    this.#start = this.#beginning(from)
-    this[START] = this.#start
-    this.size = this.#beginning(to) - this.#start
+/** The bytes of the records that begin in a range. */
+export function partOf({ file, bytes: [from, to] }: FileRange): FilePart {
+  const failed = (cause: unknown) => new FileError(`cannot read ${file}: ${(cause as Error).message}`, file, cause)
+  let open: number
+  try {
+    open = openSync(file, 'r')
+  } catch (cause) {
+    throw failed(cause)
   }
-
-  read(from: number, to: number): Uint8Array {
-    const bytes = Buffer.allocUnsafeSlow(to - from)
-    let done = 0
-    while (done < bytes.length) {
-      const read = this.#read(bytes, done, this.#start + from + done)
-      if (read === 0)
-        throw new FileError(`cannot read ${this.name}: it was cut short while it was read`, this.name, undefined)
-      done += read
-    }
-    return bytes
+  try {
+    return { path: file, from: beginning(open, from), to: beginning(open, to) }
+  } catch (cause) {
+    throw failed(cause)
+  } finally {
+    closeSync(open)
   }
+}
 
-  close(): void {
-    closeSync(this.#file)
-  }
-
-  /** Where the first record begins that does not begin before this byte. */
-  #beginning(byte: number): number {
-    if (byte === 0) return 0
-    const bytes = Buffer.allocUnsafeSlow(LOOK)
-    for (let at = byte - 1; ;) {
-      const read = this.#read(bytes, 0, at)
-      if (read === 0) return at
-      const found = bytes.subarray(0, read).indexOf(0x0a)
-      if (found >= 0) return at + found + 1
-      at += read
-    }
-  }
-
-  #read(bytes: Buffer, offset: number, at: number): number {
-    try {
-      return readSync(this.#file, bytes, offset, bytes.length - offset, at)
-    } catch (cause) {
-      throw new FileError(`cannot read ${this.name}: ${(cause as Error).message}`, this.name, cause)
-    }
+/** Where the first record begins that does not begin before this byte. */
+function beginning(file: number, byte: number): number {
+  if (byte === 0) return 0
+  const bytes = Buffer.allocUnsafeSlow(LOOK)
+  for (let at = byte - 1; ;) {
+    const read = readSync(file, bytes, 0, bytes.length, at)
+    if (read === 0) return at
+    const found = bytes.subarray(0, read).indexOf(0x0a)
+    if (found >= 0) return at + found + 1
+    at += read
   }
 }

@@ -89,13 +89,17 @@ interface Plan {
   readonly signal: AbortSignal | undefined
 }
 
-type Input =
-  | { readonly path: string }
-  | { readonly stdin: true }
-  | { readonly source: ByteSource; readonly name: string; readonly start: number }
+/** The bytes of a file from `from` to before `to`, which begin and end between records. @internal */
+export interface FilePart {
+  readonly path: string
+  readonly from: number
+  readonly to: number
+}
 
-/** What a source that is a part of a file says of itself: the byte at which it begins. */
-export const START = Symbol('start')
+type Input =
+  | { readonly path: string; readonly part?: FilePart }
+  | { readonly stdin: true }
+  | { readonly source: ByteSource; readonly name: string }
 
 /**
  * Reads the records of files, one by one and in order. Files are read, decompressed and divided on another thread, a
@@ -117,6 +121,21 @@ export function records(
   options?: RecordsOptions,
 ): Records {
   const where = 'records'
+  const plan = planOf(options, where)
+  const list: unknown[] = isArray(paths) ? paths : [paths]
+  if (list.length === 0) throw new UsageError(`${where}: no path was given`)
+  return new Records(
+    eachOf(list, (path, i) => inputOf(path, `${where}: path ${i}`)),
+    plan,
+  )
+}
+
+/** The records of a part of a file. @internal */
+export function recordsOfPart(part: FilePart, options: RecordsOptions): Records {
+  return new Records([{ path: part.path, part }], planOf(options, 'records'))
+}
+
+function planOf(options: RecordsOptions | undefined, where: string): Plan {
   const {
     format,
     field = 'text',
@@ -129,7 +148,7 @@ export function records(
   if (format !== undefined) checkWord(format, ['text', 'jsonl', 'csv', 'whole'], `${where}: format`)
   checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
   if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
-  const plan: Plan = {
+  return {
     format,
     field: checkText(field, `${where}: field`),
     id: checkText(id, `${where}: id`),
@@ -138,12 +157,6 @@ export function records(
     maxBytes: checkSize(maxRecordBytes, `${where}: maxRecordBytes`, 1, 2 ** 30),
     signal: checkSignal(signal, where),
   }
-  const list: unknown[] = isArray(paths) ? paths : [paths]
-  if (list.length === 0) throw new UsageError(`${where}: no path was given`)
-  return new Records(
-    eachOf(list, (path, i) => inputOf(path, `${where}: path ${i}`)),
-    plan,
-  )
 }
 
 function inputOf(given: unknown, where: string): Input {
@@ -152,8 +165,7 @@ function inputOf(given: unknown, where: string): Input {
   const source = given as ByteSource
   checkSize(source.size, `${where}: size`)
   checkFunction(source.read, `${where}: read`)
-  const { [START]: start = 0 } = source as { [START]?: number }
-  return { source, start, name: source.name === undefined ? 'the source' : checkText(source.name, `${where}: name`) }
+  return { source, name: source.name === undefined ? 'the source' : checkText(source.name, `${where}: name`) }
 }
 
 /** The records of files, which `records` makes. */
@@ -178,7 +190,7 @@ export class Records implements AsyncIterable<TextRecord> {
     let count = 0
     for (const input of this.inputs) {
       const name = 'path' in input ? input.path : 'stdin' in input ? 'the standard input' : input.name
-      const start = 'start' in input ? input.start : 0
+      const start = ('part' in input && input.part?.from) || 0
       for await (const { texts, ids, bad } of this.#parts(input, name)) {
         let next = 0
         yield texts.map((text, i): Entry => {
@@ -187,7 +199,8 @@ export class Records implements AsyncIterable<TextRecord> {
           count++
           if (bad[next]?.index !== i) return { id, text, isOwn: own !== undefined && own !== null }
           const { line, offset, message } = bad[next++]
-          const at = `the record at line ${line}${partAt(start)}`
+          // Lines of a part of a file are counted from its beginning: the lines before it were not read.
+          const at = `the record at line ${line}${start > 0 ? ` of the part that begins at byte ${start}` : ''}`
           return { id, error: new FormatError(`${name}: ${at}: ${message}`, name, offset + start) }
         })
       }
@@ -196,10 +209,11 @@ export class Records implements AsyncIterable<TextRecord> {
 
   #parts(input: Input, name: string): AsyncGenerator<Read> {
     const { signal } = this.plan
-    const settings = this.#settings(name, 'start' in input && input.start > 0)
-    if ('path' in input) return ofFile(input.path, settings, this.plan)
+    const part = 'part' in input ? input.part : undefined
+    const settings = this.#settings(name, part !== undefined && part.from > 0)
+    if ('path' in input) return ofFile(input.path, part, settings, this.plan)
     if ('stdin' in input) return ofParts(abortable(process.stdin, signal, 'records'), name, settings, this.plan)
-    return ofParts(partsOf(input.source, signal), name, settings, this.plan, input.start)
+    return ofParts(partsOf(input.source, signal), name, settings, this.plan)
   }
 
   #settings(name: string, isInside: boolean): Settings {
@@ -212,9 +226,14 @@ export class Records implements AsyncIterable<TextRecord> {
 }
 
 /** One part is read ahead while the one before it is used. */
-async function* ofFile(path: string, settings: Settings, { replaces, maxRatio, signal }: Plan): AsyncGenerator<Read> {
+async function* ofFile(
+  path: string,
+  part: FilePart | undefined,
+  settings: Settings,
+  { replaces, maxRatio, signal }: Plan,
+): AsyncGenerator<Read> {
   throwIfAborted(signal, 'records')
-  const file = call(native.recordFileNew(path, settings, replaces, maxRatio))
+  const file = call(native.recordFileNew(path, settings, replaces, maxRatio, part))
   const read = () => {
     const work = call(native.recordFileNext(file))
     // A failure is reported when its part is requested, which may be later.
@@ -250,16 +269,12 @@ async function* partsOf(source: ByteSource, signal: AbortSignal | undefined): As
   }
 }
 
-/** Lines of a part of a file are counted from its beginning: the lines before it were not read. */
-const partAt = (start: number) => (start > 0 ? ` of the part that begins at byte ${start}` : '')
-
 /** The records of bytes that come in parts, which are divided on this thread, a quarter of a megabyte at a time. */
 async function* ofParts(
   parts: AsyncIterable<unknown>,
   name: string,
   settings: Settings,
   { replaces }: Plan,
-  start = 0,
 ): AsyncGenerator<Read> {
   const text = call(native.recordTextNew(settings))
   const decoder = new TextDecoder('utf-8', { fatal: !replaces, ignoreBOM: true })
@@ -269,9 +284,8 @@ async function* ofParts(
     try {
       decoded = part === undefined ? decoder.decode() : decoder.decode(part, { stream: true })
     } catch {
-      const at = offset + start
-      const message = `${name}: the bytes after ${at} are not UTF-8, which text must be, unless invalidUtf8 is 'replace'`
-      throw new FormatError(message, name, at, true)
+      const message = `${name}: the bytes after ${offset} are not UTF-8, which text must be, unless invalidUtf8 is 'replace'`
+      throw new FormatError(message, name, offset, true)
     }
     offset += part?.length ?? 0
     try {
@@ -279,7 +293,7 @@ async function* ofParts(
       return part === undefined ? [...found, call(native.recordTextNext(text))] : found
     } catch (cause) {
       if (!isWrongUse(cause)) throw cause
-      throw new FormatError(`${name}: ${cause.message}${partAt(start)}`, name, offset + start)
+      throw new FormatError(`${name}: ${cause.message}`, name, offset)
     }
   }
   for await (const part of parts) {

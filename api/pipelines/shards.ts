@@ -36,8 +36,8 @@ import { checkSignal } from '../layers/async.js'
 import { check, native } from '../native/native.js'
 import { embedGroups, type AsyncEmbedder, type StreamedVectors } from './embed-stream.js'
 import { digestOf, publish, publishFile, publishSame, refuseConflict, remove } from './publish.js'
-import { RangeOfFile, rangesOf, sizesOf, type FileRange, type Shard } from './ranges.js'
-import { records, type Entry, type RecordFormat } from './records.js'
+import { partOf, rangesOf, sizesOf, type FileRange, type Shard } from './ranges.js'
+import { records, recordsOfPart, type Entry, type RecordFormat } from './records.js'
 
 /** The progress of `embedShards`. */
 export interface ShardsProgress {
@@ -368,25 +368,21 @@ class Supply {
 /** The records of all ranges of this worker, in groups. */
 async function* placed({ ranges, read, signal, where }: Plan): AsyncGenerator<Placed[]> {
   for (const [range, one] of ranges.entries()) {
-    const source = one.isWhole ? null : new RangeOfFile(one)
-    try {
-      let number = 0
-      const from = records(source ?? one.file, { ...read, ...(signal && { signal }) })
-      for await (const group of from.groups()) {
-        throwIfAborted(signal, where)
-        const good: Placed[] = []
-        for (const entry of group) {
-          if ('error' in entry) {
-            // The shards before it are completed.
-            yield good
-            throw entry.error
-          }
-          good.push({ text: entry.text, id: entry.isOwn ? entry.id : null, range, number: number++ })
+    let number = 0
+    const chosen = { ...read, ...(signal && { signal }) }
+    const from = one.isWhole ? records(one.file, chosen) : recordsOfPart(partOf(one), chosen)
+    for await (const group of from.groups()) {
+      throwIfAborted(signal, where)
+      const good: Placed[] = []
+      for (const entry of group) {
+        if ('error' in entry) {
+          // The shards before it are completed.
+          yield good
+          throw entry.error
         }
-        yield good
+        good.push({ text: entry.text, id: entry.isOwn ? entry.id : null, range, number: number++ })
       }
-    } finally {
-      source?.close()
+      yield good
     }
   }
 }

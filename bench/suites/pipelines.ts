@@ -14,7 +14,7 @@ import { BATCH, service, workers } from './workers.js'
 const ROUNDS = 7
 /** Megabytes of text, and how many times as many processes get. */
 const SIZE = 40
-const MORE = 3
+const MORE = 6
 const LENGTH = 300
 /** Texts of a batch, as tokens of four characters, whose vectors of 256 numbers take 100 MB. */
 const LARGE = { batchTokens: Math.round((100e6 / 1024) * (LENGTH / 4)), maxBytes: 500e6 }

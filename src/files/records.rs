@@ -44,6 +44,13 @@ impl RecordSettings {
     }
 }
 
+/// A part of a file: the bytes from `from` to before `to`.
+#[napi(object, object_to_js = false)]
+pub struct FileRange {
+    pub from: f64,
+    pub to: f64,
+}
+
 /// Why a record has no text.
 #[napi(object, object_from_js = false)]
 pub struct BadRecord {
@@ -102,6 +109,7 @@ struct Reading {
     path: PathBuf,
     invalid: InvalidUtf8,
     ratio: u64,
+    range: Option<(u64, u64)>,
     /// None before the file is opened, and after it has ended.
     file: Option<TextFile>,
     records: Option<Records>,
@@ -112,7 +120,10 @@ impl Reading {
     fn next(&mut self, closed: &AtomicBool) -> Result<RecordsRead, Failure> {
         let Some(records) = &mut self.records else { return Ok(RecordsRead { done: true, ..read(Vec::new(), 0) }) };
         if self.file.is_none() {
-            self.file = Some(TextFile::open(&self.path, self.invalid, self.ratio)?);
+            self.file = Some(match self.range {
+                Some(range) => TextFile::open_part(&self.path, self.invalid, range)?,
+                None => TextFile::open(&self.path, self.invalid, self.ratio)?,
+            });
         }
         let Some(file) = &mut self.file else { return Ok(read(Vec::new(), 0)) };
         let (mut found, mut bytes) = (Vec::new(), 0);
@@ -120,9 +131,9 @@ impl Reading {
             self.part.clear();
             let more = file.read(&mut self.part)?;
             bytes += self.part.len();
-            records.push(&self.part, &mut found).map_err(|error| in_file(&self.path, error))?;
+            records.push(&self.part, &mut found).map_err(|error| in_file(&self.path, self.range, error))?;
             if !more {
-                records.finish(&mut found).map_err(|error| in_file(&self.path, error))?;
+                records.finish(&mut found).map_err(|error| in_file(&self.path, self.range, error))?;
                 (self.file, self.records) = (None, None);
                 return Ok(RecordsRead { done: true, ..read(found, bytes) });
             }
@@ -138,23 +149,34 @@ impl Reading {
     }
 }
 
-fn in_file(path: &Path, Unreadable { offset, message }: Unreadable) -> Failure {
-    Error::Format { path: path.to_path_buf(), offset, message }.into()
+/// Lines of a part of a file are counted from its beginning: the lines before it were not read.
+fn in_file(path: &Path, range: Option<(u64, u64)>, Unreadable { offset, message }: Unreadable) -> Failure {
+    let (from, message) = match range {
+        Some((from, _)) if from > 0 => (from, format!("{message} (of the part that begins at byte {from})")),
+        _ => (0, message),
+    };
+    Error::Format { path: path.to_path_buf(), offset: from + offset, message }.into()
 }
 
-/// Prepares a file to be read; it is opened with the first call of `recordFileNext`.
+/// Prepares a file, or a part of one, to be read; it is opened with the first call of `recordFileNext`.
 #[napi(catch_unwind)]
 pub fn record_file_new(
     path: String,
     settings: RecordSettings,
     replace_invalid: bool,
     max_ratio: Option<f64>,
+    range: Option<FileRange>,
 ) -> Option<External<Arc<RecordFile>>> {
     guard(|| {
+        let range = match range {
+            Some(FileRange { from, to }) => Some((size(from)? as u64, size(to)? as u64)),
+            None => None,
+        };
         let reading = Reading {
             path: PathBuf::from(path),
             invalid: invalid(replace_invalid),
             ratio: ratio(max_ratio)?,
+            range,
             file: None,
             records: Some(Records::new(settings.read()?)),
             part: String::new(),

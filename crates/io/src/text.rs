@@ -3,7 +3,7 @@
 use crate::recognise::{Wanted, recognise};
 pub use crate::unpack::MAX_RATIO;
 use crate::unpack::{Source, Unpacked, damage, system_error};
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::str::from_utf8;
 use tokenbed_core::open::regular;
@@ -29,8 +29,10 @@ pub struct TextFile {
     invalid: InvalidUtf8,
     /// Bytes that were read but are not text yet: the beginning of a character.
     bytes: Vec<u8>,
-    /// Offset of these bytes in the text.
+    /// Offset of these bytes in the text, of which a part of a file begins inside.
     offset: u64,
+    /// Bytes that the part of a file still has; None for a whole one.
+    left: Option<u64>,
     waiting: bool,
 }
 
@@ -55,9 +57,23 @@ impl TextFile {
         Ok(Self::over(Source::File(regular(path)?.file), path, invalid, ratio))
     }
 
+    /// Opens the bytes from `from` to before `to` of a regular file that is not compressed. Offsets in errors are those
+    /// of the file.
+    ///
+    /// # Errors
+    /// The same as [`TextFile::open_regular`]. One that ends before `to` is an error when it is read.
+    pub fn open_part(path: &Path, invalid: InvalidUtf8, (from, to): (u64, u64)) -> Result<Self> {
+        let mut file = regular(path)?.file;
+        let fail = |source| Error::File { path: path.to_path_buf(), action: "read", source };
+        file.seek(SeekFrom::Start(from)).map_err(fail)?;
+        let whole = Self::over(Source::File(file), path, invalid, MAX_RATIO);
+        Ok(Self { offset: from, left: Some(to.saturating_sub(from)), ..whole })
+    }
+
     fn over(source: Source, path: &Path, invalid: InvalidUtf8, ratio: u64) -> Self {
         let source = Unpacked::over(source, path, ratio);
-        Self { path: path.to_path_buf(), source, invalid, bytes: with_room(PART), offset: 0, waiting: false }
+        let path = path.to_path_buf();
+        Self { path, source, invalid, bytes: with_room(PART), offset: 0, left: None, waiting: false }
     }
 
     /// Path of the file.
@@ -75,7 +91,7 @@ impl TextFile {
         self.source.packed()
     }
 
-    /// Number of bytes of text that were returned so far.
+    /// Number of bytes of text before the next part: those that were returned so far, and those before a part of a file.
     pub fn offset(&self) -> u64 {
         self.offset
     }
@@ -88,13 +104,18 @@ impl TextFile {
     /// compressed data that is damaged, ends too soon, or becomes larger than allowed. Its offset counts bytes of the
     /// decompressed text. After an error nothing more can be read.
     pub fn read(&mut self, text: &mut String) -> Result<bool> {
-        let room = (PART - self.bytes.len()) as u64;
+        let free = (PART - self.bytes.len()) as u64;
+        let room = self.left.map_or(free, |left| left.min(free));
         let read = (&mut self.source).take(room).read_to_end(&mut self.bytes);
         self.waiting = read.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
-        if !self.waiting {
-            read.map_err(|error| self.failed(error))?;
+        let count = if self.waiting { 0 } else { read.map_err(|error| self.failed(error))? as u64 };
+        if let Some(left) = &mut self.left {
+            *left -= count;
+            if count < room {
+                return Err(self.cut_short());
+            }
         }
-        let more = self.waiting || self.bytes.len() == PART;
+        let more = self.waiting || self.left.map_or(self.bytes.len() == PART, |left| left > 0);
         let kept = self.append(text, more)?;
         let done = self.bytes.len() - kept;
         self.offset += done as u64;
@@ -129,6 +150,12 @@ impl TextFile {
             }
         }
         Ok(0)
+    }
+
+    #[cold]
+    fn cut_short(&self) -> Error {
+        let source = std::io::Error::new(ErrorKind::UnexpectedEof, "it was cut short while it was read");
+        Error::File { path: self.path.clone(), action: "read", source }
     }
 
     #[cold]

@@ -55,6 +55,26 @@ fn packed() -> Vec<PathBuf> {
 const PART: usize = 1 << 20;
 
 #[test]
+fn parts_of_a_file_are_read_with_its_offsets() {
+    let bytes: Vec<u8> = (0..3 * PART as u32 / 2).map(|i| b"ab\n"[i as usize % 3]).collect();
+    let (_folder, path) = write("long.txt", &bytes);
+    let part = |from: u64, to: u64| {
+        let mut file = TextFile::open_part(&path, InvalidUtf8::Refuse, (from, to))?;
+        let mut text = String::new();
+        while file.read(&mut text)? {}
+        assert_eq!(file.offset(), to);
+        Ok::<_, Error>(text)
+    };
+    let whole = std::str::from_utf8(&bytes).unwrap();
+    let len = bytes.len() as u64;
+    for (from, to) in [(0, 0), (0, 5), (5, 6), (7, 7 + PART as u64), (3, len), (0, len), (len, len)] {
+        assert_eq!(part(from, to).unwrap(), whole[from as usize..to as usize], "{from}..{to}");
+    }
+    assert!(part(0, len + 1).unwrap_err().to_string().contains("cut short"));
+    assert!(part(len + 7, len + 9).unwrap_err().to_string().contains("cut short"));
+}
+
+#[test]
 fn files_compressed_by_other_programs_are_read() {
     let expected = packed_text();
     let files = packed();

@@ -138,9 +138,9 @@ export class TensorWriter {
   }
 
   /**
-   * The same as `write` of a tensor, on another thread: the system lets a writer wait for the disk when much was written
-   * before. Calls take their turns in the order in which they were made. The tensor can be disposed of at once; until the
-   * promise is settled, the API does not change it.
+   * The same as `write` of a tensor, on another thread: the system lets a writer wait for the disk when much was
+   * written before. Calls take their turns in the order in which they were made. The tensor can be disposed of at once;
+   * until the promise is settled, the API does not change it.
    *
    * @param rows A tensor of shape `(n, ...shape)`. One whose `data` was asked for is copied first.
    * @throws Rejects with what `write` throws. After a FileError, calls that follow reject, too.
@@ -203,8 +203,8 @@ export class TensorWriter {
   }
 
   /**
-   * The same as `close`, and the event loop goes on while the disk works. Rows of `writeAsync` are waited for. A worker that ends, or a process that exits,
-   * before the promise is settled leaves the file whole or not at all.
+   * The same as `close`, and the event loop goes on while the disk works. Rows of `writeAsync` are waited for. A worker
+   * that ends, or a process that exits, before the promise is settled leaves the file whole or not at all.
    *
    * @throws Rejects with what `close` throws.
    */

@@ -91,7 +91,8 @@ impl TextFile {
         self.source.packed()
     }
 
-    /// Number of bytes of text before the next part: those that were returned so far, and those before a part of a file.
+    /// Number of bytes of text before the next part: those that were returned so far, and those before a part of a
+    /// file.
     pub fn offset(&self) -> u64 {
         self.offset
     }

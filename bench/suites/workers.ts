@@ -1,9 +1,21 @@
 // The command, workers and a queue of workers, against the bare embedder in a process of its own; and a service.
 
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
+import { StringDecoder } from 'node:string_decoder'
 import { autocannon, type Load } from '../load.js'
 import { command, commandOnCore, isInstalled, redis, start } from '../programs.js'
 import { median } from '../measure.js'
@@ -21,14 +33,28 @@ const LOAD = join(__dirname, '..', 'load.js')
 async function embedFile(lines: string, folder: string, out: string): Promise<void> {
   const { TensorWriter, TextEmbedder } = require('../../index.js') as typeof import('../../index.js')
   const embedder = TextEmbedder.load(folder)
-  const texts = readFileSync(lines, 'utf8').split('\n')
   const writer = new TensorWriter(out, { vectors: { dtype: 'float32', shape: [embedder.dim] } })
-  for (let i = 0; i < texts.length; i += BATCH) {
-    const vectors = await embedder.embedAsync(texts.slice(i, i + BATCH))
-    writer.write('vectors', vectors)
-    vectors.dispose()
+  for (const texts of blocksOf(lines)) {
+    for (let i = 0; i < texts.length; i += BATCH) {
+      const vectors = await embedder.embedAsync(texts.slice(i, i + BATCH))
+      writer.write('vectors', vectors)
+      vectors.dispose()
+    }
   }
   await writer.closeAsync()
+}
+
+/** The lines of a file, a few hundred megabytes at a time: a string of JavaScript has at most 512 MB. */
+function* blocksOf(path: string): Generator<string[]> {
+  const [file, block, decoder] = [openSync(path, 'r'), Buffer.alloc(2 ** 28), new StringDecoder('utf8')]
+  let rest = ''
+  for (let read = readSync(file, block); read > 0; read = readSync(file, block)) {
+    const texts = (rest + decoder.write(block.subarray(0, read))).split('\n')
+    rest = texts.pop()!
+    yield texts
+  }
+  closeSync(file)
+  if (rest !== '') yield [rest]
 }
 
 /** Runs the bare embedder over the lines of a file in a process of its own. */

@@ -89,7 +89,7 @@ interface Plan {
   readonly signal: AbortSignal | undefined
 }
 
-/** The bytes of a file from `from` to before `to`, which begin and end between records. @internal */
+/** The bytes of a file from `from` to before `to`, which begin and end between records. */
 export interface FilePart {
   readonly path: string
   readonly from: number

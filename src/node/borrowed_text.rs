@@ -87,29 +87,35 @@ impl JsText {
 impl JsText {
     /// Appends a copy as UTF-8.
     fn append(&self, bytes: &mut Vec<u8>) -> Result<(), Failure> {
-        let mut units = 0;
-        // SAFETY: napi's macro gave a live env and value for the length of this call, which has not ended; without a
-        // buffer, the call only returns the length.
-        check_status!(unsafe {
-            sys::napi_get_value_string_utf16(self.env, self.value, ptr::null_mut(), 0, &mut units)
-        })?;
-        // One byte more, for the terminating zero.
-        bytes.make_room(units.saturating_mul(3).saturating_add(1));
-        let (start, room) = (bytes.len(), bytes.capacity() - bytes.len());
-        let mut written = 0;
-        // SAFETY: as above, and there is room for so many bytes behind the first `start`.
-        check_status!(unsafe {
-            sys::napi_get_value_string_utf8(
-                self.env,
-                self.value,
-                bytes.as_mut_ptr().add(start).cast(),
-                room,
-                &mut written,
-            )
-        })?;
-        // SAFETY: this many bytes were just written behind the first `start`.
-        unsafe { bytes.set_len(start + written.min(room)) };
+        // A text that is short takes one call instead of two: for such texts the calls are what takes the time.
+        let mut end = self.write(bytes, SHORT)?;
+        if end > bytes.len() + LAST {
+            let mut units = 0;
+            // SAFETY: napi's macro gave a live env and value for the length of this call, which has not ended; without
+            // a buffer, the call only returns the length.
+            check_status!(unsafe {
+                sys::napi_get_value_string_utf16(self.env, self.value, ptr::null_mut(), 0, &mut units)
+            })?;
+            // One byte more, for the terminating zero.
+            end = self.write(bytes, units.saturating_mul(3).saturating_add(1))?;
+        }
+        // SAFETY: the bytes up to there were just written.
+        unsafe { bytes.set_len(end) };
         Ok(())
+    }
+
+    /// Writes as many whole characters as fit into `most` bytes with the zero after them, behind the bytes, whose
+    /// length stays. Returns where they end.
+    fn write(&self, bytes: &mut Vec<u8>, most: usize) -> Result<usize, Failure> {
+        bytes.make_room(most);
+        let (start, mut written) = (bytes.len(), 0);
+        // SAFETY: napi's macro gave a live env and value for the length of this call, which has not ended, and there is
+        // room for so many bytes behind the first `start`.
+        check_status!(unsafe {
+            let to = bytes.as_mut_ptr().add(start);
+            sys::napi_get_value_string_utf8(self.env, self.value, to.cast(), most, &mut written)
+        })?;
+        Ok(start + written.min(most))
     }
 }
 
@@ -122,7 +128,7 @@ pub(crate) struct TextList {
 
 impl TextList {
     /// Copies texts. V8 says at once how long a string is in UTF-16, of which UTF-8 has at most three times as many
-    /// bytes; so there is room for a text before it is written, and it is walked once.
+    /// bytes; so there is room for a long text before it is written.
     pub(crate) fn read(texts: &[JsText]) -> Result<Self, Failure> {
         let (mut bytes, mut ends) = (Vec::<u8>::new(), with_room(texts.len()));
         for text in texts {

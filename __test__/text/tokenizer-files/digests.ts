@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Tokenizer } from '../../../index.js'
 import { readGolden, root } from '../../support/golden.js'
-import { corpus, withAddedTokens, type Block, type Numbered } from './corpus.js'
+import { corpus, others, withAddedTokens, type Block, type Numbered } from './corpus.js'
 
 /** Where scripts/tokenizer-files.mjs puts the files. */
 const FOLDER = join(root, 'target', 'tokenizer-files')
@@ -20,7 +20,7 @@ interface Digests extends Record<Kind, string> {
 /** Stands for a block of which no digest was made: some files have those of the short form alone. */
 const UNKNOWN = '......'
 
-type Kind = 'ids' | 'offsets' | 'framed' | 'added' | 'addedOffsets'
+type Kind = 'ids' | 'offsets' | 'framed' | 'added' | 'addedOffsets' | 'others' | 'othersOffsets'
 
 interface Golden {
   tokenizers: string
@@ -99,6 +99,12 @@ export function differences(name: string, short: boolean): Difference[] {
     check('added', i, block, ids)
     check('addedOffsets', i, block, offsets)
     check('framed', i, block, (texts) => digestOfIds(tokenizer, texts, true))
+  }
+  if (short) return found
+  let at = 0
+  for (const block of others()) {
+    check('others', at, block, ids)
+    check('othersOffsets', at++, block, offsets)
   }
   return found
 }

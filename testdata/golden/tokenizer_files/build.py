@@ -11,6 +11,7 @@ import base64
 import gzip
 import json
 import sys
+from itertools import chain
 from pathlib import Path
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
@@ -132,10 +133,18 @@ def sample(count, parts=None):
 
 
 def trained(texts, size, lowercase):
+    """A WordPiece vocabulary of these texts, the same in each run.
+
+    Where pairs are as frequent as others, the trainer takes the one with smaller ids. Letters within words get theirs
+    in an order that is another one in each run, unless they are named before.
+    """
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=BERT, show_progress=False)
+    normal = map(tokenizer.normalizer.normalize_str, texts)
+    words = chain.from_iterable(map(tokenizer.pre_tokenizer.pre_tokenize_str, normal))
+    letters = [f"##{letter}" for letter in sorted(set(chain.from_iterable(word[1:] for word, _ in words)))]
+    trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=BERT + letters, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer.get_vocab()
 

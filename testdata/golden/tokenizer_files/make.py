@@ -8,7 +8,8 @@ the short form are encoded, and the others have six dots.
 Made with tokenizers 0.23.3, whose regular expressions Oniguruma runs. A digest is the first six letters of the SHA-256
 of a block: for each text the number of its ids and the ids, or the number of its tokens and where each begins and ends
 in UTF-16 units, all as 32 bits. The texts are in `raw/corpus.jsonl`; those with a file's own added tokens are in
-`raw/NAME.added.jsonl`. Nothing is put around the texts, but for the digests called `framed`.
+`raw/NAME.added.jsonl`. Nothing is put around the texts, but for the digests called `framed`. Blocks called `others` are
+the code points that the corpus leaves out, most of which are no characters yet.
 """
 
 import hashlib
@@ -33,6 +34,19 @@ def blocks(name):
             # A lone surrogate is no character: it becomes U+FFFD.
             whole = lambda text: text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
             yield block.get("short", True), [text if text.isascii() else whole(text) for text in block["texts"]]
+
+
+# The code points that the corpus leaves out, and how many words a text has of each form. corpus.ts has the same.
+OTHERS = [*range(0x34000, 0xE0000), *range(0xE0200, 0xF0000), *range(0xF0100, 0x10FF00)]
+FORMS = [(1, "{0}"), (16, "{0}{0}"), (16, "a{0}b")]
+BLOCK = 1 << 16
+
+
+def others():
+    for words, form in FORMS:
+        for start in range(0, len(OTHERS), BLOCK):
+            some = [form.format(chr(code)) for code in OTHERS[start : start + BLOCK]]
+            yield [" ".join(some[at : at + words]) for at in range(0, len(some), words)]
 
 
 def in_units(text, offsets):
@@ -73,6 +87,11 @@ def of_file(path, is_short):
         kinds["added"] += ids
         kinds["addedOffsets"] += offsets
         kinds["framed"] += digests(tokenizer, texts, True)[0]
+    kinds |= {"others": "", "othersOffsets": ""}
+    for texts in others():
+        ids, offsets = digests(tokenizer, texts)
+        kinds["others"] += ids
+        kinds["othersOffsets"] += offsets
     return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **kinds}
 
 

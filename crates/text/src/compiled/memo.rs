@@ -143,11 +143,11 @@ impl Memo {
     /// `get` of a piece of one to sixteen bytes other than the mark for a space. `words` are its bytes with zeros
     /// behind them.
     #[inline]
-    pub(crate) fn get_word(&mut self, words: [u64; 2], length: usize, out: &mut Vec<u32>) -> bool {
-        if length <= 8 && self.get_short(words[0], length, out) {
+    pub(crate) fn get_word(&mut self, words: (u64, u64), length: usize, out: &mut Vec<u32>) -> bool {
+        if length <= 8 && self.get_short(words.0, length, out) {
             return true;
         }
-        self.get_middle(words, length, out)
+        self.get_middle(words.into(), length, out)
     }
 
     fn get_middle(&mut self, words: [u64; 2], length: usize, out: &mut Vec<u32>) -> bool {

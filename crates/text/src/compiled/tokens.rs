@@ -1,18 +1,20 @@
 //! The tokens of a model in compact form: their bytes end to end, and a hash table of their ids.
 
+use std::ops::Range;
+
 use super::NotNative;
 use super::memo::head;
-use tokenbed_memory::{List, Slice, filled, with_room};
+use tokenbed_memory::{Gather, List, Slice, filled, with_room};
 
 /// The tokens of a model and their ids. No two tokens have the same bytes or the same id.
 ///
-/// Besides the bytes of the tokens it takes ten to twelve bytes for each.
+/// Besides the bytes of the tokens it takes eight to ten bytes for each.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     /// The tokens end to end, in the order of their ids.
     bytes: Vec<u8>,
-    /// The start of each token in `bytes` by id, and the end of the last one. An id that no token has is of no bytes.
-    starts: Vec<u32>,
+    /// Where each token is in `bytes`, by id. An id that no token has is of no bytes.
+    starts: Starts,
     /// The token of no bytes.
     empty: Option<u32>,
     table: Table,
@@ -20,6 +22,65 @@ pub(crate) struct Tokens {
     count: usize,
     /// Number of bytes of the longest token.
     longest: usize,
+}
+
+/// The start of each token, and the end of the last one.
+#[derive(Debug)]
+pub(crate) enum Starts {
+    /// Each counts from the first one of its row of [`ROW`].
+    Near {
+        rows: Vec<u32>,
+        starts: Vec<u16>,
+    },
+    Far(Vec<u32>),
+}
+
+/// A row of tokens that are not made to be long has less than 64 KB.
+const ROW: usize = 64;
+
+impl Starts {
+    fn new(mut all: Vec<u32>) -> Self {
+        let fits = |row: &[u32]| row.iter().all(|start| start - row[0] <= u32::from(u16::MAX));
+        if !all.chunks(ROW).all(fits) {
+            all.trim_to(0);
+            return Self::Far(all);
+        }
+        let mut starts = with_room(all.len());
+        all.chunks(ROW).for_each(|row| starts.put_all(row.iter().map(|start| (start - row[0]) as u16)));
+        Self::Near { rows: all.iter().step_by(ROW).copied().into_list(), starts }
+    }
+
+    /// Number of tokens.
+    pub(crate) fn tokens(&self) -> usize {
+        let starts = match self {
+            Self::Near { starts, .. } => starts.len(),
+            Self::Far(starts) => starts.len(),
+        };
+        starts.saturating_sub(1)
+    }
+
+    /// Where a token is.
+    #[inline]
+    pub(crate) fn range(&self, id: u32) -> Option<Range<usize>> {
+        Some(self.get(id as usize)?..self.get(id as usize + 1)?)
+    }
+
+    #[inline]
+    fn get(&self, at: usize) -> Option<usize> {
+        match self {
+            Self::Near { rows, starts } => Some(*rows.get(at / ROW)? as usize + usize::from(*starts.get(at)?)),
+            Self::Far(starts) => starts.get(at).map(|&start| start as usize),
+        }
+    }
+
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Self::Near { rows, starts } => 4 * rows.capacity() + 2 * starts.capacity(),
+            Self::Far(starts) => 4 * starts.capacity(),
+        }
+    }
 }
 
 /// Ids may have this many holes for each token. The library's crate takes files with more.
@@ -66,6 +127,7 @@ impl Tokens {
             }
         }
         starts.fill_to(end + 1, bytes.len() as u32);
+        let starts = Starts::new(starts);
         let mut it = Self { bytes, starts, empty, table: Table::new(tokens.len(), end), count: tokens.len(), longest };
         let mut table = std::mem::take(&mut it.table);
         for &(.., id) in tokens {
@@ -79,12 +141,11 @@ impl Tokens {
         Ok(it)
     }
 
-    /// The bytes of all tokens, and where each begins, for a model that finds tokens in its own way. The end of the
-    /// last one follows.
+    /// The bytes of all tokens, and where each is, for a model that finds tokens in its own way.
     ///
     /// # Errors
     /// Some id has no token.
-    pub(crate) fn into_parts(self) -> Result<(Vec<u8>, Vec<u32>), NotNative> {
+    pub(crate) fn into_parts(self) -> Result<(Vec<u8>, Starts), NotNative> {
         if self.count != self.end() {
             return Err(NotNative::new("model: ids without tokens"));
         }
@@ -98,7 +159,7 @@ impl Tokens {
 
     /// The largest id plus one.
     pub(crate) fn end(&self) -> usize {
-        self.starts.len().saturating_sub(1)
+        self.starts.tokens()
     }
 
     /// The id of the token with these bytes.
@@ -113,8 +174,7 @@ impl Tokens {
     /// The bytes of a token.
     #[inline]
     pub(crate) fn token(&self, id: u32) -> Option<&[u8]> {
-        let ends = self.starts.get(id as usize..)?.first_chunk::<2>()?;
-        let token = self.bytes.get(ends[0] as usize..ends[1] as usize)?;
+        let token = self.bytes.get(self.starts.range(id)?)?;
         (!token.is_empty() || self.empty == Some(id)).then_some(token)
     }
 
@@ -126,7 +186,7 @@ impl Tokens {
     /// Bytes of memory.
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
-        self.bytes.capacity() + 4 * self.starts.capacity() + self.table.memory()
+        self.bytes.capacity() + self.starts.memory() + self.table.memory()
     }
 }
 

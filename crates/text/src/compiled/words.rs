@@ -22,14 +22,14 @@ pub(super) fn encode_words(
     out.make_room(bytes.len() / 4);
     let mut at = 0;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        let (words, length) = letters(rest);
+        let Letters { words, length } = letters(rest);
         match rest.get(length) {
             Some(b' ') if length == 0 => {
                 at += 1;
                 continue;
             }
             Some(&byte) if length == 0 && byte.is_ascii_punctuation() => {
-                if !memo.get_word([u64::from(byte), 0], 1, out) {
+                if !memo.get_word((u64::from(byte), 0), 1, out) {
                     model.encode(text.get(at..at + 1).unwrap_or_default(), memo, out)?;
                 }
                 at += 1;
@@ -56,19 +56,30 @@ pub(super) fn encode_words(
     Ok(())
 }
 
-/// The letters and digits of ASCII that a text begins with, up to sixteen, as two numbers with zeros behind them, and
-/// how many they are.
-#[inline]
-fn letters(text: &[u8]) -> ([u64; 2], usize) {
-    let first = head(text);
+/// Letters and digits of ASCII, up to sixteen.
+struct Letters {
+    /// Their bytes as two numbers, with zeros behind them.
+    words: (u64, u64),
+    /// How many they are.
+    length: usize,
+}
+
+/// The letters and digits of ASCII that a text begins with.
+///
+/// It is a part of the loop over words: what it returns would be written to memory in two halves and read at once as
+/// one, for which a processor waits until both are there. That took an eighth of the time of a text.
+#[expect(clippy::inline_always, reason = "measured: without it, words take an eighth longer")]
+#[inline(always)]
+fn letters(text: &[u8]) -> Letters {
+    let first = text.first_chunk::<8>().map_or_else(|| head(text), |eight| u64::from_le_bytes(*eight));
     let length = run(first);
     if length < 8 {
-        return ([first & !(u64::MAX << (8 * length)), 0], length);
+        return Letters { words: (first & !(u64::MAX << (8 * length)), 0), length };
     }
     let second = head(text.get(8..).unwrap_or_default());
     let more = run(second);
     let second = if more < 8 { second & !(u64::MAX << (8 * more)) } else { second };
-    ([first, second], 8 + more)
+    Letters { words: (first, second), length: 8 + more }
 }
 
 /// How many letters and digits of ASCII eight bytes begin with.
@@ -150,12 +161,12 @@ mod tests {
         fn letters_are_those_of_the_front(text in "[a-zA-Z0-9]{0,20}[ ,.\u{e9}]?[a-z]{0,9}") {
             let bytes = text.as_bytes();
             let expected = bytes.iter().take(16).take_while(|byte| byte.is_ascii_alphanumeric()).count();
-            let (words, length) = letters(bytes);
+            let Letters { words, length } = letters(bytes);
             prop_assert_eq!(length, expected);
             let mut padded = [0; 16];
             padded[..length].copy_from_slice(&bytes[..length]);
             let halves = padded.as_chunks::<8>().0;
-            prop_assert_eq!(words, [u64::from_le_bytes(halves[0]), u64::from_le_bytes(halves[1])]);
+            prop_assert_eq!(words, (u64::from_le_bytes(halves[0]), u64::from_le_bytes(halves[1])));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Finds all tokens that a text begins with: a trie of the tokens' bytes as a double array, one number for each node.
 
+use crate::compiled::tokens::Starts;
 use crate::compiled::{NotNative, Tokens};
-use tokenbed_memory::{Gather, List, filled, with_room};
+use tokenbed_memory::{Gather, List, filled};
 
 /// The tokens, and a trie of them.
 ///
@@ -17,57 +18,6 @@ pub(super) struct Prefixes {
     starts: Starts,
     /// The token of no bytes.
     empty: Option<u32>,
-}
-
-/// The start of each token, and the end of the last one.
-#[derive(Debug)]
-enum Starts {
-    /// Each counts from the first one of its row of [`ROW`].
-    Near {
-        rows: Vec<u32>,
-        starts: Vec<u16>,
-    },
-    Far(Vec<u32>),
-}
-
-/// A row of tokens that are not made to be long has less than 64 KB.
-const ROW: usize = 64;
-
-impl Starts {
-    fn new(mut all: Vec<u32>) -> Self {
-        let fits = |row: &[u32]| row.iter().all(|start| start - row[0] <= u32::from(u16::MAX));
-        if !all.chunks(ROW).all(fits) {
-            all.trim_to(0);
-            return Self::Far(all);
-        }
-        let mut starts = with_room(all.len());
-        all.chunks(ROW).for_each(|row| starts.put_all(row.iter().map(|start| (start - row[0]) as u16)));
-        Self::Near { rows: all.iter().step_by(ROW).copied().into_list(), starts }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Near { starts, .. } => starts.len(),
-            Self::Far(starts) => starts.len(),
-        }
-    }
-
-    #[inline]
-    fn get(&self, at: usize) -> Option<usize> {
-        match self {
-            Self::Near { rows, starts } => Some(*rows.get(at / ROW)? as usize + usize::from(*starts.get(at)?)),
-            Self::Far(starts) => starts.get(at).map(|&start| start as usize),
-        }
-    }
-
-    /// Bytes of memory.
-    #[cfg(test)]
-    fn memory(&self) -> usize {
-        match self {
-            Self::Near { rows, starts } => 4 * rows.capacity() + 2 * starts.capacity(),
-            Self::Far(starts) => 4 * starts.capacity(),
-        }
-    }
 }
 
 /// A token ends at the node, and others go on.
@@ -86,7 +36,7 @@ impl Prefixes {
             return Err(too_large());
         }
         let (bytes, starts) = tokens.into_parts()?;
-        let mut it = Self { units: Vec::new(), bytes, starts: Starts::new(starts), empty: None };
+        let mut it = Self { units: Vec::new(), bytes, starts, empty: None };
         let mut keys = (0..it.len() as u32).map(|id| Key::new(id, it.token(id).unwrap_or_default())).into_list();
         keys.sort_unstable();
         // Of equal tokens the last is found.
@@ -127,14 +77,13 @@ impl Prefixes {
 
     /// Number of tokens.
     pub(super) fn len(&self) -> usize {
-        self.starts.len() - 1
+        self.starts.tokens()
     }
 
     /// The bytes of a token.
     #[inline]
     pub(super) fn token(&self, id: u32) -> Option<&[u8]> {
-        let (start, end) = (self.starts.get(id as usize)?, self.starts.get(id as usize + 1)?);
-        self.bytes.get(start..end)
+        self.bytes.get(self.starts.range(id)?)
     }
 
     /// The token with these bytes.

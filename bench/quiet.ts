@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { median } from './measure.js'
 
 /** Milliseconds of a turn, and pairs of turns that are tried and wanted. */
-const [TURN, TRIES, WANTED] = [120, 10, 5]
+const [TURN, TRIES, WANTED] = [120, 22, 11]
 /** A turn counts if others took no more than this many cores. */
 const SHARE = 0.08
 

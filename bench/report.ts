@@ -7,7 +7,12 @@ import { capabilities } from '../index.js'
 
 export const ROOT = join(__dirname, '..', '..')
 const RECORDS = join(ROOT, 'bench', 'records')
-const MACHINE = cpus()[0]?.model.trim() || 'unknown processor'
+/** The name of the processor, without what is in every such name. */
+const MACHINE =
+  (cpus()[0]?.model ?? '')
+    .replace(/\((?:r|tm)\)|\b(?:cpu|processor)\b/gi, ' ')
+    .replace(/\s+/g, ' ')
+    .trim() || 'unknown processor'
 
 /** A paragraph that describes the machine and the versions. */
 function conditions(): string {

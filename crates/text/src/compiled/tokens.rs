@@ -8,7 +8,7 @@ use tokenbed_memory::{Gather, List, Slice, filled, with_room};
 
 /// The tokens of a model and their ids. No two tokens have the same bytes or the same id.
 ///
-/// Besides the bytes of the tokens it takes eight to ten bytes for each.
+/// Besides the bytes of the tokens it takes seven to nine bytes for each.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     /// The tokens end to end, in the order of their ids.
@@ -27,33 +27,66 @@ pub(crate) struct Tokens {
 /// The start of each token, and the end of the last one.
 #[derive(Debug)]
 pub(crate) enum Starts {
-    /// Each counts from the first one of its row of [`ROW`].
-    Near {
-        rows: Vec<u32>,
-        starts: Vec<u16>,
-    },
+    /// Rows of [`CLOSE`] tokens with less than 256 bytes.
+    Close(Rows<u8>),
+    /// Rows of [`NEAR`] tokens with less than 64 KB.
+    Near(Rows<u16>),
     Far(Vec<u32>),
 }
 
-/// A row of tokens that are not made to be long has less than 64 KB.
-const ROW: usize = 64;
+/// Most vocabularies have such rows.
+const CLOSE: usize = 16;
+/// All vocabularies do, unless they are made to have long tokens.
+const NEAR: usize = 64;
+
+/// Starts that count from the first one of their row.
+#[derive(Debug)]
+pub(crate) struct Rows<T> {
+    firsts: Vec<u32>,
+    starts: Vec<T>,
+}
+
+impl<T: TryFrom<u32> + Copy> Rows<T> {
+    /// `None` if a row has too many bytes.
+    fn new(all: &[u32], row: usize) -> Option<Self> {
+        let within = || all.chunks(row).flat_map(|row| row.iter().map(|start| T::try_from(start - row[0])));
+        if within().any(|start| start.is_err()) {
+            return None;
+        }
+        let mut starts = with_room(all.len());
+        starts.put_all(within().flatten());
+        Some(Self { firsts: all.iter().step_by(row).copied().into_list(), starts })
+    }
+
+    #[inline]
+    fn get(&self, at: usize, row: usize) -> Option<usize>
+    where
+        T: Into<usize>,
+    {
+        Some(*self.firsts.get(at / row)? as usize + (*self.starts.get(at)?).into())
+    }
+
+    /// Bytes of memory.
+    #[cfg(test)]
+    fn memory(&self) -> usize {
+        4 * self.firsts.capacity() + size_of::<T>() * self.starts.capacity()
+    }
+}
 
 impl Starts {
     fn new(mut all: Vec<u32>) -> Self {
-        let fits = |row: &[u32]| row.iter().all(|start| start - row[0] <= u32::from(u16::MAX));
-        if !all.chunks(ROW).all(fits) {
+        let close = Rows::new(&all, CLOSE).map(Self::Close);
+        close.or_else(|| Rows::new(&all, NEAR).map(Self::Near)).unwrap_or_else(|| {
             all.trim_to(0);
-            return Self::Far(all);
-        }
-        let mut starts = with_room(all.len());
-        all.chunks(ROW).for_each(|row| starts.put_all(row.iter().map(|start| (start - row[0]) as u16)));
-        Self::Near { rows: all.iter().step_by(ROW).copied().into_list(), starts }
+            Self::Far(all)
+        })
     }
 
     /// Number of tokens.
     pub(crate) fn tokens(&self) -> usize {
         let starts = match self {
-            Self::Near { starts, .. } => starts.len(),
+            Self::Close(rows) => rows.starts.len(),
+            Self::Near(rows) => rows.starts.len(),
             Self::Far(starts) => starts.len(),
         };
         starts.saturating_sub(1)
@@ -68,7 +101,8 @@ impl Starts {
     #[inline]
     fn get(&self, at: usize) -> Option<usize> {
         match self {
-            Self::Near { rows, starts } => Some(*rows.get(at / ROW)? as usize + usize::from(*starts.get(at)?)),
+            Self::Close(rows) => rows.get(at, CLOSE),
+            Self::Near(rows) => rows.get(at, NEAR),
             Self::Far(starts) => starts.get(at).map(|&start| start as usize),
         }
     }
@@ -77,7 +111,8 @@ impl Starts {
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         match self {
-            Self::Near { rows, starts } => 4 * rows.capacity() + 2 * starts.capacity(),
+            Self::Close(rows) => rows.memory(),
+            Self::Near(rows) => rows.memory(),
             Self::Far(starts) => 4 * starts.capacity(),
         }
     }
@@ -374,6 +409,31 @@ mod tests {
             prop_assert_eq!((0..400).filter(|&id| it.token(id).is_some()).count(), list.len());
             prop_assert_eq!((0..400).filter(|&id| others.token(id).is_some()).count(), list.len());
             prop_assert_eq!((it.get(b"c"), it.get(b"ababababab"), others.get(b"c")), (None, None, None));
+        }
+    }
+
+    #[test]
+    fn starts_are_kept_in_the_smallest_numbers() {
+        // The ends of single rows, and the middle of one.
+        for (lengths, kind) in
+            [(vec![17; 40], 0), (vec![18; 40], 1), (vec![0; 1], 0), (vec![1000; 200], 1), (vec![9000; 20], 2)]
+        {
+            let mut all = vec![0];
+            all.extend(lengths.iter().scan(0, |end, length| {
+                *end += length;
+                Some(*end)
+            }));
+            let starts = Starts::new(all.clone());
+            let found = match starts {
+                Starts::Close(_) => 0,
+                Starts::Near(_) => 1,
+                Starts::Far(_) => 2,
+            };
+            assert_eq!((found, starts.tokens()), (kind, lengths.len()));
+            for (id, pair) in (0..).zip(all.windows(2)) {
+                assert_eq!(starts.range(id), Some(pair[0] as usize..pair[1] as usize));
+            }
+            assert_eq!(starts.range(lengths.len() as u32), None);
         }
     }
 

@@ -232,8 +232,8 @@ impl Library {
         let encoding = file.in_part("model", || pieces.into_encoding(None, 0, OffsetType::Byte))?;
         let places = encoding.get_offsets().iter().map(|&(start, end)| (start as u32, end as u32));
         let token = |(token, &id): (&String, _)| match token.is_empty() {
-            // WordPiece gives no texts: see `word_piece`.
-            true => file.token(id).map_or((0, 0), |token| offsets::spaces(&token)),
+            // WordPiece gives no texts: see `word_piece`. An added token may have the same id.
+            true => self.parts.get_model().id_to_token(id).map_or((0, 0), |token| offsets::spaces(&token)),
             false => offsets::spaces(token),
         };
         let tokens = encoding.get_tokens().iter().zip(encoding.get_ids());

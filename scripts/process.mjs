@@ -93,8 +93,8 @@ export function run([program, ...args]) {
 }
 
 /** Runs a program, waits for its end, and returns its output. */
-export function capture([program, ...args], { cwd = root } = {}) {
-  const options = { cwd, encoding: 'utf8', maxBuffer: 1 << 28, shell: needsShell(program) }
+export function capture([program, ...args], { cwd = root, env = process.env } = {}) {
+  const options = { cwd, env, encoding: 'utf8', maxBuffer: 1 << 28, shell: needsShell(program) }
   const { error, status, stdout, stderr } = spawnSync(program, args, options)
   if (error) throw new Failure(`${program} cannot be run: ${error.message}`)
   return { ok: status === 0, stdout, stderr }

@@ -1,9 +1,13 @@
-// Runs the bridges with a small model: node --test. That of pgvector needs DATABASE_URL, a server with the extension.
+// Runs the bridges with a small model: node --test. Postgres with pgvector runs in this process, unless DATABASE_URL names
+// a server.
 import assert from 'node:assert/strict'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { PGlite } from '@electric-sql/pglite'
+import { vector } from '@electric-sql/pglite-pgvector'
+import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
 import { Document } from '@langchain/core/documents'
 import { VectorStoreRetriever, VectorStore } from '@langchain/core/vectorstores'
 import pg from 'pg'
@@ -52,9 +56,21 @@ void test('LlamaIndex.TS', async () => {
   assert.ok(model.similarity(vectors[0], await model.getTextEmbedding(query)) > 0.999)
 })
 
-const hasServer = process.env.DATABASE_URL !== undefined
-void test('pgvector', { skip: hasServer ? false : 'DATABASE_URL is not set' }, async () => {
-  const client = new pg.Client({ connectionString: process.env.DATABASE_URL })
+/** Where Postgres is. The one of this process ends with the test. */
+async function database(t) {
+  if (process.env.DATABASE_URL !== undefined) return process.env.DATABASE_URL
+  const db = await PGlite.create({ extensions: { vector } })
+  const server = new PGLiteSocketServer({ db, port: 0 })
+  await server.start()
+  t.after(async () => {
+    await server.stop()
+    await db.close()
+  })
+  return `postgres://postgres:postgres@${server.getServerConn()}/postgres`
+}
+
+void test('pgvector', async (t) => {
+  const client = new pg.Client({ connectionString: await database(t) })
   await client.connect()
   try {
     await fill(client, embedder, texts)

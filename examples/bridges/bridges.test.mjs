@@ -1,5 +1,5 @@
-// Runs the bridges with a small model: node --test. Postgres with pgvector runs in this process, unless DATABASE_URL names
-// a server.
+// Runs the bridges with a small model: node --test. Postgres with pgvector runs in this process, unless DATABASE_URL
+// names a server.
 import assert from 'node:assert/strict'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'

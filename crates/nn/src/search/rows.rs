@@ -67,6 +67,17 @@ pub(crate) enum Form {
     Values,
 }
 
+/// The scale and bias of each row.
+pub(crate) struct Scales<'a>(Option<RowTable<'a>>);
+
+impl Scales<'_> {
+    /// Those of a row; 1 and 0 where rows have none.
+    #[inline]
+    pub(crate) fn of(&self, row: usize) -> (f32, f32) {
+        self.0.as_ref().map_or((1.0, 0.0), |table| table.scale_of(row))
+    }
+}
+
 /// Buffers for rows, which are reused.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
@@ -133,9 +144,9 @@ impl<'a> SearchRows<'a> {
         }
     }
 
-    /// The scale and bias of a row; 1 and 0 where rows have none.
-    pub(crate) fn scale(&self, row: usize) -> (f32, f32) {
-        self.table().map_or((1.0, 0.0), |table| table.scale_of(row))
+    /// The scales and biases of all rows.
+    pub(crate) fn scales(&self) -> Scales<'a> {
+        Scales(self.table().filter(|_| self.is_scaled()))
     }
 
     /// The bytes of some rows, end to end, in place or copied.

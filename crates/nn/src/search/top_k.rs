@@ -288,7 +288,7 @@ fn score_few(search: &Search<'_>, batch: &Batch<'_>, which: &Which<'_>, state: &
     let &Search { kernels, rows, metric, .. } = search;
     let Scored { room, scores, inverses } = &mut state.scored;
     let (scores, inverses) = (&mut scores[..which.len()], &mut inverses[..which.len()]);
-    let scored = rows.scored(kernels, which, room);
+    let (scored, scales) = (rows.scored(kernels, which, room), rows.scales());
     let mut bad = None;
     for (j, query) in batch.floats.chunks_exact(rows.dim()).enumerate() {
         let squares = (metric == Metric::Cosine).then_some(&mut *inverses);
@@ -298,7 +298,7 @@ fn score_few(search: &Search<'_>, batch: &Batch<'_>, which: &Which<'_>, state: &
             settle(search, which, inverses);
         }
         for (at, score) in scores.iter_mut().enumerate() {
-            *score = finished(search, *score, || rows.scale(which.row(at)), batch.sums[j], inverses[at]);
+            *score = finished(search, *score, || scales.of(which.row(at)), batch.sums[j], inverses[at]);
             if metric == Metric::Cosine && score.is_nan() {
                 *score = wide_cosine(search, query, which.row(at));
             }
@@ -365,7 +365,7 @@ fn score_panels(
     if metric == Metric::Cosine {
         settle(search, which, &mut inverses[..which.len()]);
     }
-    let scores = &mut scores[..which.len() * PANEL];
+    let (scores, scales) = (&mut scores[..which.len() * PANEL], rows.scales());
     let mut bad: Option<usize> = None;
     for panel in 0..panels.len() {
         let vectors = panels.vectors(panel);
@@ -377,7 +377,7 @@ fn score_panels(
             *least = best.least();
         }
         for (at, scores) in scores.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
-            let scale = if rows.is_scaled() { rows.scale(which.row(at)) } else { (1.0, 0.0) };
+            let scale = scales.of(which.row(at));
             for (score, &of_query) in scores.iter_mut().zip(&sums) {
                 *score = finished(search, *score, || scale, of_query, inverses[at]);
             }

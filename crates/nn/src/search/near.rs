@@ -13,10 +13,18 @@ const BLOCK_BYTES: usize = 128 << 10;
 /// The largest number of rows in a block, so that their scores stay in the first-level cache. The tiles of the kernels
 /// divide it.
 pub(crate) const MOST_ROWS: usize = 120;
+/// The same where each row has one score.
+const MOST_ROWS_OF_FEW: usize = 1024;
 
 /// The number of rows of `dim` elements in a block: whole tiles of the kernels.
 pub(crate) fn block_rows(dim: usize) -> usize {
     (BLOCK_BYTES / (4 * dim.max(1)) / 12 * 12).clamp(12, MOST_ROWS)
+}
+
+/// The number of rows of `row_bytes` in a block that one vector after another meets: as many bytes, whatever elements
+/// are made of.
+pub(crate) fn rows_of_few(row_bytes: usize) -> usize {
+    (BLOCK_BYTES / row_bytes.max(1)).clamp(12, MOST_ROWS_OF_FEW)
 }
 
 /// Vectors in panels.
@@ -72,7 +80,7 @@ pub(crate) struct Scored {
 
 impl Default for Scored {
     fn default() -> Self {
-        Self { room: Room::default(), scores: zeroed(MOST_ROWS * PANEL), inverses: zeroed(MOST_ROWS) }
+        Self { room: Room::default(), scores: zeroed(MOST_ROWS * PANEL), inverses: zeroed(MOST_ROWS_OF_FEW) }
     }
 }
 

@@ -127,6 +127,12 @@ impl<'a> SearchRows<'a> {
         self.row_bytes
     }
 
+    /// The number of bytes in a row as the op `scores` takes it: rows of blocks are decoded first.
+    pub(crate) fn scored_bytes(&self) -> usize {
+        let decoded = matches!(self.kind, Kind::Table(RowFormat::Blocks(_)));
+        if decoded { self.dim.saturating_mul(size_of::<f32>()) } else { self.row_bytes }
+    }
+
     /// What the rows consist of.
     pub(crate) fn kind(&self) -> Kind {
         self.kind

@@ -4,14 +4,14 @@
 use super::GoOn;
 use super::best::{Best, row_of, score_of};
 use super::is_not_below;
-use super::near::{Panels, Scored, bad_row, block_rows, cosine, inverses_of, invert, row_values, unit};
+use super::near::{Panels, Scored, bad_row, block_rows, cosine, inverses_of, invert, row_values, rows_of_few, unit};
 use super::rows::{Form, Kind, SearchRows, Which};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ops::products::panel_scores::PANEL;
-use tokenbed_kernels::ops::products::scores::Measure;
+use tokenbed_kernels::ops::products::scores::{Measure, dot_of_values};
 use tokenbed_memory::{Gather, List, Slice, with_room};
 use tokenbed_threads::parallel_ranges;
 
@@ -174,7 +174,11 @@ fn batch<'a>(search: &Search<'_>, queries: Queries<'a>, count: usize) -> Result<
 fn pass(search: &Search<'_>, batch: &Batch<'_>, go_on: GoOn<'_>, out: Found<'_>) -> Result<bool> {
     let rows = search.rows;
     let there = search.among.map_or(rows.len(), <[u32]>::len);
-    let height = if rows.kind() == Kind::Bits { BLOCK_OF_BITS } else { block_rows(rows.dim()) };
+    let height = match &batch.panels {
+        _ if rows.kind() == Kind::Bits => BLOCK_OF_BITS,
+        Some(_) => block_rows(rows.dim()),
+        None => rows_of_few(rows.scored_bytes()),
+    };
     let states: Mutex<Vec<State>> = Mutex::new(Vec::new());
     let (stopped, bad) = (AtomicBool::new(false), AtomicUsize::new(usize::MAX));
     let bytes = height.saturating_mul(rows.row_bytes()).saturating_mul(1 + batch.count / 4);
@@ -288,37 +292,39 @@ fn score_few(search: &Search<'_>, batch: &Batch<'_>, which: &Which<'_>, state: &
     let &Search { kernels, rows, metric, .. } = search;
     let Scored { room, scores, inverses } = &mut state.scored;
     let (scores, inverses) = (&mut scores[..which.len()], &mut inverses[..which.len()]);
-    let (scored, scales) = (rows.scored(kernels, which, room), rows.scales());
+    let scored = rows.scored(kernels, which, room);
     let mut bad = None;
     for (j, query) in batch.floats.chunks_exact(rows.dim()).enumerate() {
-        let squares = (metric == Metric::Cosine).then_some(&mut *inverses);
-        kernels.scores_of(scored, query, measure_of(metric), scores, squares);
-        if metric == Metric::Cosine {
-            invert(inverses);
-            settle(search, which, inverses);
-        }
-        for (at, score) in scores.iter_mut().enumerate() {
-            *score = finished(search, *score, || scales.of(which.row(at)), batch.sums[j], inverses[at]);
-            if metric == Metric::Cosine && score.is_nan() {
-                *score = wide_cosine(search, query, which.row(at));
+        match metric {
+            Metric::Euclidean => {
+                kernels.scores_of(scored, query, Measure::Distances, scores, None);
+                scores.iter_mut().for_each(|score| *score = -score.sqrt());
             }
+            Metric::Cosine => {
+                kernels.dots_of_values(scored, query, batch.sums[j], scores, Some(inverses));
+                invert(inverses);
+                settle(search, which, inverses);
+                for (at, (score, inverse)) in scores.iter_mut().zip(&*inverses).enumerate() {
+                    *score *= inverse;
+                    if score.is_nan() {
+                        *score = wide_cosine(search, query, which.row(at));
+                    }
+                }
+            }
+            Metric::Dot | Metric::Hamming => kernels.dots_of_values(scored, query, batch.sums[j], scores, None),
         }
         bad = bad.or(keep(&mut state.best[j], which, scores));
     }
     bad
 }
 
-/// The score of a sum. The same arithmetic serves one vector and panels.
+/// The score of a sum of a panel, by the arithmetic of one vector.
 #[inline(always)]
-fn finished(search: &Search<'_>, sum: f32, scale: impl FnOnce() -> (f32, f32), of_query: f32, inverse: f32) -> f32 {
+fn finished(search: &Search<'_>, sum: f32, (scale, bias): (f32, f32), of_query: f32, inverse: f32) -> f32 {
     match search.metric {
         Metric::Euclidean => -sum.sqrt(),
         _ => {
-            let mut dot = sum;
-            if search.rows.is_scaled() {
-                let (scale, bias) = scale();
-                dot = sum * scale + bias * of_query;
-            }
+            let dot = if search.rows.is_scaled() { dot_of_values(sum, scale, bias, of_query) } else { sum };
             if search.metric == Metric::Cosine { dot * inverse } else { dot }
         }
     }
@@ -379,7 +385,7 @@ fn score_panels(
         for (at, scores) in scores.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
             let scale = scales.of(which.row(at));
             for (score, &of_query) in scores.iter_mut().zip(&sums) {
-                *score = finished(search, *score, || scale, of_query, inverses[at]);
+                *score = finished(search, *score, scale, of_query, inverses[at]);
             }
             if scores[..vectors.len()].iter().zip(&least).fold(true, |all, (score, least)| all & (score < least)) {
                 continue;

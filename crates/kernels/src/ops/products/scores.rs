@@ -6,6 +6,7 @@
 //!     Dots      scores[r] = sum of stored * query[d]
 //!     Distances scores[r] = sum of (query[d] - x)^2
 //!     squares[r]          = sum of x^2, if it is asked for
+//!     Dots of values      scores[r] = Dots * scale + bias * (sum of query), each operation rounded
 //! ```
 //!
 //! Each sum has lanes of 16 by fused multiply-add: element d belongs to lane d mod 16, which sums in its order; the
@@ -66,6 +67,8 @@ pub(crate) struct RawScores {
     measure: Measure,
     scores: *mut f32,
     squares: *mut f32,
+    /// The sum of the vector, where dot products are those of the values.
+    query_sum: Option<f32>,
 }
 
 arms!(SCORES: fn(op: RawScores), body<L>, reference);
@@ -95,6 +98,34 @@ impl Kernels {
         scores: &mut [f32],
         squares: Option<&mut [f32]>,
     ) {
+        self.scores_with(rows, query, measure, scores, squares, None);
+    }
+
+    /// For each row: the dot product of its values with `query`, whose elements sum to `query_sum`, and its dot product
+    /// with itself. [`dot_of_values`] makes it of what [`Kernels::scores_of`] sums.
+    ///
+    /// # Panics
+    /// If the slices have other sizes, or for rows of blocks, which is a bug in the caller.
+    pub fn dots_of_values(
+        self,
+        rows: ScoredRows<'_>,
+        query: &[f32],
+        query_sum: f32,
+        scores: &mut [f32],
+        squares: Option<&mut [f32]>,
+    ) {
+        self.scores_with(rows, query, Measure::Dots, scores, squares, Some(query_sum));
+    }
+
+    fn scores_with(
+        self,
+        rows: ScoredRows<'_>,
+        query: &[f32],
+        measure: Measure,
+        scores: &mut [f32],
+        squares: Option<&mut [f32]>,
+        query_sum: Option<f32>,
+    ) {
         let (len, dim) = (scores.len(), query.len());
         let row_bytes = match rows.layout {
             Layout::Table(RowFormat::Blocks(_)) => None,
@@ -114,11 +145,18 @@ impl Kernels {
             measure,
             scores: scores.as_mut_ptr(),
             squares: squares.map_or(std::ptr::null_mut(), <[f32]>::as_mut_ptr),
+            query_sum,
         };
         // SAFETY: the sizes were just checked, a `&mut` overlaps nothing, and `self` proves that its
         // instruction set runs here.
         unsafe { SCORES.on(self)(op) }
     }
+}
+
+/// The dot product with the values of a row, of that with what is stored and of the sum of the vector.
+#[inline(always)]
+pub fn dot_of_values(dot: f32, scale: f32, bias: f32, query_sum: f32) -> f32 {
+    dot * scale + bias * query_sum
 }
 
 /// Bytes to prefetch ahead, because the machine itself does not prefetch across pages.
@@ -183,7 +221,13 @@ unsafe fn reference(op: RawScores) {
         }
         // SAFETY: the contract of `RawScores`.
         unsafe {
-            *op.scores.add(r) = total::halved(scores);
+            *op.scores.add(r) = match (op.query_sum, op.layout) {
+                (Some(query_sum), Layout::Table(format @ (RowFormat::Int8 | RowFormat::Int4))) => {
+                    let Scale { scale, bias } = format.scale(op.rows.add(r * op.row_bytes), op.dim);
+                    dot_of_values(total::halved(scores), scale, bias, query_sum)
+                }
+                _ => total::halved(scores),
+            };
             if !op.squares.is_null() {
                 *op.squares.add(r) = total::halved(squares);
             }
@@ -251,8 +295,17 @@ unsafe fn rows<L: NarrowLanes, F: Format<L, N>, const N: usize, const WHAT: u8>(
     unsafe {
         let mut r = 0;
         while r < op.len {
-            let (scores, squares) = row::<L, F, N, WHAT>(op, op.rows.add(r * op.row_bytes));
-            *op.scores.add(r) = halved(scores);
+            let at = op.rows.add(r * op.row_bytes);
+            let (scores, squares) = row::<L, F, N, WHAT>(op, at);
+            let mut score = halved(scores);
+            if F::SCALED
+                && WHAT != DISTANCES
+                && let Some(query_sum) = op.query_sum
+            {
+                let Scale { scale, bias } = F::scale(at, op.dim);
+                score = dot_of_values(score, scale, bias, query_sum);
+            }
+            *op.scores.add(r) = score;
             if WHAT == DOTS_AND_SQUARES {
                 *op.squares.add(r) = halved(squares);
             }
@@ -398,6 +451,17 @@ fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
                 take(ScoredRows { bytes: &bytes, layout: Layout::Table(format), row_bytes }, measure, squared);
             }
             take(ScoredRows { bytes: &signed, layout: Layout::Signed, row_bytes: dim }, measure, squared);
+        }
+    }
+    for format in [RowFormat::Int8, RowFormat::Int4] {
+        let bytes = sample(format, ROWS, dim);
+        let row_bytes = format.row_bytes(dim).unwrap_or(0);
+        let rows = ScoredRows { bytes: &bytes, layout: Layout::Table(format), row_bytes };
+        for squared in [false, true] {
+            let [mut scores, mut squares] = [0, 1].map(|_| Framed::room(ROWS));
+            kernels.dots_of_values(rows, &query, 0.75, &mut scores, squared.then_some(&mut squares));
+            results.take(&scores);
+            results.take(&squares);
         }
     }
 }

@@ -54,7 +54,22 @@ export function busy(name: string, run: () => unknown, before: () => void = () =
   return { name, turn }
 }
 
-/** The same for an asynchronous function. */
+/** The same for an asynchronous function that works on one thread. */
+export function busyLater(name: string, run: () => Promise<unknown>): Player {
+  const turn = async (milliseconds: number) => {
+    const [start, used] = [performance.now(), process.cpuUsage()]
+    let calls = 0
+    do {
+      await run()
+      calls++
+    } while (performance.now() - start < milliseconds)
+    const { user, system } = process.cpuUsage(used)
+    return { us: (user + system) / calls, faults: 0 }
+  }
+  return { name, turn }
+}
+
+/** The clock's time of an asynchronous function. */
 export function later(name: string, run: () => Promise<unknown>): Player {
   const turn = async (milliseconds: number) => {
     await run()

@@ -22,23 +22,37 @@ function message(...fields: Field[]): Uint8Array {
   return Buffer.concat(parts)
 }
 
-const [FLOAT, INT32] = [1, 6]
+const FLOAT = 1
+/** Types of ids. */
+const IDS = { int32: 6, int64: 7 }
 
-/** `y = Gather(table, ids)` as a ModelProto of onnx.proto, opset 13. */
-function gatherModel(table: Float32Array, rows: number, dim: number): Uint8Array {
+/** Names of what a model takes and gives, and the type of ids. */
+interface Names {
+  ids: string
+  out: string
+  type: keyof typeof IDS
+}
+
+/** `out = Gather(table, ids)` as a ModelProto of onnx.proto, opset 13. */
+export function gatherModel(
+  table: Float32Array,
+  rows: number,
+  dim: number,
+  { ids, out, type }: Names = { ids: 'ids', out: 'y', type: 'int32' },
+): Uint8Array {
   const size = (name: string) => message([2, name])
   const shape = (names: string[]) => message(...names.map((name): Field => [1, size(name)]))
   const value = (name: string, type: number, names: string[]) =>
     message([1, name], [2, message([1, message([1, type], [2, shape(names)])])])
   const raw = new Uint8Array(table.buffer, table.byteOffset, table.byteLength)
-  const node = message([1, 'table'], [1, 'ids'], [2, 'y'], [4, 'Gather'])
+  const node = message([1, 'table'], [1, ids], [2, out], [4, 'Gather'])
   const initializer = message([1, rows], [1, dim], [2, FLOAT], [8, 'table'], [9, raw])
   const graph = message(
     [1, node],
     [2, 'lookup'],
     [5, initializer],
-    [11, value('ids', INT32, ['batch', 'length'])],
-    [12, value('y', FLOAT, ['batch', 'length', 'dim'])],
+    [11, value(ids, IDS[type], ['batch', 'length'])],
+    [12, value(out, FLOAT, ['batch', 'length', 'dim'])],
   )
   return message([1, 8], [7, graph], [8, message([2, 13])])
 }

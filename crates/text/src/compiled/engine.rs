@@ -11,7 +11,7 @@ use super::models::{CharBpe, Encode, Model, Unigram, WordLevel, WordPiece};
 use super::normal::{Normal, Section};
 use super::read::{File, ModelPart};
 use super::words::encode_words;
-use super::{Aligned, Memo, NotNative};
+use super::{Aligned, MARK, Memo, NotNative};
 use crate::file::Limits;
 use crate::file::limits::Budget;
 use crate::file::oniguruma::Spent;
@@ -27,6 +27,8 @@ pub(crate) struct Compiled {
     pub(super) cuts: Cuts,
     pub(super) model: Model,
     pub(super) limits: Limits,
+    /// Whether the model may read spaces as marks, so that the normalizer need not write them.
+    reads_spaces: bool,
 }
 
 /// Why a text has no ids.
@@ -59,7 +61,11 @@ impl Compiled {
         let model = model(file.model, cuts.are_bytes())?;
         let added = Added::compile(file.added, model.encoder(), &normal, limits)?;
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { number, added, normal, cuts, model, limits })
+        let reads_spaces = matches!(model, Model::CharBpe(_))
+            && normal.only_marks_spaces()
+            && cuts.leave_what_has_no_spaces()
+            && added.normalized().is_empty();
+        Ok(Self { number, added, normal, cuts, model, limits, reads_spaces })
     }
 
     /// The special tokens, in the order of their ids.
@@ -123,6 +129,14 @@ impl Compiled {
             }
             let raw = text.get(part.start..part.end).unwrap_or_default();
             let section = self.section(work, part.start, made);
+            if self.reads_spaces
+                && let Some(normal) = self.normal.run_unmarked(raw, room, section)
+            {
+                let normal = normal.map_err(|reason| Fault::Part("normalizer", reason))?;
+                made += normal.len() + (MARK.len_utf8() - 1) * memchr::memchr_iter(b' ', normal.as_bytes()).count();
+                model.encode_unmarked(normal, memo, out).map_err(Fault::Text)?;
+                continue;
+            }
             let normal = self.normal.run(raw, room, section).map_err(|reason| Fault::Part("normalizer", reason))?;
             made += normal.len();
             let is_front = part.start == 0 && !work.goes_on;

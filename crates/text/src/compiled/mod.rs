@@ -9,6 +9,7 @@ mod aligned;
 mod certain;
 mod cut;
 mod desk;
+mod eight;
 mod engine;
 mod memo;
 mod models;
@@ -27,6 +28,9 @@ pub(crate) use engine::{Compiled, Fault};
 pub(crate) use memo::Memo;
 pub(crate) use room::Room;
 pub(crate) use tokens::Tokens;
+
+/// The character that stands for a space in the tokens of many files.
+pub(crate) const MARK: char = '\u{2581}';
 
 /// Names the part of a file that only the library's crate knows.
 #[derive(Debug, Clone, PartialEq, Eq)]

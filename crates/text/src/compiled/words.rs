@@ -5,6 +5,7 @@
 
 use super::Memo;
 use super::cut::next_word;
+use super::eight::letters_or_digits;
 use super::memo::head;
 use super::models::Encode;
 use tokenbed_memory::List;
@@ -72,30 +73,14 @@ struct Letters {
 #[inline(always)]
 fn letters(text: &[u8]) -> Letters {
     let first = text.first_chunk::<8>().map_or_else(|| head(text), |eight| u64::from_le_bytes(*eight));
-    let length = run(first);
+    let length = letters_or_digits(first);
     if length < 8 {
         return Letters { words: (first & !(u64::MAX << (8 * length)), 0), length };
     }
     let second = head(text.get(8..).unwrap_or_default());
-    let more = run(second);
+    let more = letters_or_digits(second);
     let second = if more < 8 { second & !(u64::MAX << (8 * more)) } else { second };
     Letters { words: (first, second), length: 8 + more }
-}
-
-/// How many letters and digits of ASCII eight bytes begin with.
-#[inline]
-fn run(eight: u64) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES * 128;
-    let low = eight & !HIGH;
-    // The highest bit of a byte says whether it is at least `first` and at most `last`.
-    let within = |bytes: u64, first: u8, last: u8| {
-        (bytes + ONES * u64::from(128 - first)) & !(bytes + ONES * u64::from(127 - last))
-    };
-    // One bit is all that is between a capital and its small letter.
-    let letters = within(low | (ONES * 32), b'a', b'z');
-    let others = !(letters | within(low, b'0', b'9')) & HIGH | eight & HIGH;
-    others.trailing_zeros() as usize / 8
 }
 
 #[cfg(test)]
@@ -133,14 +118,6 @@ mod tests {
             model.encode(&text[start as usize..end as usize], &mut Memo::new(), &mut ids).unwrap();
         }
         ids
-    }
-
-    #[test]
-    fn letters_and_digits_are_known() {
-        for byte in 0..=u8::MAX {
-            let expected = if byte.is_ascii_alphanumeric() { 8 } else { 3 };
-            assert_eq!(run(u64::from_le_bytes([b'a', b'Z', b'9', byte, b'0', b'z', b'A', b'm'])), expected, "{byte}");
-        }
     }
 
     proptest! {

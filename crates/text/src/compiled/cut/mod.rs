@@ -16,8 +16,8 @@ use crate::file::limits::{Budget, Limits};
 use tokenbed_memory::{List, Text};
 
 use super::models::letters;
-use matcher::Split;
 pub(super) use matcher::next_word;
+use matcher::{Matcher, Split};
 use scanner::Scanner;
 use stream::Decided;
 
@@ -181,6 +181,13 @@ impl Cuts {
     /// Whether there are no steps.
     pub(crate) fn is_empty(&self) -> bool {
         self.steps.is_empty() && !self.bytes
+    }
+
+    /// Whether it leaves each section as it is if that has no spaces.
+    pub(crate) fn leave_what_has_no_spaces(&self) -> bool {
+        let leaves =
+            |step: &Step| matches!(step, Step::Split(Split { matcher: Matcher::Char(' '), invert: false, .. }));
+        !self.bytes && self.steps.iter().all(leaves)
     }
 
     /// Whether it does nothing but what `BertPreTokenizer` does.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use super::alphabet::{Alphabet, NO_TOKEN};
 use super::ranks::{GONE, Ranks, SHORT};
 use super::seams::{Seams, Unknown};
-use super::{Encode, Merges, Settings, spelled};
+use super::{Encode, Merges, Settings, marked, spelled};
 use crate::compiled::{Memo, NotNative, Tokens};
 use serde_json::Value;
 use tokenbed_memory::{Gather, List, Slice, filled};
@@ -207,9 +207,24 @@ impl Encode for CharBpe {
         };
         let mut start = 0;
         while start < piece.len() {
-            let end = seams.next(&self.alphabet, piece, start);
-            let part = &piece[start..end];
-            memo.get_or(part.as_bytes(), out, |out| self.part(part, out))?;
+            let end = seams.next::<false>(&self.alphabet, piece, start);
+            memo.get_or_in(piece.as_bytes(), start..end, out, |out| self.part(&piece[start..end], out))?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    fn encode_unmarked(&self, piece: &str, memo: &mut Memo, out: &mut Vec<u32>) -> Result<(), String> {
+        let Some(seams) = self.seams.as_ref().filter(|_| !self.whole) else {
+            return self.encode(&marked(piece), memo, out);
+        };
+        let mut start = 0;
+        while start < piece.len() {
+            let end = seams.next::<true>(&self.alphabet, piece, start);
+            memo.get_or_in(piece.as_bytes(), start..end, out, |out| match &piece[start..end] {
+                part if part.contains(' ') => self.part(&marked(part), out),
+                part => self.part(part, out),
+            })?;
             start = end;
         }
         Ok(())
@@ -224,7 +239,8 @@ impl Encode for CharBpe {
         let (mut ids, mut lengths) = (Vec::new(), Vec::new());
         let (mut start, mut at) = (0, 0);
         while start < piece.len() {
-            let end = self.seams.as_ref().map_or(piece.len(), |seams| seams.next(&self.alphabet, piece, start));
+            let end =
+                self.seams.as_ref().map_or(piece.len(), |seams| seams.next::<false>(&self.alphabet, piece, start));
             ids.clear();
             lengths.clear();
             self.symbols(&piece[start..end], |id, length| {

@@ -22,7 +22,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{Memo, Tokens};
+use super::{MARK, Memo, Tokens};
+use tokenbed_memory::Text;
 
 /// The settings of a model: its object in the file without `vocab` and `merges`.
 pub(crate) type Settings = Map<String, Value>;
@@ -40,7 +41,15 @@ pub(crate) trait Encode {
     /// The reason that the library gives if it has no token for the piece. `out` may then have some of its ids.
     fn encode(&self, piece: &str, memo: &mut Memo, out: &mut Vec<u32>) -> Result<(), String>;
 
-    /// The same with start and end of each token in the piece, in bytes, as the library's offsets are before they are
+    /// Appends the ids of a piece in which each space stands for the mark.
+    ///
+    /// # Errors
+    /// As `encode`.
+    fn encode_unmarked(&self, piece: &str, memo: &mut Memo, out: &mut Vec<u32>) -> Result<(), String> {
+        self.encode(&marked(piece), memo, out)
+    }
+
+    /// As `encode`, with start and end of each token in the piece, in bytes, as the library's offsets are before they are
     /// converted to the original text.
     fn encode_places(&self, piece: &str, out: &mut Vec<u32>, places: &mut Vec<(u32, u32)>) -> Result<(), String>;
 
@@ -99,6 +108,13 @@ impl Model {
 
 /// A list of merges in the order of the file: the ids of both halves.
 pub(crate) type Merges = Vec<(u32, u32)>;
+
+/// A text with the mark in the place of each space.
+fn marked(text: &str) -> String {
+    let mut marked = String::new();
+    text.chars().for_each(|c| marked.put_char(if c == ' ' { MARK } else { c }));
+    marked
+}
 
 /// Helpers for models whose tokens are spelled as they are.
 pub(crate) fn spelled(tokens: &Tokens, id: u32) -> Option<Cow<'_, str>> {

@@ -7,7 +7,8 @@
 //! apart in this sense, so each is encoded by itself and remembered.
 
 use super::alphabet::{Alphabet, NO_TOKEN};
-use crate::compiled::Tokens;
+use crate::compiled::eight::small_letters;
+use crate::compiled::{MARK, Tokens};
 use tokenbed_memory::filled;
 
 /// Which characters are never joined.
@@ -33,8 +34,6 @@ pub(crate) struct Unknown {
 
 /// ASCII characters are their own classes; this is the class of [`MARK`].
 const MARK_CLASS: u32 = 128;
-/// The character that stands for a space in most files.
-const MARK: char = '\u{2581}';
 const CLASSES: u32 = 129;
 const ROW: usize = 3;
 /// The class of an unknown character other than ASCII. Others have their ids behind the classes.
@@ -97,19 +96,19 @@ impl Seams {
         }
     }
 
-    /// The end of the part that begins at `start`: a place where the text may be cut, or its end.
+    /// The end of the part that begins at `start`: a place where the text may be cut, or its end. If `UNMARKED`, each
+    /// space is read as [`MARK`].
     #[inline]
-    pub(crate) fn next(&self, alphabet: &Alphabet, text: &str, start: usize) -> usize {
+    pub(crate) fn next<const UNMARKED: bool>(&self, alphabet: &Alphabet, text: &str, start: usize) -> usize {
         let bytes = text.as_bytes();
-        let Some((mut before, mut at)) = unit(alphabet, text, start) else { return bytes.len() };
+        let Some((mut before, mut at)) = unit::<UNMARKED>(alphabet, text, start) else { return bytes.len() };
         loop {
             // Words are not cut between small letters, where it is hardly ever possible.
             if is_small(before) {
-                let letters = bytes.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_lowercase());
-                at += letters.count();
+                at += small_letters(bytes.get(at..).unwrap_or_default());
                 before = u32::from(bytes[at - 1]);
             }
-            let Some((class, end)) = unit(alphabet, text, at) else { return bytes.len() };
+            let Some((class, end)) = unit::<UNMARKED>(alphabet, text, at) else { return bytes.len() };
             if !self.joined(before, class) {
                 return at;
             }
@@ -153,9 +152,10 @@ fn is_small(class: u32) -> bool {
 
 /// The class of the character at `at`, and where it ends.
 #[inline]
-fn unit(alphabet: &Alphabet, text: &str, at: usize) -> Option<(u32, usize)> {
+fn unit<const UNMARKED: bool>(alphabet: &Alphabet, text: &str, at: usize) -> Option<(u32, usize)> {
     match *text.as_bytes().get(at..)? {
         [] => None,
+        [b' ', ..] if UNMARKED => Some((MARK_CLASS, at + 1)),
         [byte @ 0..128, ..] => Some((u32::from(byte), at + 1)),
         [0xe2, 0x96, 0x81, ..] => Some((MARK_CLASS, at + 3)),
         _ => {

@@ -2,7 +2,7 @@
 
 use super::byte_bpe::ByteBpe;
 use super::{CharBpe, Encode, Settings, WordLevel, WordPiece, letters};
-use crate::compiled::{Memo, NotNative, Tokens};
+use crate::compiled::{MARK, Memo, NotNative, Tokens};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokenizers::{Model, ModelWrapper};
@@ -57,9 +57,33 @@ fn same(model: &Value, texts: &[String]) -> Result<bool, TestCaseError> {
                 prop_assert!(done.is_err() && placed.is_err(), "{} of {:?}", model, text);
             }
         }
+        same_unmarked(&library, it.as_ref(), text, &mut memo)?;
     }
     Ok(true)
 }
+
+/// Checks that spaces are read as marks: the library gets a text with marks, and the model one with a space in the
+/// place of every other of them.
+fn same_unmarked(library: &ModelWrapper, it: &dyn Encode, text: &str, memo: &mut Memo) -> Result<(), TestCaseError> {
+    let mut spaced = String::new();
+    for (at, part) in text.split(MARK).enumerate() {
+        let between = [MARK_TEXT, " "][at % 2];
+        spaced.push_str(if at == 0 { "" } else { between });
+        spaced.push_str(part);
+    }
+    let mut ids = Vec::new();
+    let done = it.encode_unmarked(&spaced, memo, &mut ids);
+    match library.tokenize(&spaced.replace(' ', MARK_TEXT)) {
+        Ok(tokens) => {
+            prop_assert_eq!(done, Ok(()));
+            prop_assert_eq!(ids, tokens.iter().map(|token| token.id).collect::<Vec<_>>(), "{:?}", spaced);
+        }
+        Err(_) => prop_assert!(done.is_err(), "{:?}", spaced),
+    }
+    Ok(())
+}
+
+const MARK_TEXT: &str = "\u{2581}";
 
 /// A vocabulary of these tokens.
 fn vocab(tokens: impl IntoIterator<Item = String>) -> serde_json::Map<String, Value> {

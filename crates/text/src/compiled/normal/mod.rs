@@ -13,7 +13,7 @@ mod table;
 
 use serde_json::Value;
 
-use super::{Aligned, NotNative, Room};
+use super::{Aligned, MARK, NotNative, Room};
 use crate::file::limits::{Budget, Limits};
 use crate::file::oniguruma::Spent;
 use steps::Step;
@@ -124,15 +124,48 @@ impl Normal {
         if section.budget.is_spent_by(bytes) { Err(self.limits.slow()) } else { Ok(()) }
     }
 
+    /// Whether it puts the mark in the place of each space, and before that a text in front at most, and does nothing
+    /// else.
+    pub(crate) fn only_marks_spaces(&self) -> bool {
+        match &*self.steps {
+            [Step::Replace(replace)] | [Step::Prepend(_), Step::Replace(replace)] => replace.marks_spaces(),
+            _ => false,
+        }
+    }
+
+    /// Normalizes a section for a model that reads spaces as marks: they stay as they are. `None` if the marks might be
+    /// too much for the limits. This is for a normalizer that [only marks spaces](Self::only_marks_spaces).
+    pub(crate) fn run_unmarked<'a>(
+        &self,
+        text: &'a str,
+        room: &'a mut Room,
+        section: Section<'_>,
+    ) -> Option<Result<&'a str, String>> {
+        let before = self.steps.split_last()?.1;
+        let front = if let [Step::Prepend(front)] = before { front.len() } else { 0 };
+        let most = text.len().checked_add(front)?.checked_mul(MARK.len_utf8())?;
+        (most <= section.most).then(|| self.take(before, text, room, section))
+    }
+
     /// Normalizes a section of a text. The result is `text` itself if nothing changes, else it is in `room`.
     ///
     /// # Errors
     /// A reason such as [`Limits::grows`].
     pub(crate) fn run<'a>(&self, text: &'a str, room: &'a mut Room, section: Section<'_>) -> Result<&'a str, String> {
+        self.take(self.steps(text.len(), &section), text, room, section)
+    }
+
+    fn take<'a>(
+        &self,
+        steps: &[Step],
+        text: &'a str,
+        room: &'a mut Room,
+        section: Section<'_>,
+    ) -> Result<&'a str, String> {
         let (mut now, mut next) = (&mut room.front, &mut room.back);
         // The part of `text`, or of `now` once a step changed something, that is left.
         let (mut in_room, mut part) = (false, 0..text.len());
-        for step in self.steps(text.len(), &section) {
+        for step in steps {
             let before = if in_room { &now[part.clone()] } else { &text[part.clone()] };
             if let Step::Strip { front, end } = *step {
                 let kept = steps::stripped(before, front && !section.goes_on, end);

@@ -7,7 +7,7 @@ use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind};
 
 use super::table::{Fate, Rules, Table, char_at};
 use crate::compiled::pattern::Pattern;
-use crate::compiled::{Aligned, NotNative};
+use crate::compiled::{Aligned, MARK, NotNative};
 use crate::file::limits::{Budget, Limits};
 use crate::file::oniguruma::{Spent, translate};
 use tokenbed_memory::{List, Text};
@@ -63,6 +63,12 @@ impl Replace {
             return Err(not_native());
         }
         Ok(Self { search: Search::of(&hir), content: content.to_owned(), pattern })
+    }
+
+    /// Whether it puts the mark in the place of each space, and does nothing else.
+    pub(super) fn marks_spaces(&self) -> bool {
+        let mut content = self.content.chars();
+        matches!(self.search, Search::Byte(b' ')) && content.next() == Some(MARK) && content.next().is_none()
     }
 
     /// The same search as a pattern.

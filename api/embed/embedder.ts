@@ -13,6 +13,7 @@ import { call, check, native } from '../native/native.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { heldTexts } from '../text/encode-async.js'
 import type { Abortable } from '../text/encode-options.js'
+import { batchOf, embedsHeld, stringsOf, type HeldRun } from '../text/held-records.js'
 import type { Tokenizer } from '../text/tokenizer.js'
 import {
   checkBoolean,
@@ -51,6 +52,7 @@ export interface EmbedOptions {
 
 type Element = NonNullable<EmbedOptions['dtype']>
 type Plan = ReturnType<typeof native.embedPlan> & object
+type Held = Awaited<ReturnType<typeof heldTexts>>
 
 /** The types of vectors, and the tensors' types that hold them. */
 const ELEMENTS: Readonly<Record<Element, DType>> = {
@@ -212,27 +214,47 @@ export class TextEmbedder {
     if (out !== undefined) resultFor(out, isOne ? [] : [text.length], way.width, where, way.dtype)
     const signal = checkSignal(given, where)
     const held = await heldTexts(own, isOne, where, signal)
+    const result = await this.#later(held, isOne ? [] : [own.length], way, signal, () => (isOne ? text : own))
+    if (out === undefined) return result
+    out.set(result)
+    result.dispose()
+    return out
+  }
+
+  /** The vectors of texts that Rust holds; `texts` gives them to this thread, where that must do the work. */
+  #later(
+    held: Held,
+    shape: readonly number[],
+    way: Way,
+    signal: AbortSignal | undefined,
+    texts: () => string | readonly string[],
+  ): Promise<Tensor> {
+    const where = 'TextEmbedder.embedAsync'
     notAwaitedAtExit()
     const { rows } = this.#made
-    const result = await lookUp({
+    return lookUp({
       where,
       signal,
       ids: [],
-      rows: isOne ? [] : [own.length],
+      rows: shape,
       dim: way.width,
       dtype: way.dtype,
       tables: rows === null ? [] : [rows],
       follows: [],
       work: (table) =>
         rows === null ? native.embedWorkByFastText(way.plan, held) : native.embedWork(way.plan, held, table),
-      now: () => this.embed(isOne ? text : own, { dim: way.dim, normalize: way.normalize, dtype: way.element }),
+      now: () => this.embed(texts(), { dim: way.dim, normalize: way.normalize, dtype: way.element }),
       name: where,
       way: () => () => [],
     })
-    if (out === undefined) return result
-    out.set(result)
-    result.dispose()
-    return out
+  }
+
+  /** The vectors of texts of records, as of `embedAsync`. */
+  async #held(runs: readonly HeldRun[], options: EmbedOptions & Abortable): Promise<Tensor> {
+    const { signal, ...rest } = options
+    const way = this.#wayOf(rest, 'TextEmbedder.embedAsync')
+    const count = runs.reduce((sum, { from, to }) => sum + to - from, 0)
+    return this.#later(batchOf(runs), [count], way, signal, () => stringsOf(runs))
   }
 
   /**
@@ -322,6 +344,9 @@ export class TextEmbedder {
       (value) => (value as TextEmbedder).#live === null,
     )
     CONTENTS.guard(this, (value) => #soon in value)
+    embedsHeld(this.prototype.embedAsync, (embedder, runs, options) =>
+      (embedder as TextEmbedder).#held(runs, options as EmbedOptions & Abortable),
+    )
   }
 }
 

@@ -19,8 +19,8 @@ export interface BatchMeasured {
 const batches = channel('tokenbed:batch')
 const UNITS_A_TOKEN = 4
 
-/** The tokens that a text counts for: one for four UTF-16 units, and one at least. */
-export const tokensIn = (text: string): number => Math.max(1, Math.ceil(text.length / UNITS_A_TOKEN))
+/** The tokens that a text of so many UTF-16 units counts for: one for four units, and one at least. */
+export const tokensOf = (units: number): number => Math.max(1, Math.ceil(units / UNITS_A_TOKEN))
 
 /** Publishes a batch, if anybody listens. */
 export function publishBatch(measured: BatchMeasured): void {

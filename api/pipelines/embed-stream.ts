@@ -6,9 +6,10 @@ import { checkFunction, checkOptions, checkSize, checkWord, isArray, isObject, s
 import { checkSignal } from '../layers/async.js'
 import { concat, zeros } from '../tensor/create.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { publishBatch, tokensIn } from './channel.js'
+import { divided, wayOfHeld, type HeldRun } from '../text/held-records.js'
+import { publishBatch, tokensOf } from './channel.js'
 import { documentsOf } from './documents.js'
-import { Records, records, type Entry, type TextRecord } from './records.js'
+import { HeldGroup, Records, records, type Entry, type TextRecord } from './records.js'
 
 /** What embeds texts: a TextEmbedder, or anything with its method. */
 export interface AsyncEmbedder {
@@ -69,7 +70,7 @@ export interface FilesOfRecords {
 
 const OPTIONS = ['embedder', 'batchTokens', 'maxBytes', 'onError', 'signal', 'dim', 'normalize', 'dtype']
 /** Records, many at a time: a promise for each would take longer than its vector. */
-type Groups = AsyncIterable<readonly Entry[]>
+type Groups = AsyncIterable<readonly Entry[] | HeldGroup>
 /** Records of a group of those that are in memory. */
 const GROUP = 1024
 /** Batches that are computed while the one before them is used. */
@@ -200,8 +201,9 @@ function planOf(options: EmbedStreamOptions & StreamedVectors, where: string): P
 }
 
 /** Finds the kind of a source, and returns a function that begins an iteration. */
-function sourceOf(source: unknown, { where, signal, embedder: { tokenizer } }: Plan): () => Groups {
-  if (source instanceof Records) return () => source.groups()
+function sourceOf(source: unknown, { where, signal, embedder }: Plan): () => Groups {
+  const holds = wayOfHeld(embedder) !== undefined
+  if (source instanceof Records) return () => (holds ? source.heldGroups() : source.groups())
   if (typeof source === 'string')
     throw new UsageError(
       `${where}: a string could be a text or a path: write { texts: [${show(source)}] } or { files: [${show(source)}] }`,
@@ -214,9 +216,9 @@ function sourceOf(source: unknown, { where, signal, embedder: { tokenizer } }: P
     const files = source.files
     if (!isArray(files)) throw new UsageError(`${where}: files must be an array of paths, not ${show(files)}`)
     const read = records(files, { signal })
-    return () => read.groups()
+    return () => (holds ? read.heldGroups() : read.groups())
   }
-  if ('folder' in source) return documentsOf(source.folder as string, tokenizer, signal, where)
+  if ('folder' in source) return documentsOf(source.folder as string, embedder.tokenizer, signal, where)
   if (!('texts' in source)) throw notSource(source, where)
   const texts = source.texts
   if (!isObject(texts) || !(Symbol.asyncIterator in texts || Symbol.iterator in texts))
@@ -264,8 +266,9 @@ async function* batchesOf(groups: Groups, plan: Plan): AsyncGenerator<VectorBatc
   try {
     try {
       for await (const group of groups) {
-        for (const entry of group) {
-          batches.add(entry)
+        for (let i = 0; i < group.length; i++) {
+          if (group instanceof HeldGroup) batches.addHeld(group, group.from + i)
+          else batches.add(group[i])
           while (batches.isFull) yield await batches.take()
           if (batches.isEnded) break
         }
@@ -285,7 +288,9 @@ async function* batchesOf(groups: Groups, plan: Plan): AsyncGenerator<VectorBatc
 /** A batch while its texts are gathered. */
 class Gathered {
   readonly ids: (string | number)[] = []
+  /** These, or those that are held, but not both. */
   readonly texts: string[] = []
+  readonly held: HeldRun[] = []
   readonly errors: VectorBatch['errors'] = []
   tokens = 0
   bytes = 0
@@ -322,26 +327,60 @@ class Batches {
   }
 
   add(entry: Entry): void {
-    const { onError, batchTokens, maxBytes, rowBytes } = this.plan
+    if ('error' in entry) return this.#addError(entry)
     if (this.#failure) return
-    if ('error' in entry) {
-      if (onError === 'throw') this.fail(entry.error)
-      else if (onError === 'collect') this.#next.errors.push(entry)
-      if (this.#next.errors.length >= MOST_ERRORS) this.#begin()
-      return
+    this.#room(entry.text.length, false).texts.push(entry.text)
+    this.#put(entry.id, entry.text.length)
+  }
+
+  /** Adds a record of a group by its number. */
+  addHeld(group: HeldGroup, index: number): void {
+    const error = group.error(index)
+    if (error !== null) {
+      group.texts.settle(1)
+      return this.#addError({ id: group.id(index), error })
     }
-    const { id, text } = entry
-    const tokens = tokensIn(text)
-    // A string has one or two bytes a unit.
-    const bytes = text.length * 2 + rowBytes
-    const { texts } = this.#next
-    if (texts.length > 0 && (this.#next.tokens + tokens > batchTokens || this.#next.bytes + bytes > maxBytes))
-      this.#begin()
-    this.#next.ids.push(id)
-    this.#next.texts.push(text)
-    this.#next.tokens += tokens
-    this.#next.bytes += bytes
-    if (this.#next.tokens >= batchTokens || this.#next.bytes >= maxBytes) this.#begin()
+    if (this.#failure) return
+    const records = group.texts
+    const units = records.unitsOf(index)
+    const { held } = this.#room(units, true)
+    const last = held.at(-1)
+    if (last?.records === records && last.to === index) last.to++
+    else held.push({ records, from: index, to: index + 1 })
+    this.#put(group.id(index), units)
+  }
+
+  #addError(entry: { readonly id: string | number; readonly error: TokenbedError }): void {
+    const { onError } = this.plan
+    if (this.#failure) return
+    if (onError === 'throw') this.fail(entry.error)
+    else if (onError === 'collect') this.#next.errors.push(entry)
+    if (this.#next.errors.length >= MOST_ERRORS) this.#begin()
+  }
+
+  /** The batch that a text of so many units belongs to. */
+  #room(units: number, isHeld: boolean): Gathered {
+    const { batchTokens, maxBytes } = this.plan
+    const { ids, texts, tokens, bytes } = this.#next
+    const isOther = texts.length > 0 === isHeld
+    const isTooMuch = tokens + tokensOf(units) > batchTokens || bytes + this.#bytesOf(units) > maxBytes
+    if (ids.length > 0 && (isOther || isTooMuch)) this.#begin()
+    return this.#next
+  }
+
+  /** Completes the batch's last text, which has so many units. */
+  #put(id: string | number, units: number): void {
+    const { batchTokens, maxBytes } = this.plan
+    const next = this.#next
+    next.ids.push(id)
+    next.tokens += tokensOf(units)
+    next.bytes += this.#bytesOf(units)
+    if (next.tokens >= batchTokens || next.bytes >= maxBytes) this.#begin()
+  }
+
+  /** A string has one or two bytes a unit. */
+  #bytesOf(units: number): number {
+    return units * 2 + this.plan.rowBytes
   }
 
   /** No more will be added. */
@@ -383,7 +422,7 @@ class Batches {
 
   #begin(): void {
     const gathered = this.#next
-    if (gathered.texts.length === 0 && gathered.errors.length === 0) return
+    if (gathered.ids.length === 0 && gathered.errors.length === 0) return
     this.#next = new Gathered()
     const work = this.#embed(gathered, this.#count++)
     // The failure is reported when the batch is taken.
@@ -392,9 +431,10 @@ class Batches {
     this.#bytes += gathered.bytes
   }
 
-  async #embed({ ids, texts, errors, tokens }: Gathered, batch: number): Promise<VectorBatch> {
+  async #embed({ ids, texts, held, errors, tokens }: Gathered, batch: number): Promise<VectorBatch> {
     const begun = performance.now()
-    const done = await this.#vectors(ids, texts)
+    const settle = () => held.forEach(({ records, from, to }) => records.settle(to - from))
+    const done = await this.#vectors(ids, held.length > 0 ? held : texts).finally(settle)
     const vectors = done.parts.length === 1 ? done.parts[0] : joined(done.parts, this.plan)
     if (this.plan.onError === 'collect') errors.push(...done.errors)
     publishBatch({
@@ -408,24 +448,31 @@ class Batches {
   }
 
   /** The vectors of texts. If some fail, halves are tried, until the texts at fault are found. */
-  async #vectors(ids: (string | number)[], texts: string[]): Promise<Embedded> {
-    if (texts.length === 0) return { ids: [], parts: [], errors: [] }
+  async #vectors(ids: (string | number)[], texts: readonly string[] | readonly HeldRun[]): Promise<Embedded> {
+    if (ids.length === 0) return { ids: [], parts: [], errors: [] }
     const { embedder, vectors, onError, where } = this.plan
     try {
-      const made = await embedder.embedAsync(texts, { ...vectors, signal: this.#signal })
+      const options = { ...vectors, signal: this.#signal }
+      const made = await (typeof texts[0] === 'string'
+        ? embedder.embedAsync(texts as readonly string[], options)
+        : wayOfHeld(embedder)!(embedder, texts as readonly HeldRun[], options))
       return { ids, parts: [made], errors: [] }
     } catch (cause) {
       if (cause instanceof AbortedError || !(cause instanceof TokenbedError)) throw cause
-      if (texts.length === 1) {
+      if (ids.length === 1) {
         const error = isWrongUse(cause)
           ? new UsageError(`${where}: record ${show(ids[0])}: ${cause.message}`, { cause })
           : cause
         if (onError === 'throw') throw error
         return { ids: [], parts: [], errors: [{ id: ids[0], error }] }
       }
-      const half = texts.length >> 1
-      const first = await this.#vectors(ids.slice(0, half), texts.slice(0, half))
-      const second = await this.#vectors(ids.slice(half), texts.slice(half))
+      const half = ids.length >> 1
+      const [before, after] =
+        typeof texts[0] === 'string'
+          ? [texts.slice(0, half) as readonly string[], texts.slice(half) as readonly string[]]
+          : divided(texts as readonly HeldRun[], half)
+      const first = await this.#vectors(ids.slice(0, half), before)
+      const second = await this.#vectors(ids.slice(half), after)
       return {
         ids: [...first.ids, ...second.ids],
         parts: [...first.parts, ...second.parts],

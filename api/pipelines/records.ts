@@ -18,6 +18,7 @@ import {
 } from '../base/validate.js'
 import { checkSignal } from '../layers/async.js'
 import { call, check, failureOf, native } from '../native/native.js'
+import { HeldRecords } from '../text/held-records.js'
 
 /** One text, with the id by which results and errors name it. */
 export interface TextRecord {
@@ -77,6 +78,77 @@ const PART = 2 ** 18
 
 type Settings = Parameters<typeof native.recordFileNew>[1]
 type Read = Awaited<NonNullable<ReturnType<typeof native.recordFileNext>>>
+
+type Bad = Read['bad'][number]
+
+function entriesOf({ texts, ids, bad }: Read, first: number, errorOf: (bad: Bad) => FormatError): Entry[] {
+  let next = 0
+  return texts.map((text, i) => {
+    const own = ids?.[i]
+    const id = own ?? first + i
+    if (bad[next]?.index === i) return { id, error: errorOf(bad[next++]) }
+    return { id, text, isOwn: own !== undefined && own !== null }
+  })
+}
+
+/**
+ * Records that were read together, whose texts stay outside of JavaScript: nothing is made for each of them, but for
+ * those that have no text. Records have the numbers of their texts. @internal
+ */
+export class HeldGroup {
+  readonly from: number
+  readonly to: number
+
+  constructor(
+    readonly texts: HeldRecords,
+    private readonly ids: Read['ids'],
+    private readonly first: number,
+    private readonly bad: ReadonlyMap<number, Bad>,
+    private readonly errorOf: (bad: Bad) => FormatError,
+    from = 0,
+    to = texts.length,
+  ) {
+    this.from = from
+    this.to = to
+  }
+
+  get length(): number {
+    return this.to - this.from
+  }
+
+  /** Some of the records, by their places in the group. */
+  slice(from: number, to: number): HeldGroup {
+    const { texts, ids, first, bad, errorOf } = this
+    return new HeldGroup(texts, ids, first, bad, errorOf, this.from + from, this.from + to)
+  }
+
+  /** The id of a record. */
+  id(index: number): string | number {
+    return this.ids?.[index] ?? this.first + index
+  }
+
+  /** The ids that the file gives; null where it gives none, and for all. */
+  ownIds(): readonly (string | number | null)[] | null {
+    return this.ids?.slice(this.from, this.to) ?? null
+  }
+
+  /** Why a record has no text, if it has none. */
+  error(index: number): FormatError | null {
+    const bad = this.bad.get(index)
+    return bad === undefined ? null : this.errorOf(bad)
+  }
+
+  /** The place in the group of the first record without a text; its length if all have one. */
+  firstBad(): number {
+    for (const index of this.bad.keys()) if (index >= this.from && index < this.to) return index - this.from
+    return this.length
+  }
+
+  /** Nobody will ask for the texts of the group again. */
+  settle(): void {
+    this.texts.settle(this.length)
+  }
+}
 
 /** The options with their defaults, but for what depends on the source. */
 interface Plan {
@@ -187,31 +259,41 @@ export class Records implements AsyncIterable<TextRecord> {
 
   /** The records in groups, as they are read, with those that have no text. @internal */
   async *groups(): AsyncGenerator<Entry[]> {
-    let count = 0
+    for await (const { read, first, errorOf } of this.#read(false)) yield entriesOf(read, first, errorOf)
+  }
+
+  /** The same; texts of files stay outside of JavaScript, and each must be settled. @internal */
+  async *heldGroups(): AsyncGenerator<Entry[] | HeldGroup> {
+    for await (const { read, first, errorOf } of this.#read(true)) {
+      const { held, units, ids, bad } = read
+      const wrong = new Map(bad.map((one) => [one.index, one]))
+      if (held && units) yield new HeldGroup(new HeldRecords(held, units), ids, first, wrong, errorOf)
+      else yield entriesOf(read, first, errorOf)
+    }
+  }
+
+  async *#read(holds: boolean): AsyncGenerator<{ read: Read; first: number; errorOf: (bad: Bad) => FormatError }> {
+    let first = 0
     for (const input of this.inputs) {
       const name = 'path' in input ? input.path : 'stdin' in input ? 'the standard input' : input.name
       const start = ('part' in input && input.part?.from) || 0
-      for await (const { texts, ids, bad } of this.#parts(input, name)) {
-        let next = 0
-        yield texts.map((text, i): Entry => {
-          const own = ids?.[i]
-          const id = own ?? count
-          count++
-          if (bad[next]?.index !== i) return { id, text, isOwn: own !== undefined && own !== null }
-          const { line, offset, message } = bad[next++]
-          // Lines of a part of a file are counted from its beginning: the lines before it were not read.
-          const at = `the record at line ${line}${start > 0 ? ` of the part that begins at byte ${start}` : ''}`
-          return { id, error: new FormatError(`${name}: ${at}: ${message}`, name, offset + start) }
-        })
+      const errorOf = ({ line, offset, message }: Bad) => {
+        // Lines of a part of a file are counted from its beginning: the lines before it were not read.
+        const at = `the record at line ${line}${start > 0 ? ` of the part that begins at byte ${start}` : ''}`
+        return new FormatError(`${name}: ${at}: ${message}`, name, offset + start)
+      }
+      for await (const read of this.#parts(input, name, holds)) {
+        yield { read, first, errorOf }
+        first += read.units?.length ?? read.texts.length
       }
     }
   }
 
-  #parts(input: Input, name: string): AsyncGenerator<Read> {
+  #parts(input: Input, name: string, holds: boolean): AsyncGenerator<Read> {
     const { signal } = this.plan
     const part = 'part' in input ? input.part : undefined
     const settings = this.#settings(name, part !== undefined && part.from > 0)
-    if ('path' in input) return ofFile(input.path, part, settings, this.plan)
+    if ('path' in input) return ofFile(input.path, part, settings, this.plan, holds)
     if ('stdin' in input) return ofParts(abortable(process.stdin, signal, 'records'), name, settings, this.plan)
     return ofParts(partsOf(input.source, signal), name, settings, this.plan)
   }
@@ -231,9 +313,10 @@ async function* ofFile(
   part: FilePart | undefined,
   settings: Settings,
   { replaces, maxRatio, signal }: Plan,
+  holds: boolean,
 ): AsyncGenerator<Read> {
   throwIfAborted(signal, 'records')
-  const file = call(native.recordFileNew(path, settings, replaces, maxRatio, part))
+  const file = call(native.recordFileNew(path, settings, replaces, maxRatio, part, holds))
   const read = () => {
     const work = call(native.recordFileNext(file))
     // A failure is reported when its part is requested, which may be later.

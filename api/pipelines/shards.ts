@@ -34,10 +34,11 @@ import {
 import { TensorWriter } from '../files/writer.js'
 import { checkSignal } from '../layers/async.js'
 import { check, native } from '../native/native.js'
+import { wayOfHeld } from '../text/held-records.js'
 import { embedGroups, type AsyncEmbedder, type StreamedVectors } from './embed-stream.js'
 import { digestOf, publish, publishFile, publishSame, refuseConflict, remove } from './publish.js'
 import { partOf, rangesOf, sizesOf, type FileRange, type Shard } from './ranges.js'
-import { records, recordsOfPart, type Entry, type RecordFormat } from './records.js'
+import { HeldGroup, records, recordsOfPart, type Entry, type RecordFormat } from './records.js'
 
 /** The progress of `embedShards`. */
 export interface ShardsProgress {
@@ -324,26 +325,25 @@ function ownFiles(plan: Plan): string[] {
   return namesIn(plan.folder).filter((name) => own.test(name))
 }
 
-/** Where a record stands, and the id that its file gives it. */
-interface Place {
-  readonly id: string | number | null
+/** Records that follow each other in a range. */
+interface Placed {
+  readonly records: Group
   readonly range: number
-  readonly number: number
+  /** The number of the first in its range. */
+  readonly first: number
 }
 
-interface Placed extends Place {
-  readonly text: string
-}
+type Group = readonly Entry[] | HeldGroup
 
 /** Groups, of which as many records are taken as are wanted. */
 class Supply {
-  #group: readonly Placed[] = []
+  #group: Placed = { records: [], range: 0, first: 0 }
   #taken = 0
 
-  constructor(private readonly groups: AsyncGenerator<Placed[]>) {}
+  constructor(private readonly groups: AsyncGenerator<Placed>) {}
 
   async hasMore(): Promise<boolean> {
-    while (this.#taken === this.#group.length) {
+    while (this.#taken === this.#group.records.length) {
       // eslint-disable-next-line no-await-in-loop -- the groups follow each other
       const next = await this.groups.next()
       if (next.done) return false
@@ -354,10 +354,11 @@ class Supply {
   }
 
   /** The next records, if there are any in hand, at most so many. */
-  take(most: number): readonly Placed[] {
+  take(most: number): Placed {
+    const { records, range, first } = this.#group
     const from = this.#taken
-    this.#taken = Math.min(from + most, this.#group.length)
-    return this.#group.slice(from, this.#taken)
+    this.#taken = Math.min(from + most, records.length)
+    return { records: records.slice(from, this.#taken), range, first: first + from }
   }
 
   async end(): Promise<void> {
@@ -365,24 +366,51 @@ class Supply {
   }
 }
 
+/** What is known of the rows of a shard: nothing for each row, unless its record has an id. */
+class Rows {
+  count = 0
+  /** The records of each range: the first, and the one after the last. */
+  readonly sources: { readonly range: number; readonly first: number; end: number }[] = []
+  /** The ids that their file gives; null where none has one. */
+  ids: (string | number | null)[] | null = null
+
+  add({ records, range, first }: Placed): void {
+    const last = this.sources.at(-1)
+    if (last?.range === range) last.end += records.length
+    else this.sources.push({ range, first, end: first + records.length })
+    const own = ownIds(records)
+    if (this.ids === null && own?.some((id) => id !== null)) this.ids = new Array(this.count).fill(null)
+    if (this.ids !== null) for (let i = 0; i < records.length; i++) this.ids.push(own?.[i] ?? null)
+    this.count += records.length
+  }
+}
+
+const ownIds = (group: Group) =>
+  group instanceof HeldGroup ? group.ownIds() : group.map((entry) => ('text' in entry && entry.isOwn ? entry.id : null))
+
+/** The place of the first record without a text, and why it has none. */
+function firstBad(group: Group): { place: number; error: TokenbedError | null } {
+  if (group instanceof HeldGroup) {
+    const place = group.firstBad()
+    return { place, error: place < group.length ? group.error(group.from + place) : null }
+  }
+  const bad = group.find((entry) => 'error' in entry)
+  return bad === undefined ? { place: group.length, error: null } : { place: group.indexOf(bad), error: bad.error }
+}
+
 /** The records of all ranges of this worker, in groups. */
-async function* placed({ ranges, read, signal, where }: Plan): AsyncGenerator<Placed[]> {
+async function* placed({ ranges, read, embedder, signal, where }: Plan): AsyncGenerator<Placed> {
   for (const [range, one] of ranges.entries()) {
-    let number = 0
+    let first = 0
     const chosen = { ...read, ...(signal && { signal }) }
     const from = one.isWhole ? records(one.file, chosen) : recordsOfPart(partOf(one), chosen)
-    for await (const group of from.groups()) {
+    for await (const group of wayOfHeld(embedder) === undefined ? from.groups() : from.heldGroups()) {
       throwIfAborted(signal, where)
-      const good: Placed[] = []
-      for (const entry of group) {
-        if ('error' in entry) {
-          // The shards before it are completed.
-          yield good
-          throw entry.error
-        }
-        good.push({ text: entry.text, id: entry.isOwn ? entry.id : null, range, number: number++ })
-      }
-      yield good
+      const { place, error } = firstBad(group)
+      // The shards before a record without a text are completed.
+      if (place > 0) yield { records: error === null ? group : group.slice(0, place), range, first }
+      if (error !== null) throw error
+      first += place
     }
   }
 }
@@ -396,21 +424,24 @@ async function write(plan: Plan): Promise<ShardFile[]> {
   const all = new Supply(placed(plan))
   try {
     for (let number = 0; await all.hasMore(); number++) {
-      const here: Place[] = []
+      const here = new Rows()
       /** The records of one shard; it stops before the first of the next. */
-      const groups = async function* () {
-        while (here.length < plan.shardRows && (await all.hasMore())) {
+      const groups = async function* (): AsyncGenerator<Group> {
+        while (here.count < plan.shardRows && (await all.hasMore())) {
           if (failed !== null) throw failed.error
-          const group = all.take(plan.shardRows - here.length)
-          for (const { id, range, number } of group) here.push({ id, range, number })
-          yield group.map(({ text, id, number }) => ({ text, id: id ?? number }))
+          const group = all.take(plan.shardRows - here.count)
+          here.add(group)
+          yield group.records
         }
       }
       const name = baseName(plan, number)
       refuseConflict(plan.folder, name)
       let shard: OpenShard | null = null
-      if (isThere(join(plan.folder, `${name}.${plan.output}`))) for await (const _ of groups()) void _
-      else shard = await embedded(plan, name, groups())
+      if (isThere(join(plan.folder, `${name}.${plan.output}`))) {
+        for await (const group of groups()) if (group instanceof HeldGroup) group.settle()
+      } else {
+        shard = await embedded(plan, name, groups())
+      }
       try {
         await before
       } catch (error) {
@@ -420,7 +451,7 @@ async function write(plan: Plan): Promise<ShardFile[]> {
       before = (async () => {
         if (shard !== null) await publishShard(plan, shard, here)
         shards.push(await described(plan, name, here))
-        count += here.length
+        count += here.count
         plan.onProgress({ records: count, shards: shards.length })
       })()
       // It is thrown where the next shard is read, or where this one is awaited.
@@ -445,7 +476,7 @@ interface OpenShard {
 }
 
 /** Writes the rows of a shard. */
-async function embedded(plan: Plan, name: string, groups: AsyncIterable<Entry[]>): Promise<OpenShard> {
+async function embedded(plan: Plan, name: string, groups: AsyncIterable<Group>): Promise<OpenShard> {
   const { folder, output, width, dtype, embedder, vectors, signal } = plan
   const temporary = `.${name}.${process.pid}-${Date.now().toString(36)}.part.${output}`
   const writer = new TensorWriter(join(folder, temporary), { vectors: { dtype, shape: [width] } })
@@ -470,12 +501,11 @@ async function embedded(plan: Plan, name: string, groups: AsyncIterable<Entry[]>
 }
 
 /** Completes a shard, writes its ids, and publishes both. */
-async function publishShard({ folder, output }: Plan, { name, temporary, writer }: OpenShard, here: Place[]) {
+async function publishShard({ folder, output }: Plan, { name, temporary, writer }: OpenShard, { ids }: Rows) {
   await writer.closeAsync()
   try {
-    const ids = here.map(({ id }) => id)
     // The ids come first, so that a shard that is there has them.
-    if (ids.some((id) => id !== null)) publishSame(folder, `${name}.ids.json`, `${JSON.stringify(ids)}\n`)
+    if (ids !== null) publishSame(folder, `${name}.ids.json`, `${JSON.stringify(ids)}\n`)
     await publishFile(folder, temporary, name, output)
   } finally {
     // One that stays is removed when the work is resumed.
@@ -483,17 +513,16 @@ async function publishShard({ folder, output }: Plan, { name, temporary, writer 
   }
 }
 
-async function described({ folder, output, ranges }: Plan, name: string, here: Place[]): Promise<ShardFile> {
+async function described({ folder, output, ranges }: Plan, name: string, here: Rows): Promise<ShardFile> {
   const file = `${name}.${output}`
-  const ids = here.some(({ id }) => id !== null) ? `${name}.ids.json` : null
-  const sources: ShardSource[] = []
-  for (const [range, { file, bytes }] of ranges.entries()) {
-    const numbers = here.filter((record) => record.range === range).map(({ number }) => number)
-    if (numbers.length > 0) sources.push({ file, bytes, records: [numbers[0], numbers[numbers.length - 1] + 1] })
-  }
+  const ids = here.ids === null ? null : `${name}.ids.json`
+  const sources = here.sources.map(({ range, first, end }): ShardSource => {
+    const { file, bytes } = ranges[range]
+    return { file, bytes, records: [first, end] }
+  })
   return {
     name: file,
-    rows: here.length,
+    rows: here.count,
     bytes: sizeOf(join(folder, file)),
     sha256: await digestOf(join(folder, file)),
     ids: ids === null ? null : { name: ids, sha256: await digestOf(join(folder, ids)) },

@@ -64,12 +64,12 @@ impl Errand for Embedding {
 }
 
 impl Embedding {
-    fn embed(self, go_on: &GoOn) -> Result<Vec<Storage>, Failure> {
+    fn embed(mut self, go_on: &GoOn) -> Result<Vec<Storage>, Failure> {
         if !go_on.is_wanted() {
             return Err(Failure::aborted());
         }
         let is_one = self.texts.is_one();
-        let texts = self.texts.join();
+        let texts = self.texts.list();
         let bytes = texts.len().checked_mul(self.bytes);
         let bytes = bytes.ok_or_else(|| Error::Shape(format!("{} vectors are too many", texts.len())))?;
         let mut result = Storage::result(bytes)?;

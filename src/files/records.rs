@@ -1,12 +1,12 @@
 //! Records of files and of texts that arrive in parts: lines, JSON Lines, CSV.
 
 use crate::node::borrow::size;
-use crate::node::borrowed_text::JsText;
+use crate::node::borrowed_text::{JsText, copied};
 use crate::node::borrowed_word::{RecordFormat, Word};
 use crate::node::external::External;
 use crate::node::guard::{Failure, Report, caught, guard, status};
 use crate::text::stream::{invalid, ratio};
-use napi::bindgen_prelude::{AsyncTask, Either3, Null};
+use napi::bindgen_prelude::{AsyncTask, Either3, Null, Uint32ArraySlice};
 use napi::{Env, Task};
 use napi_derive::napi;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokenbed_core::Error;
 use tokenbed_io::records::{Format, Id, Record, Records, Settings, Unreadable};
 use tokenbed_io::text::{InvalidUtf8, TextFile};
-use tokenbed_memory::{Gather, List};
+use tokenbed_memory::{Gather, List, owned};
 
 /// Which records to read, as given by TypeScript.
 #[napi(object, object_to_js = false)]
@@ -63,11 +63,24 @@ pub struct BadRecord {
     pub message: String,
 }
 
+/// The texts of records, which need not become JavaScript's.
+pub struct HeldRecords(Mutex<Arc<Vec<String>>>);
+
+impl HeldRecords {
+    /// The texts; none once they were let go.
+    pub(crate) fn texts(&self) -> Arc<Vec<String>> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// The records that were read.
 #[napi(object, object_from_js = false)]
 pub struct RecordsRead {
-    /// A bad record has an empty text.
+    /// A bad record has an empty text. There are none if texts are held.
     pub texts: Vec<String>,
+    pub held: Option<External<HeldRecords>>,
+    /// Number of UTF-16 units of each text that is held.
+    pub units: Option<Uint32ArraySlice<'static>>,
     /// Absent if no record has an id.
     pub ids: Option<Vec<Either3<String, f64, Null>>>,
     pub bad: Vec<BadRecord>,
@@ -79,7 +92,24 @@ pub struct RecordsRead {
     pub failure: Option<Report>,
 }
 
-fn read(records: Vec<Record>, bytes: usize) -> RecordsRead {
+/// The same before it becomes JavaScript's.
+#[derive(Default)]
+pub struct Found {
+    texts: Vec<String>,
+    ids: Option<Vec<Either3<String, f64, Null>>>,
+    bad: Vec<BadRecord>,
+    bytes: usize,
+    done: bool,
+    waiting: bool,
+}
+
+impl From<Found> for RecordsRead {
+    fn from(Found { texts, ids, bad, bytes, done, waiting }: Found) -> Self {
+        Self { texts, held: None, units: None, ids, bad, bytes: bytes as f64, done, waiting, failure: None }
+    }
+}
+
+fn read(records: Vec<Record>, bytes: usize) -> Found {
     let mut bad = Vec::new();
     for (index, record) in records.iter().enumerate() {
         if let Err(message) = &record.text {
@@ -95,7 +125,14 @@ fn read(records: Vec<Record>, bytes: usize) -> RecordsRead {
     };
     let ids = has_ids.then(|| records.iter().map(id).into_list());
     let texts = records.into_iter().map(|record| record.text.unwrap_or_default()).into_list();
-    RecordsRead { texts, ids, bad, bytes: bytes as f64, done: false, waiting: false, failure: None }
+    Found { texts, ids, bad, bytes, ..Found::default() }
+}
+
+/// Number of UTF-16 units of a text.
+fn units(text: &str) -> u32 {
+    // Each character has one, and each of four bytes two.
+    let count = |is: fn(u8) -> bool| text.bytes().filter(|&byte| is(byte)).count();
+    (count(|byte| byte & 0xc0 != 0x80) + count(|byte| byte >= 0xf0)) as u32
 }
 
 /// A file of records, as JavaScript holds it.
@@ -103,6 +140,8 @@ pub struct RecordFile {
     reading: Mutex<Reading>,
     /// Set by the caller while work is running: nothing more is read then.
     closed: AtomicBool,
+    /// Whether texts stay outside of JavaScript.
+    holds: bool,
 }
 
 struct Reading {
@@ -117,15 +156,15 @@ struct Reading {
 }
 
 impl Reading {
-    fn next(&mut self, closed: &AtomicBool) -> Result<RecordsRead, Failure> {
-        let Some(records) = &mut self.records else { return Ok(RecordsRead { done: true, ..read(Vec::new(), 0) }) };
+    fn next(&mut self, closed: &AtomicBool) -> Result<Found, Failure> {
+        let Some(records) = &mut self.records else { return Ok(Found { done: true, ..Found::default() }) };
         if self.file.is_none() {
             self.file = Some(match self.range {
                 Some(range) => TextFile::open_part(&self.path, self.invalid, range)?,
                 None => TextFile::open(&self.path, self.invalid, self.ratio)?,
             });
         }
-        let Some(file) = &mut self.file else { return Ok(read(Vec::new(), 0)) };
+        let Some(file) = &mut self.file else { return Ok(Found::default()) };
         let (mut found, mut bytes) = (Vec::new(), 0);
         while found.is_empty() && !closed.load(Ordering::Relaxed) {
             self.part.clear();
@@ -135,10 +174,10 @@ impl Reading {
             if !more {
                 records.finish(&mut found).map_err(|error| in_file(&self.path, self.range, error))?;
                 (self.file, self.records) = (None, None);
-                return Ok(RecordsRead { done: true, ..read(found, bytes) });
+                return Ok(Found { done: true, ..read(found, bytes) });
             }
             if file.is_waiting() {
-                return Ok(RecordsRead { waiting: true, ..read(found, bytes) });
+                return Ok(Found { waiting: true, ..read(found, bytes) });
             }
         }
         Ok(read(found, bytes))
@@ -158,7 +197,8 @@ fn in_file(path: &Path, range: Option<(u64, u64)>, Unreadable { offset, message 
     Error::Format { path: path.to_path_buf(), offset: from + offset, message }.into()
 }
 
-/// Prepares a file, or a part of one, to be read; it is opened with the first call of `recordFileNext`.
+/// Prepares a file, or a part of one, to be read; it is opened with the first call of `recordFileNext`. If it `holds`,
+/// texts stay outside of JavaScript.
 #[napi(catch_unwind)]
 pub fn record_file_new(
     path: String,
@@ -166,6 +206,7 @@ pub fn record_file_new(
     replace_invalid: bool,
     max_ratio: Option<f64>,
     range: Option<FileRange>,
+    holds: bool,
 ) -> Option<External<Arc<RecordFile>>> {
     guard(|| {
         let range = match range {
@@ -181,7 +222,7 @@ pub fn record_file_new(
             records: Some(Records::new(settings.read()?)),
             part: String::new(),
         };
-        Ok(External::new(Arc::new(RecordFile { reading: Mutex::new(reading), closed: AtomicBool::new(false) })))
+        Ok(External::new(Arc::new(RecordFile { reading: Mutex::new(reading), closed: AtomicBool::new(false), holds })))
     })
 }
 
@@ -190,7 +231,8 @@ pub struct ReadRecords(Arc<RecordFile>);
 
 #[napi]
 impl Task for ReadRecords {
-    type Output = Result<RecordsRead, Failure>;
+    /// What was read, and the number of units of each text that is to be held.
+    type Output = Result<(Found, Vec<u32>), Failure>;
     type JsValue = RecordsRead;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
@@ -201,12 +243,26 @@ impl Task for ReadRecords {
             if records.is_err() || self.0.closed.load(Ordering::Relaxed) {
                 reading.close();
             }
-            records
+            let records = records?;
+            let units =
+                if self.0.holds { records.texts.iter().map(|text| units(text)).into_list() } else { Vec::new() };
+            Ok((records, units))
         }))
     }
 
-    fn resolve(&mut self, _env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
-        Ok(output.unwrap_or_else(|failure| RecordsRead { failure: Some(failure.into()), ..read(Vec::new(), 0) }))
+    fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        let read = |(mut found, units): (Found, Vec<u32>)| {
+            if !self.0.holds {
+                return Ok(found.into());
+            }
+            let texts = std::mem::take(&mut found.texts);
+            let bytes = texts.iter().map(|text| text.capacity() + size_of::<String>()).sum();
+            let held = External::new_with_size_hint(HeldRecords(Mutex::new(Arc::new(texts))), bytes);
+            let units = copied(&units, |units| Uint32ArraySlice::copy_from(&env, units))?;
+            Ok(RecordsRead { held: Some(held), units: Some(units), ..found.into() })
+        };
+        let failed = |failure: Failure| RecordsRead { failure: Some(failure.into()), ..Found::default().into() };
+        Ok(output.and_then(read).unwrap_or_else(failed))
     }
 }
 
@@ -214,6 +270,27 @@ impl Task for ReadRecords {
 #[napi(catch_unwind)]
 pub fn record_file_next(file: &External<Arc<RecordFile>>) -> Option<AsyncTask<ReadRecords>> {
     guard(|| Ok(AsyncTask::new(ReadRecords(Arc::clone(file)))))
+}
+
+/// Lets go of texts: their memory is free once no work reads them.
+#[napi(catch_unwind)]
+pub fn held_records_free(env: Env, held: &External<HeldRecords>) -> bool {
+    status(|| {
+        *held.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        held.holds(&env, 0);
+        Ok(())
+    })
+}
+
+/// Some texts, as JavaScript's.
+#[napi(catch_unwind)]
+pub fn held_records_texts(held: &External<HeldRecords>, from: f64, to: f64) -> Option<Vec<String>> {
+    guard(|| {
+        let texts = held.texts();
+        let some = texts.get(size(from)?..size(to)?);
+        let some = some.ok_or_else(|| Error::Usage("texts that are not held".into()))?;
+        Ok(some.iter().map(|text| owned(text)).into_list())
+    })
 }
 
 /// Closes the file; if work is running, as soon as it notices.
@@ -253,11 +330,11 @@ pub fn record_text_next(
             Some(part) => {
                 let part = part.read()?;
                 records.push(&part, &mut found).map_err(unreadable)?;
-                Ok(read(found, part.len()))
+                Ok(read(found, part.len()).into())
             }
             None => {
                 records.finish(&mut found).map_err(unreadable)?;
-                Ok(RecordsRead { done: true, ..read(found, 0) })
+                Ok(Found { done: true, ..read(found, 0) }.into())
             }
         }
     })

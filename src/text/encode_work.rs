@@ -1,5 +1,7 @@
 //! Encodes texts on other threads, while JavaScript continues.
 
+use crate::files::records::HeldRecords;
+use crate::node::borrow::size;
 use crate::node::borrowed_text::{JsText, read_all};
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
@@ -9,6 +11,8 @@ use crate::node::work::{Errand, GoOn, Work, work};
 use crate::text::tokenizer::{Filler, RowPlan, Rows};
 use napi_derive::napi;
 use std::cell::RefCell;
+use std::ops::Range;
+use std::sync::Arc;
 use tokenbed_core::Error;
 use tokenbed_core::storage::Storage;
 use tokenbed_memory::{List, Text};
@@ -22,10 +26,11 @@ pub struct HeldTexts {
 }
 
 /// The texts of one call.
-struct Added {
-    texts: Vec<String>,
-    /// Whether the first of them continues the last text of the call before.
-    goes_on: bool,
+enum Added {
+    /// Texts that were copied, and whether the first of them continues the last text of the call before.
+    Copied(Vec<String>, bool),
+    /// Some texts of records that are held.
+    Held(Arc<Vec<String>>, Range<usize>),
 }
 
 /// Begins to collect the texts of a batch, or one text that comes in parts.
@@ -43,7 +48,20 @@ pub fn texts_add(
 ) -> bool {
     status(|| {
         let texts = read_all(&texts)?;
-        held.added.borrow_mut().put(Added { texts, goes_on });
+        held.added.borrow_mut().put(Added::Copied(texts, goes_on));
+        Ok(())
+    })
+}
+
+/// Adds texts of records that are held: those from `from` to before `to`.
+#[napi(catch_unwind)]
+pub fn texts_add_held(held: &External<HeldTexts>, records: &External<HeldRecords>, from: f64, to: f64) -> bool {
+    status(|| {
+        let (texts, range) = (records.texts(), size(from)?..size(to)?);
+        if texts.get(range.clone()).is_none() {
+            return Err(Error::Usage("texts that are not held".into()).into());
+        }
+        held.added.borrow_mut().put(Added::Held(texts, range));
         Ok(())
     })
 }
@@ -67,23 +85,31 @@ impl Whole {
         self.is_one
     }
 
-    /// All texts, each as a whole.
-    pub(crate) fn join(self) -> Vec<String> {
-        whole(self.added)
-    }
-}
-
-/// All texts, each as a whole.
-fn whole(added: Vec<Added>) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for Added { texts, goes_on } in added {
-        let mut texts = texts.into_iter();
-        if goes_on && let Some(last) = all.last_mut() {
-            last.put_str(&texts.next().unwrap_or_default());
+    /// All texts, each as a whole. What was copied in parts is put together first.
+    pub(crate) fn list(&mut self) -> Vec<&str> {
+        let mut whole: Vec<Added> = Vec::new();
+        for one in std::mem::take(&mut self.added) {
+            match (one, whole.last_mut()) {
+                (Added::Copied(texts, true), Some(Added::Copied(before, _))) => {
+                    let mut texts = texts.into_iter();
+                    if let Some(last) = before.last_mut() {
+                        last.put_str(&texts.next().unwrap_or_default());
+                    }
+                    before.put_all(texts);
+                }
+                (one, _) => whole.put(one),
+            }
         }
-        all.put_all(texts);
+        self.added = whole;
+        let mut all = Vec::new();
+        for added in &self.added {
+            match added {
+                Added::Copied(texts, _) => all.put_all(texts.iter().map(String::as_str)),
+                Added::Held(texts, range) => all.put_all(texts[range.clone()].iter().map(String::as_str)),
+            }
+        }
+        all
     }
-    all
 }
 
 /// Texts to be encoded.
@@ -127,19 +153,20 @@ impl Errand for Encoding {
 }
 
 impl Encoding {
-    fn encode(self, go_on: &GoOn) -> Result<Vec<Storage>, Failure> {
+    fn encode(mut self, go_on: &GoOn) -> Result<Vec<Storage>, Failure> {
         if !go_on.is_wanted() {
             return Err(Failure::aborted());
         }
         let is_one = self.texts.is_one;
-        let texts = self.texts.join();
+        let texts = self.texts.list();
         let go_on = || go_on.is_wanted();
         let encoded = self.plan.encode(&self.tokenizer, &texts, self.threads, Some(&go_on));
         let (batch, samples) = encoded.map_err(|error| match error {
             TextError::InBatch { source, .. } if is_one => *source,
             error => error,
         })?;
-        drop(texts);
+        // What the texts take is free before the results are made.
+        self.texts.added = Vec::new();
         let mut results = match self.padding {
             None => joined(&batch),
             Some(padding) => padded(&batch, padding),

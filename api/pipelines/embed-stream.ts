@@ -6,7 +6,8 @@ import { checkFunction, checkOptions, checkSize, checkWord, isArray, isObject, s
 import { checkSignal } from '../layers/async.js'
 import { concat, zeros } from '../tensor/create.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { divided, wayOfHeld, type HeldRun } from '../text/held-records.js'
+import { wayOfHeld } from '../text/held-records.js'
+import { Held, Strings, type BatchTexts } from './batch-texts.js'
 import { publishBatch, tokensOf } from './channel.js'
 import { documentsOf } from './documents.js'
 import { HeldGroup, Records, records, type Entry, type TextRecord } from './records.js'
@@ -86,6 +87,8 @@ interface Plan {
   readonly signal: AbortSignal | undefined
   readonly vectors: StreamedVectors
   readonly rowBytes: number
+  /** Whether batches tell the ids of their records. */
+  readonly givesIds: boolean
   readonly where: string
 }
 
@@ -117,12 +120,12 @@ export function embedStream(
   return { [Symbol.asyncIterator]: () => batchesOf(open(), plan) }
 }
 
-/** `embedStream` over records in groups, once. @internal */
+/** `embedStream` over records in groups, once; batches do not tell ids. @internal */
 export function embedGroups(
   groups: Groups,
   options: EmbedStreamOptions & StreamedVectors,
 ): AsyncGenerator<VectorBatch> {
-  return batchesOf(groups, planOf(options, 'embedStream'))
+  return batchesOf(groups, { ...planOf(options, 'embedStream'), givesIds: false })
 }
 
 declare global {
@@ -196,6 +199,7 @@ function planOf(options: EmbedStreamOptions & StreamedVectors, where: string): P
     signal: checkSignal(signal, where),
     vectors,
     rowBytes: Math.ceil(dim * BYTES[dtype]),
+    givesIds: true,
     where,
   }
 }
@@ -287,10 +291,7 @@ async function* batchesOf(groups: Groups, plan: Plan): AsyncGenerator<VectorBatc
 
 /** A batch while its texts are gathered. */
 class Gathered {
-  readonly ids: (string | number)[] = []
-  /** These, or those that are held, but not both. */
-  readonly texts: string[] = []
-  readonly held: HeldRun[] = []
+  texts: BatchTexts = new Strings()
   readonly errors: VectorBatch['errors'] = []
   tokens = 0
   bytes = 0
@@ -329,8 +330,9 @@ class Batches {
   add(entry: Entry): void {
     if ('error' in entry) return this.#addError(entry)
     if (this.#failure) return
-    this.#room(entry.text.length, false).texts.push(entry.text)
-    this.#put(entry.id, entry.text.length)
+    const { id, text } = entry
+    this.#room(text.length, Strings).add(id, text)
+    this.#added(text.length)
   }
 
   /** Adds a record of a group by its number. */
@@ -341,13 +343,9 @@ class Batches {
       return this.#addError({ id: group.id(index), error })
     }
     if (this.#failure) return
-    const records = group.texts
-    const units = records.unitsOf(index)
-    const { held } = this.#room(units, true)
-    const last = held.at(-1)
-    if (last?.records === records && last.to === index) last.to++
-    else held.push({ records, from: index, to: index + 1 })
-    this.#put(group.id(index), units)
+    const units = group.texts.unitsOf(index)
+    this.#room(units, Held).add(group, index)
+    this.#added(units)
   }
 
   #addError(entry: { readonly id: string | number; readonly error: TokenbedError }): void {
@@ -358,21 +356,23 @@ class Batches {
     if (this.#next.errors.length >= MOST_ERRORS) this.#begin()
   }
 
-  /** The batch that a text of so many units belongs to. */
-  #room(units: number, isHeld: boolean): Gathered {
+  /** The texts of one kind among which one of so many units belongs. */
+  #room<T extends BatchTexts>(units: number, kind: new () => T): T {
     const { batchTokens, maxBytes } = this.plan
-    const { ids, texts, tokens, bytes } = this.#next
-    const isOther = texts.length > 0 === isHeld
+    const { texts, tokens, bytes } = this.#next
+    const isKind = texts instanceof kind
     const isTooMuch = tokens + tokensOf(units) > batchTokens || bytes + this.#bytesOf(units) > maxBytes
-    if (ids.length > 0 && (isOther || isTooMuch)) this.#begin()
-    return this.#next
+    if (texts.count > 0 && (!isKind || isTooMuch)) this.#begin()
+    else if (isKind) return texts
+    const own = new kind()
+    this.#next.texts = own
+    return own
   }
 
-  /** Completes the batch's last text, which has so many units. */
-  #put(id: string | number, units: number): void {
+  /** Counts a text of so many units that was added. */
+  #added(units: number): void {
     const { batchTokens, maxBytes } = this.plan
     const next = this.#next
-    next.ids.push(id)
     next.tokens += tokensOf(units)
     next.bytes += this.#bytesOf(units)
     if (next.tokens >= batchTokens || next.bytes >= maxBytes) this.#begin()
@@ -422,7 +422,7 @@ class Batches {
 
   #begin(): void {
     const gathered = this.#next
-    if (gathered.ids.length === 0 && gathered.errors.length === 0) return
+    if (gathered.texts.count === 0 && gathered.errors.length === 0) return
     this.#next = new Gathered()
     const work = this.#embed(gathered, this.#count++)
     // The failure is reported when the batch is taken.
@@ -431,50 +431,45 @@ class Batches {
     this.#bytes += gathered.bytes
   }
 
-  async #embed({ ids, texts, held, errors, tokens }: Gathered, batch: number): Promise<VectorBatch> {
+  async #embed({ texts, errors, tokens }: Gathered, batch: number): Promise<VectorBatch> {
     const begun = performance.now()
-    const settle = () => held.forEach(({ records, from, to }) => records.settle(to - from))
-    const done = await this.#vectors(ids, held.length > 0 ? held : texts).finally(settle)
+    const done = await this.#vectors(texts).finally(() => texts.settle())
+    const count = done.texts.reduce((sum, { count }) => sum + count, 0)
+    const ids = this.plan.givesIds ? done.texts.flatMap((some) => some.ids()) : []
     const vectors = done.parts.length === 1 ? done.parts[0] : joined(done.parts, this.plan)
     if (this.plan.onError === 'collect') errors.push(...done.errors)
     publishBatch({
       batch,
-      texts: done.ids.length,
+      texts: count,
       tokens,
-      bytes: done.ids.length * this.plan.rowBytes,
+      bytes: count * this.plan.rowBytes,
       seconds: (performance.now() - begun) / 1e3,
     })
-    return { ids: done.ids, vectors, errors }
+    return { ids, vectors, errors }
   }
 
   /** The vectors of texts. If some fail, halves are tried, until the texts at fault are found. */
-  async #vectors(ids: (string | number)[], texts: readonly string[] | readonly HeldRun[]): Promise<Embedded> {
-    if (ids.length === 0) return { ids: [], parts: [], errors: [] }
+  async #vectors(texts: BatchTexts): Promise<Embedded> {
+    if (texts.count === 0) return { texts: [], parts: [], errors: [] }
     const { embedder, vectors, onError, where } = this.plan
     try {
-      const options = { ...vectors, signal: this.#signal }
-      const made = await (typeof texts[0] === 'string'
-        ? embedder.embedAsync(texts as readonly string[], options)
-        : wayOfHeld(embedder)!(embedder, texts as readonly HeldRun[], options))
-      return { ids, parts: [made], errors: [] }
+      const made = await texts.embed(embedder, { ...vectors, signal: this.#signal })
+      return { texts: [texts], parts: [made], errors: [] }
     } catch (cause) {
       if (cause instanceof AbortedError || !(cause instanceof TokenbedError)) throw cause
-      if (ids.length === 1) {
+      if (texts.count === 1) {
+        const [id] = texts.ids()
         const error = isWrongUse(cause)
-          ? new UsageError(`${where}: record ${show(ids[0])}: ${cause.message}`, { cause })
+          ? new UsageError(`${where}: record ${show(id)}: ${cause.message}`, { cause })
           : cause
         if (onError === 'throw') throw error
-        return { ids: [], parts: [], errors: [{ id: ids[0], error }] }
+        return { texts: [], parts: [], errors: [{ id, error }] }
       }
-      const half = ids.length >> 1
-      const [before, after] =
-        typeof texts[0] === 'string'
-          ? [texts.slice(0, half) as readonly string[], texts.slice(half) as readonly string[]]
-          : divided(texts as readonly HeldRun[], half)
-      const first = await this.#vectors(ids.slice(0, half), before)
-      const second = await this.#vectors(ids.slice(half), after)
+      const [before, after] = texts.halves()
+      const first = await this.#vectors(before)
+      const second = await this.#vectors(after)
       return {
-        ids: [...first.ids, ...second.ids],
+        texts: [...first.texts, ...second.texts],
         parts: [...first.parts, ...second.parts],
         errors: [...first.errors, ...second.errors],
       }
@@ -483,7 +478,7 @@ class Batches {
 }
 
 interface Embedded {
-  readonly ids: (string | number)[]
+  readonly texts: BatchTexts[]
   readonly parts: Tensor[]
   readonly errors: VectorBatch['errors']
 }

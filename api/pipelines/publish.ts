@@ -1,16 +1,6 @@
 // How files of many workers get their names: once, and never in the place of another.
 
-import {
-  closeSync,
-  constants,
-  createReadStream,
-  fsyncSync,
-  linkSync,
-  openSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, constants, fsyncSync, linkSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { FileError, FormatError } from '../base/errors.js'
 import { isThere } from '../base/look.js'
@@ -20,9 +10,22 @@ import { isMissing, readWhole } from '../base/read-file.js'
 /** The SHA-256 of a file, read off this thread. */
 export async function digestOf(path: string): Promise<string> {
   const { createHash } = require('node:crypto') as typeof import('node:crypto')
+  const { open } = require('node:fs/promises') as typeof import('node:fs/promises')
   const hash = createHash('sha256')
   try {
-    for await (const part of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(part as Buffer)
+    const file = await open(path)
+    try {
+      // A stream would make a buffer for each part.
+      const part = Buffer.allocUnsafe(2 ** 20)
+      for (;;) {
+        // eslint-disable-next-line no-await-in-loop -- the parts follow each other
+        const { bytesRead } = await file.read(part, 0, part.length)
+        if (bytesRead === 0) break
+        hash.update(part.subarray(0, bytesRead))
+      }
+    } finally {
+      await file.close()
+    }
   } catch (cause) {
     throw new FileError(`cannot read ${path}: ${(cause as Error).message}`, path, cause)
   }

@@ -18,7 +18,7 @@ import {
 } from '../base/validate.js'
 import { checkSignal } from '../layers/async.js'
 import { call, check, failureOf, native } from '../native/native.js'
-import { HeldRecords } from '../text/held-records.js'
+import { HeldRecords, UnitsRoom } from '../text/held-records.js'
 
 /** One text, with the id by which results and errors name it. */
 export interface TextRecord {
@@ -262,12 +262,16 @@ export class Records implements AsyncIterable<TextRecord> {
     for await (const { read, first, errorOf } of this.#read(false)) yield entriesOf(read, first, errorOf)
   }
 
-  /** The same; texts of files stay outside of JavaScript, and each must be settled. @internal */
+  /**
+   * The same; texts of files stay outside of JavaScript, and each must be settled. The numbers of their units are known
+   * until the next group is asked for. @internal
+   */
   async *heldGroups(): AsyncGenerator<Entry[] | HeldGroup> {
+    const room = new UnitsRoom()
     for await (const { read, first, errorOf } of this.#read(true)) {
-      const { held, units, ids, bad } = read
+      const { held, count, ids, bad } = read
       const wrong = new Map(bad.map((one) => [one.index, one]))
-      if (held && units) yield new HeldGroup(new HeldRecords(held, units), ids, first, wrong, errorOf)
+      if (held) yield new HeldGroup(new HeldRecords(held, count, room), ids, first, wrong, errorOf)
       else yield entriesOf(read, first, errorOf)
     }
   }
@@ -284,7 +288,7 @@ export class Records implements AsyncIterable<TextRecord> {
       }
       for await (const read of this.#parts(input, name, holds)) {
         yield { read, first, errorOf }
-        first += read.units?.length ?? read.texts.length
+        first += read.count
       }
     }
   }

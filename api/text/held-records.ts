@@ -6,25 +6,41 @@ import type { Tensor } from '../tensor/tensor.js'
 type Native = Parameters<typeof native.heldRecordsFree>[0]
 type Texts = NonNullable<ReturnType<typeof native.textsNew>>
 
+/** Numbers of UTF-16 units, in memory that is used again: else each group of texts would leave garbage. */
+export class UnitsRoom {
+  #units = new Uint32Array(1024)
+
+  fill(texts: Native, length: number): void {
+    if (this.#units.length < length) this.#units = new Uint32Array(2 * length)
+    check(native.heldRecordsUnits(texts, this.#units))
+  }
+
+  of(index: number): number {
+    return this.#units[index]
+  }
+}
+
 /** The texts that were read together. Their memory is free as soon as each of them was settled. */
 export class HeldRecords {
   #left: number
 
+  /**
+   * @param length Number of texts.
+   * @param units Room that is used again, for the number of UTF-16 units of each text: they are there until the next
+   * texts are read into it.
+   */
   constructor(
     readonly native: Native,
-    private readonly units: Uint32Array,
+    readonly length: number,
+    private readonly units: UnitsRoom,
   ) {
-    this.#left = units.length
-  }
-
-  /** Number of texts. */
-  get length(): number {
-    return this.units.length
+    this.#left = length
+    units.fill(native, length)
   }
 
   /** Number of UTF-16 units of a text. */
   unitsOf(index: number): number {
-    return this.units[index]
+    return this.units.of(index)
   }
 
   /** Nobody will ask for some of the texts again. */
@@ -42,13 +58,14 @@ export interface HeldRun {
 }
 
 /** Divides texts before a place among them. */
-export function divided(runs: readonly HeldRun[], place: number): [HeldRun[], HeldRun[]] {
-  const [before, after]: [HeldRun[], HeldRun[]] = [[], []]
+export function divided<R extends HeldRun>(runs: readonly R[], place: number): [R[], R[]] {
+  const [before, after]: [R[], R[]] = [[], []]
   let count = 0
-  for (const { records, from, to } of runs) {
+  for (const run of runs) {
+    const { from, to } = run
     const middle = Math.min(Math.max(from + place - count, from), to)
-    if (from < middle) before.push({ records, from, to: middle })
-    if (middle < to) after.push({ records, from: middle, to })
+    if (from < middle) before.push({ ...run, to: middle })
+    if (middle < to) after.push({ ...run, from: middle })
     count += to - from
   }
   return [before, after]

@@ -1,12 +1,12 @@
 //! Records of files and of texts that arrive in parts: lines, JSON Lines, CSV.
 
-use crate::node::borrow::size;
-use crate::node::borrowed_text::{JsText, copied};
+use crate::node::borrow::{Operand, size};
+use crate::node::borrowed_text::JsText;
 use crate::node::borrowed_word::{RecordFormat, Word};
 use crate::node::external::External;
 use crate::node::guard::{Failure, Report, caught, guard, status};
 use crate::text::stream::{invalid, ratio};
-use napi::bindgen_prelude::{AsyncTask, Either3, Null, Uint32ArraySlice};
+use napi::bindgen_prelude::{AsyncTask, Either3, Null};
 use napi::{Env, Task};
 use napi_derive::napi;
 use std::path::{Path, PathBuf};
@@ -64,12 +64,17 @@ pub struct BadRecord {
 }
 
 /// The texts of records, which need not become JavaScript's.
-pub struct HeldRecords(Mutex<Arc<Vec<String>>>);
+pub struct HeldRecords {
+    /// None once they were let go.
+    texts: Mutex<Arc<Vec<String>>>,
+    /// Number of UTF-16 units of each.
+    units: Vec<u32>,
+}
 
 impl HeldRecords {
     /// The texts; none once they were let go.
     pub(crate) fn texts(&self) -> Arc<Vec<String>> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.texts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -79,8 +84,8 @@ pub struct RecordsRead {
     /// A bad record has an empty text. There are none if texts are held.
     pub texts: Vec<String>,
     pub held: Option<External<HeldRecords>>,
-    /// Number of UTF-16 units of each text that is held.
-    pub units: Option<Uint32ArraySlice<'static>>,
+    /// Number of records.
+    pub count: u32,
     /// Absent if no record has an id.
     pub ids: Option<Vec<Either3<String, f64, Null>>>,
     pub bad: Vec<BadRecord>,
@@ -105,7 +110,8 @@ pub struct Found {
 
 impl From<Found> for RecordsRead {
     fn from(Found { texts, ids, bad, bytes, done, waiting }: Found) -> Self {
-        Self { texts, held: None, units: None, ids, bad, bytes: bytes as f64, done, waiting, failure: None }
+        let count = texts.len() as u32;
+        Self { texts, held: None, count, ids, bad, bytes: bytes as f64, done, waiting, failure: None }
     }
 }
 
@@ -250,19 +256,19 @@ impl Task for ReadRecords {
         }))
     }
 
-    fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+    fn resolve(&mut self, _env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
         let read = |(mut found, units): (Found, Vec<u32>)| {
             if !self.0.holds {
-                return Ok(found.into());
+                return found.into();
             }
             let texts = std::mem::take(&mut found.texts);
             let bytes = texts.iter().map(|text| text.capacity() + size_of::<String>()).sum();
-            let held = External::new_with_size_hint(HeldRecords(Mutex::new(Arc::new(texts))), bytes);
-            let units = copied(&units, |units| Uint32ArraySlice::copy_from(&env, units))?;
-            Ok(RecordsRead { held: Some(held), units: Some(units), ..found.into() })
+            let (count, texts) = (texts.len() as u32, Mutex::new(Arc::new(texts)));
+            let held = External::new_with_size_hint(HeldRecords { texts, units }, bytes);
+            RecordsRead { held: Some(held), count, ..found.into() }
         };
         let failed = |failure: Failure| RecordsRead { failure: Some(failure.into()), ..Found::default().into() };
-        Ok(output.and_then(read).unwrap_or_else(failed))
+        Ok(output.map_or_else(failed, read))
     }
 }
 
@@ -276,8 +282,19 @@ pub fn record_file_next(file: &External<Arc<RecordFile>>) -> Option<AsyncTask<Re
 #[napi(catch_unwind)]
 pub fn held_records_free(env: Env, held: &External<HeldRecords>) -> bool {
     status(|| {
-        *held.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        *held.texts.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
         held.holds(&env, 0);
+        Ok(())
+    })
+}
+
+/// out (at least as many as there are texts) = the number of UTF-16 units of each.
+#[napi(catch_unwind)]
+pub fn held_records_units(held: &External<HeldRecords>, out: Operand) -> bool {
+    status(|| {
+        let out = out.exclusive::<u32>(&[])?;
+        let some = out.get_mut(..held.units.len());
+        some.ok_or_else(|| Error::Shape("room for fewer texts".into()))?.copy_from_slice(&held.units);
         Ok(())
     })
 }

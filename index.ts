@@ -159,10 +159,10 @@ export {
   type RecordsOptions,
   type TextRecord,
 } from './api/pipelines/records.js'
+export type { AsyncEmbedder } from './api/pipelines/batch-texts.js'
 export {
   embedStream,
   embedTransform,
-  type AsyncEmbedder,
   type EmbedStreamOptions,
   type EmbedTransform,
   type DocumentsOfFolder,

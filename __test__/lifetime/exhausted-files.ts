@@ -114,6 +114,21 @@ export const files: Scenarios = {
     for await (const record of api.records(source)) results.push(record)
     return results
   },
+  embedStream: async () => {
+    writeText()
+    const results: unknown[] = []
+    const embedder = api.TextEmbedder.load(join(golden, '../embed/m2v-f32'))
+    const { tokenizer, dim } = embedder
+    // A table that a caller may hold is read on this thread, which asks for the texts.
+    const elements = Float32Array.from({ length: tokenizer.vocabSize * dim }, (_, i) => i % 7)
+    const table = api.tensor(elements, { shape: [tokenizer.vocabSize, dim] })
+    results.push(table.data.length)
+    const own = new api.TextEmbedder({ tokenizer, table })
+    for (const one of [embedder, own])
+      for await (const { vectors } of api.embedStream({ files: [file('text.txt')] }, { embedder: one }))
+        results.push(vectors)
+    return results
+  },
   safetensors: () => {
     api.saveSafetensors(file('a.safetensors'), { a: drawn(300, 16), b: drawn(40, 3) })
     return [api.loadSafetensors(file('a.safetensors')), api.inspectSafetensors(file('a.safetensors'))]

@@ -344,9 +344,7 @@ export class TextEmbedder {
       (value) => (value as TextEmbedder).#live === null,
     )
     CONTENTS.guard(this, (value) => #soon in value)
-    embedsHeld(this.prototype.embedAsync, (embedder, runs, options) =>
-      (embedder as TextEmbedder).#held(runs, options as EmbedOptions & Abortable),
-    )
+    embedsHeld(this.prototype.embedAsync, (embedder, runs, options) => (embedder as TextEmbedder).#held(runs, options))
   }
 }
 

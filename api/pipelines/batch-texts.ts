@@ -2,8 +2,16 @@
 
 import type { Tensor } from '../tensor/tensor.js'
 import { divided, wayOfHeld, type HeldRun } from '../text/held-records.js'
-import type { AsyncEmbedder } from './embed-stream.js'
 import type { HeldGroup } from './records.js'
+
+/** What embeds texts: a TextEmbedder, or anything with its method. */
+export interface AsyncEmbedder {
+  /** Number of elements of a vector, before `dim` cuts it. */
+  readonly dim: number
+  /** Decodes the documents of a folder of ids; needed for that source alone. */
+  readonly tokenizer?: unknown
+  embedAsync(texts: readonly string[], options?: object): Promise<Tensor>
+}
 
 type Ids = (string | number)[]
 

@@ -7,19 +7,10 @@ import { checkSignal } from '../layers/async.js'
 import { concat, zeros } from '../tensor/create.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { wayOfHeld } from '../text/held-records.js'
-import { Held, Strings, type BatchTexts } from './batch-texts.js'
+import { Held, Strings, type AsyncEmbedder, type BatchTexts } from './batch-texts.js'
 import { publishBatch, tokensOf } from './channel.js'
 import { documentsOf } from './documents.js'
 import { HeldGroup, Records, records, type Entry, type TextRecord } from './records.js'
-
-/** What embeds texts: a TextEmbedder, or anything with its method. */
-export interface AsyncEmbedder {
-  /** Number of elements of a vector, before `dim` cuts it. */
-  readonly dim: number
-  /** Decodes the documents of a folder of ids; needed for that source alone. */
-  readonly tokenizer?: unknown
-  embedAsync(texts: readonly string[], options?: object): Promise<Tensor>
-}
 
 /** One batch of vectors, in the order of their records. */
 export interface VectorBatch {

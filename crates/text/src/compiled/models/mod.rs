@@ -49,8 +49,8 @@ pub(crate) trait Encode {
         self.encode(&marked(piece), memo, out)
     }
 
-    /// As `encode`, with start and end of each token in the piece, in bytes, as the library's offsets are before they are
-    /// converted to the original text.
+    /// As `encode`, with start and end of each token in the piece, in bytes, as the library's offsets are before they
+    /// are converted to the original text.
     fn encode_places(&self, piece: &str, out: &mut Vec<u32>, places: &mut Vec<(u32, u32)>) -> Result<(), String>;
 
     /// A token as it is spelled in the file.

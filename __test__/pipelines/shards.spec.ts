@@ -124,6 +124,20 @@ test('a folder that was begun is completed, with the same bytes', async (t) => {
   t.deepEqual(left.map(has), [false, process.platform === 'win32'])
 })
 
+test('what another worker left while it named a small file is removed', async (t) => {
+  const folder = join(fresh(), 'out')
+  const work = (index: number) =>
+    embedShards(folder, corpus(), { ...options, shard: { index, count: 2 }, resume: true })
+  await work(1)
+  for (const name of ['.part-1-of-2.json.7-x.part', '.plan.json.7-x.part']) writeFileSync(join(folder, name), '{')
+  await work(0)
+  t.deepEqual(
+    readdirSync(folder).filter((name) => name.startsWith('.')),
+    [],
+  )
+  await t.notThrowsAsync(verifyShards(folder))
+})
+
 test('any number of workers give each record once', async (t) => {
   const files = corpus()
   for (const count of [2, 3, 7, 50]) {

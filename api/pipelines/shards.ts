@@ -289,11 +289,10 @@ function begin(plan: Plan, text: string, resume: boolean): void {
   const { folder, where } = plan
   if (!resume && ownFiles(plan).length > 0)
     throw new UsageError(`${where}: ${folder} was begun already: complete it with resume, or name another folder`)
-  // Files that a killed process of this worker left; those that are of all workers are written again by who misses
-  // them.
-  const { index, count } = plan.shard
-  const small = [PLAN, MANIFEST, partName(index, count)].map((name) => name.replaceAll('.', '\\.')).join('|')
-  const left = new RegExp(`^\\.(${baseName(plan, 0).slice(0, -5)}\\d+\\..*part|(${small})\\..*part$)`)
+  // Files that a killed process left: shards of this worker, and small files of any. A worker that lives and misses its
+  // small file writes it again.
+  const small = `(plan|manifest|part-\\d+-of-${plan.shard.count})\\.json`
+  const left = new RegExp(`^\\.(${baseName(plan, 0).slice(0, -5)}\\d+|${small})\\..*part`)
   for (const name of namesIn(folder)) if (left.test(name)) remove(join(folder, name))
   // Those that nobody has locked, of whichever worker.
   check(native.folderTidy(folder))

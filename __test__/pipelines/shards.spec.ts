@@ -125,9 +125,8 @@ test('a folder that was begun is completed, with the same bytes', async (t) => {
 })
 
 test('what another worker left while it named a small file is removed', async (t) => {
-  const folder = join(fresh(), 'out')
-  const work = (index: number) =>
-    embedShards(folder, corpus(), { ...options, shard: { index, count: 2 }, resume: true })
+  const [folder, files] = [join(fresh(), 'out'), corpus()]
+  const work = (index: number) => embedShards(folder, files, { ...options, shard: { index, count: 2 }, resume: true })
   await work(1)
   for (const name of ['.part-1-of-2.json.7-x.part', '.plan.json.7-x.part']) writeFileSync(join(folder, name), '{')
   await work(0)

@@ -159,7 +159,7 @@ export {
   type RecordsOptions,
   type TextRecord,
 } from './api/pipelines/records.js'
-export type { AsyncEmbedder } from './api/pipelines/batch-texts.js'
+export type { AsyncEmbedder } from './api/pipelines/async-embedder.js'
 export {
   embedStream,
   embedTransform,

@@ -2,16 +2,8 @@
 
 import type { Tensor } from '../tensor/tensor.js'
 import { divided, wayOfHeld, type HeldRun } from '../text/held-records.js'
+import type { AsyncEmbedder } from './async-embedder.js'
 import type { HeldGroup } from './records.js'
-
-/** What embeds texts: a TextEmbedder, or anything with its method. */
-export interface AsyncEmbedder {
-  /** Number of elements of a vector, before `dim` cuts it. */
-  readonly dim: number
-  /** Decodes the documents of a folder of ids; needed for that source alone. */
-  readonly tokenizer?: unknown
-  embedAsync(texts: readonly string[], options?: object): Promise<Tensor>
-}
 
 type Ids = (string | number)[]
 

@@ -136,9 +136,8 @@ fn read(records: Vec<Record>, bytes: usize) -> Found {
 
 /// Number of UTF-16 units of a text.
 fn units(text: &str) -> u32 {
-    // Each character has one, and each of four bytes two.
-    let count = |is: fn(u8) -> bool| text.bytes().filter(|&byte| is(byte)).count();
-    (count(|byte| byte & 0xc0 != 0x80) + count(|byte| byte >= 0xf0)) as u32
+    let count = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
+    count as u32
 }
 
 /// A file of records, as JavaScript holds it.

@@ -26,8 +26,8 @@ export interface VectorBatch {
 export interface EmbedStreamOptions {
   embedder: AsyncEmbedder
   /**
-   * A batch is full at so many tokens; default 65,536. A token counts as four UTF-16 units of text, and a record as one
-   * at least. A record is never divided: if it alone has more, it is a batch of its own.
+   * A batch is full at so many tokens; default 131,072. A token counts as four UTF-16 units of text, and a record as
+   * one at least. A record is never divided: if it alone has more, it is a batch of its own.
    */
   batchTokens?: number
   /** How many bytes of texts and vectors may be under way; default 64 MB. It also bounds a batch. */
@@ -171,7 +171,7 @@ const nodeStreams = () => require('node:stream') as typeof import('node:stream')
 function planOf(options: EmbedStreamOptions & StreamedVectors, where: string): Plan {
   const {
     embedder,
-    batchTokens = 65536,
+    batchTokens = 131072,
     maxBytes = 2 ** 26,
     onError = 'throw',
     signal,
@@ -427,7 +427,7 @@ class Batches {
     const begun = performance.now()
     const done = await this.#vectors(texts).finally(() => texts.settle())
     const count = done.texts.reduce((sum, { count }) => sum + count, 0)
-    const ids = this.plan.givesIds ? done.texts.flatMap((some) => some.ids()) : []
+    const ids = this.plan.givesIds ? idsOf(done.texts) : []
     const vectors = done.parts.length === 1 ? done.parts[0] : joined(done.parts, this.plan)
     if (this.plan.onError === 'collect') errors.push(...done.errors)
     publishBatch({
@@ -468,6 +468,10 @@ class Batches {
     }
   }
 }
+
+/** The ids of all texts. Nearly always they are those of one batch, which need no copy. */
+const idsOf = (texts: readonly BatchTexts[]) =>
+  texts.length === 1 ? texts[0].ids() : texts.flatMap((some) => some.ids())
 
 interface Embedded {
   readonly texts: BatchTexts[]

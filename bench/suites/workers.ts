@@ -17,7 +17,7 @@ import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
 import { autocannon, type Load } from '../load.js'
-import { command, commandOnCore, isInstalled, redis, start } from '../programs.js'
+import { command, commandOnCore, isInstalled, redis, start, type Program } from '../programs.js'
 import { median } from '../measure.js'
 import { ROOT, time, times, type Report } from '../report.js'
 
@@ -28,6 +28,8 @@ const ROWS = 50_000
 export const BATCH = 2000
 /** What puts load on a service. */
 const LOAD = join(__dirname, '..', 'load.js')
+/** A service that does nothing but answer. */
+const BARE = join(__dirname, '..', 'bare-service.js')
 
 /** What the bare embedder does in a process of its own: the lines of a file, with their vectors into another. */
 async function embedFile(lines: string, folder: string, out: string): Promise<void> {
@@ -157,6 +159,20 @@ export async function workers(report: Report, at: string, lines: string, folder:
   )
 }
 
+/** Puts load on a server that says its address: for some seconds to warm it up, then as often as there are rates. */
+async function loaded(server: Program, rates: (most: Load) => number[]): Promise<{ most: Load; found: Load[] }> {
+  const [said] = (await Promise.race([once(server.child.stdout!, 'data'), server.done])) as [string]
+  const load = async (rate: number, seconds: number) => {
+    const args = [LOAD, said.trim(), String(rate), String(seconds)]
+    return JSON.parse(await start(process.execPath, args).done) as Load
+  }
+  await load(0, 2)
+  const most = await load(0, 5)
+  const found: Load[] = []
+  for (const rate of rates(most)) found.push(await load(rate, 5))
+  return { most, found }
+}
+
 /** Puts load on examples/service: as much as it can answer, and then 70 % of it. */
 export async function service(report: Report, at: string, folder: string): Promise<void> {
   const example = join(ROOT, 'examples', 'service')
@@ -177,27 +193,27 @@ export async function service(report: Report, at: string, folder: string): Promi
   for (const name of ['server.js', 'service.js', 'package.json']) symlinkSync(join(example, name), join(project, name))
   const links = ['--preserve-symlinks', '--preserve-symlinks-main', 'server.js']
   const server = start(process.execPath, links, { MODEL: folder, PORT: '0', DRAIN_MS: '0' }, project)
-  const [said] = (await Promise.race([once(server.child.stdout!, 'data'), server.done])) as [string]
-  const load = async (rate: number, seconds: number) => {
-    const args = [LOAD, said.trim(), String(rate), String(seconds)]
-    return JSON.parse(await start(process.execPath, args).done) as Load
-  }
-  // The first seconds warm the service up.
-  await load(0, 2)
-  const most = await load(0, 5)
-  const found: Load[] = []
-  for (let i = 0; i < ROUNDS; i++) found.push(await load(Math.round(0.7 * most.rate), 5))
+  const part = (rate: number) => Array.from({ length: ROUNDS }, () => Math.round(0.7 * rate))
+  const { most, found } = await loaded(server, ({ rate }) => part(rate))
   server.child.kill('SIGTERM')
   await server.done
+  const bareServer = start(process.execPath, [BARE])
+  const { found: control } = await loaded(bareServer, () => part(most.rate))
+  bareServer.child.kill('SIGKILL')
   report.section('A service')
   report.paragraph(
     `examples/service on this machine together with autocannon ${cannon.peer.version}: one text a request, 16 connections, ` +
-      `${most.rate.toFixed(0)} requests a second at most; then 70 % of that, ${ROUNDS} times for 5 seconds. Latency is that of each ` +
-      'answer, in fractions of milliseconds.',
+      `${most.rate.toFixed(0)} requests a second at most; then 70 % of that, ${ROUNDS} times for 5 seconds: autocannon sends those of a ` +
+      'second as fast as they are answered, and then waits for the next second. Latency is that of each answer, in fractions of ' +
+      'milliseconds. A server of node:http that answers at once with a kilobyte gets the same load.',
   )
   report.table(
-    ['requests a second', 'median', 'p99', 'p99 of the median', 'not answered with 200'],
-    found.map(({ rate, p50, p99, errors }) => [
+    ['', 'requests a second', 'median', 'p99', 'p99 of the median', 'not answered with 200'],
+    [
+      ...found.map((load) => ({ name: 'the service', load })),
+      ...control.map((load) => ({ name: 'one that answers at once', load })),
+    ].map(({ name, load: { rate, p50, p99, errors } }) => [
+      name,
       rate.toFixed(0),
       time(p50),
       time(p99),

@@ -248,7 +248,7 @@ export {
 } from './api/vectors/word2vec.js'
 export { loadGlove, type LoadGloveOptions } from './api/vectors/glove.js'
 export { saveProjector } from './api/vectors/projector.js'
-export { Trainer, type RunOptions } from './api/train/trainer.js'
+export { Trainer, type IterateOptions, type RunOptions } from './api/train/trainer.js'
 export type { TrainProgress, TrainResult } from './api/train/result.js'
 export type {
   ClassifyTrainerOptions,

@@ -1,4 +1,4 @@
-// The arguments of layers without a table, optimizers and schedules; see surface.ts.
+// The arguments of the trainer, layers without a table, optimizers and schedules; see surface.ts.
 
 /** The kind of an argument: a kind of value, an object with named members such as options, or a list of a kind. */
 export type Slot = string | { readonly [name: string]: Slot } | readonly [Slot]
@@ -24,8 +24,50 @@ export const TABLE = {
 }
 export const GIVEN = { ...TABLE, freeze: 'boolean' }
 
+export const TRAINER = {
+  objective: 'objective',
+  tokenizer: 'tokenizer',
+  vocabSize: 'rows',
+  dim: 'dim',
+  epochs: 'one',
+  minCount: 'one',
+  seed: 'small',
+  invalidUtf8: 'word:throw,replace',
+  maxRatio: 'hundred',
+  pretrained: 'vectors',
+  lockFactor: 'number',
+}
+
 /** The slots of their members. */
 export const LEARNING: Record<string, Record<string, readonly Slot[]>> = {
+  Trainer: {
+    new: ['corpus', TRAINER],
+    'static resume': ['checkpoint', 'corpus', { tokenizer: 'tokenizer', signal: 'signal' }],
+    run: [
+      {
+        onProgress: 'callback',
+        signal: 'signal',
+        checkpoint: { path: 'path', every: 'number' },
+        steps: 'small',
+        earlyStopping: { evaluate: 'callback', every: 'small', patience: 'small', minDelta: 'number' },
+        heldOut: { corpus: 'corpus', every: 'small' },
+      },
+    ],
+    progress: [],
+    save: ['path'],
+    result: [],
+    iterate: [
+      {
+        signal: 'signal',
+        checkpoint: { path: 'path', every: 'number' },
+        steps: 'small',
+        heldOut: { corpus: 'corpus', every: 'small' },
+      },
+    ],
+    '[Symbol.asyncIterator]': [],
+    dispose: [],
+    '[Symbol.dispose]': [],
+  },
   Linear: {
     new: ['dim', 'dim', { bias: 'boolean', ...GENERATOR, dtype: 'word:float32,float64' }],
     forward: ['tensor'],

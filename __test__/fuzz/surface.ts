@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as tokenbed from '../../index.js'
-import { DRAWN, GENERATOR, GIVEN, INIT, LAYER, LEARNING, TABLE, type Slot } from './surface-learning.js'
+import { DRAWN, GENERATOR, GIVEN, INIT, LAYER, LEARNING, TABLE, TRAINER, type Slot } from './surface-learning.js'
 import { CLASSES_OF_VECTORS, FUNCTIONS_OF_VECTORS } from './surface-vectors.js'
 
 export type { Slot } from './surface-learning.js'
@@ -86,19 +86,6 @@ const KEEP = { keepdim: 'boolean' }
 const DRAW = { ...GENERATOR, dtype: 'word:float32,float64', requiresGrad: 'boolean' }
 const LOSS = { reduction: 'word:mean,sum,none' }
 const T5 = { bidirectional: 'boolean', numBuckets: 'even', maxDistance: 'hundred' }
-const TRAINER = {
-  objective: 'objective',
-  tokenizer: 'tokenizer',
-  vocabSize: 'rows',
-  dim: 'dim',
-  epochs: 'one',
-  minCount: 'one',
-  seed: 'small',
-  invalidUtf8: 'word:throw,replace',
-  maxRatio: 'hundred',
-  pretrained: 'vectors',
-  lockFactor: 'number',
-}
 
 type Members = Record<string, readonly Slot[]>
 
@@ -311,26 +298,6 @@ const CLASSES: Record<string, Members> = {
     new: ['any', 'any', 'any'],
     document: ['small'],
     read: ['small', 'small'],
-    dispose: [],
-    '[Symbol.dispose]': [],
-  },
-  Trainer: {
-    new: ['corpus', TRAINER],
-    'static resume': ['checkpoint', 'corpus', { tokenizer: 'tokenizer', signal: 'signal' }],
-    run: [
-      {
-        onProgress: 'callback',
-        signal: 'signal',
-        checkpoint: { path: 'path', every: 'number' },
-        steps: 'small',
-        earlyStopping: { evaluate: 'callback', every: 'small', patience: 'small', minDelta: 'number' },
-        heldOut: { corpus: 'corpus', every: 'small' },
-      },
-    ],
-    progress: [],
-    save: ['path'],
-    result: [],
-    '[Symbol.asyncIterator]': [],
     dispose: [],
     '[Symbol.dispose]': [],
   },

@@ -1,7 +1,10 @@
 // Losses over text that is held out: what they are, what follows them, and that they change nothing.
 
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'ava'
-import { Tokenizer, Trainer, UsageError, type TrainResult } from '../../index.js'
+import { AbortedError, Tokenizer, Trainer, UsageError, type TrainResult } from '../../index.js'
 import { digest } from '../support/compare.js'
 
 const texts = (from: number, count: number) =>
@@ -135,4 +138,66 @@ test('what cannot be used is refused', async (t) => {
   await t.throwsAsync(next.run({ heldOut: { corpus: { ids: [1, 2, 3] } } }), { instanceOf: UsageError })
   await t.throwsAsync(next.run({ heldOut: { corpus: { ids: [99] } } }), { code: 'TOKEN_INDEX' })
   await t.notThrowsAsync(next.run())
+})
+
+test('a loop has the losses over what is held out, and learns the same', async (t) => {
+  const heldOut = { corpus: HELD, every: 7 }
+  const whole = await new Trainer(CORPUS, PAIRS).run({ heldOut })
+  const trainer = new Trainer(CORPUS, PAIRS)
+  const seen = new Map<number, number>()
+  let last: number | undefined
+  for await (const { step, heldOut: value } of trainer.iterate({ heldOut })) {
+    if (value !== undefined && value !== last) seen.set(step, (last = value))
+    // Between two values the trainer is free.
+    t.is(trainer.result().progress.step, step)
+  }
+  const result = trainer.result()
+  t.is(digest(result.tensors['token.weight'].data), digest(whole.tensors['token.weight'].data))
+  t.deepEqual(result.training.heldOut, whole.training.heldOut)
+  t.true(seen.size > 0)
+  for (const [step, value] of seen)
+    t.true(result.training.heldOut!.some((pair) => pair[0] === step && pair[1] === value))
+  // What a run holds out is no longer that of the loop.
+  t.is((await trainer.run()).training.heldOut, undefined)
+})
+
+test('two loops hold out texts of their own', async (t) => {
+  const held = [{ texts: texts(3, 40) }, { texts: texts(60, 11) }].map((corpus) => ({ corpus, every: 7 }))
+  const known: (readonly (readonly [step: number, value: number])[])[] = []
+  for (const heldOut of held) known.push((await new Trainer(CORPUS, PAIRS).run({ heldOut })).training.heldOut!)
+  const trainer = new Trainer(CORPUS, PAIRS)
+  const [one, other] = held.map((heldOut) => trainer.iterate({ heldOut, steps: 70 }))
+  for (const [loop, values] of [
+    [one, known[0]],
+    [other, known[1]],
+    [one, known[0]],
+  ] as const) {
+    await loop.next()
+    const found = trainer.result().training.heldOut!
+    t.true(found.length > 0)
+    t.deepEqual(
+      found,
+      values.filter(([step]) => found.some(([of]) => of === step)),
+    )
+  }
+})
+
+test('a loop that is left writes its checkpoint, from which the training goes on', async (t) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'tokenbed-')), 'run.safetensors')
+  const trainer = new Trainer(CORPUS, PAIRS)
+  let left = 0
+  for await (const { step } of trainer.iterate({ checkpoint: { path, every: 3600 } })) {
+    left = step
+    break
+  }
+  const again = await Trainer.resume(path, CORPUS)
+  t.is(again.progress!.step, left)
+  const whole = await new Trainer(CORPUS, PAIRS).run()
+  const resumed = await again.run()
+  t.is(digest(resumed.tensors['token.weight'].data), digest(whole.tensors['token.weight'].data))
+  const aborted = AbortSignal.abort()
+  await t.throwsAsync(trainer.iterate({ signal: aborted }).next(), { instanceOf: AbortedError })
+  // What cannot be used is told at once.
+  t.throws(() => trainer.iterate({ steps: -1 }), { instanceOf: UsageError, message: /Trainer.iterate: steps/ })
+  t.throws(() => trainer.iterate({ earlyStopping: {} } as never), { instanceOf: UsageError, message: /earlyStopping/ })
 })

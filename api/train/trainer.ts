@@ -66,6 +66,23 @@ export interface RunOptions {
   heldOut?: HeldOutOptions
 }
 
+/** What a loop over a training takes: whoever iterates stops by leaving it. */
+export type IterateOptions = Pick<RunOptions, 'signal' | 'checkpoint' | 'steps' | 'heldOut'>
+
+/** What a run was asked for, and how far it came. */
+interface Course {
+  readonly where: string
+  readonly signal: AbortSignal | undefined
+  readonly saving: { readonly path: string; readonly every: number } | null
+  readonly steps: number
+  readonly held: Source | null
+  readonly watch: Watch | null
+  /** The step at which it began; null before. */
+  first: number | null
+  /** When the last checkpoint was written, or the run began. */
+  saved: number
+}
+
 type Native = NonNullable<Awaited<ReturnType<typeof native.trainerNew> & object>['trainer']>
 
 interface Ready {
@@ -78,6 +95,7 @@ interface Ready {
 /** Milliseconds between two reports. The first reports come sooner, so that a short run has a loss curve too. */
 const [FIRST_REPORT, REPORT] = [2, 250]
 const RUN_OPTIONS = ['onProgress', 'signal', 'checkpoint', 'steps', 'earlyStopping', 'heldOut']
+const ITERATE_OPTIONS = ['signal', 'checkpoint', 'steps', 'heldOut']
 /** The most points of the loss that are kept; beyond that every other one is dropped. */
 const MOST_LOSSES = 2000
 
@@ -108,6 +126,10 @@ export class Trainer {
   #seconds: number
   /** The last accuracy over what is held out. */
   #accuracy: number | null = null
+  /** The run whose text is held out. */
+  #holder: Course | null = null
+  /** The values of the last loop over what it holds out. */
+  #heldOut: Watch['values'] | null = null
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
@@ -168,41 +190,61 @@ export class Trainer {
    * read, or a checkpoint that cannot be written. AbortedError. Errors of `onProgress` and of `earlyStopping.evaluate`.
    */
   async run(options?: RunOptions): Promise<TrainResult> {
-    return this.#run(options, FIRST_REPORT)
+    const where = 'Trainer.run'
+    const { onProgress, ...rest } = checkOptions(options, RUN_OPTIONS, where)
+    if (onProgress !== undefined) checkFunction(onProgress, `${where}: onProgress`)
+    const course = this.#courseOf(rest, where)
+    this.#heldOut = null
+    const result = await this.#go(course, FIRST_REPORT, (progress) => {
+      onProgress?.(progress)
+      return false
+    })
+    return result!
   }
 
-  /** The same, with the milliseconds until the first report. */
-  async #run(options: RunOptions | undefined, soon: number): Promise<TrainResult> {
-    const where = 'Trainer.run'
-    const {
-      onProgress,
-      signal: said,
-      checkpoint,
-      steps = Infinity,
-      earlyStopping,
-      heldOut,
-    } = checkOptions(options, RUN_OPTIONS, where)
-    if (onProgress !== undefined) checkFunction(onProgress, `${where}: onProgress`)
-    const signal = checkSignal(said, where)
-    const saving = checkpoint === undefined ? null : checkCheckpoint(checkpoint, where)
-    if (steps !== Infinity) checkSize(steps, `${where}: steps`)
-    const held = heldOut === undefined ? null : this.#heldOf(heldOut, `${where}: heldOut`)
-    const watch = earlyStopping === undefined && held === null ? null : new Watch(earlyStopping, heldOut, where)
+  /** Checks what a run is asked for. */
+  #courseOf({ signal, checkpoint, steps = Infinity, earlyStopping, heldOut }: RunOptions, where: string): Course {
+    const course: Course = {
+      where,
+      signal: checkSignal(signal, where),
+      saving: checkpoint === undefined ? null : checkCheckpoint(checkpoint, where),
+      steps: steps === Infinity ? steps : checkSize(steps, `${where}: steps`),
+      held: heldOut === undefined ? null : this.#heldOf(heldOut, `${where}: heldOut`),
+      watch: null,
+      first: null,
+      saved: 0,
+    }
+    const isWatched = earlyStopping !== undefined || course.held !== null
+    return isWatched ? { ...course, watch: new Watch(earlyStopping, heldOut, where) } : course
+  }
+
+  /**
+   * Trains until a run is at its end, and returns what was learned; null if `tell`, which is called with each progress,
+   * pauses it. The first progress comes after `slice` milliseconds.
+   */
+  async #go(course: Course, slice: number, tell: (progress: TrainProgress) => boolean): Promise<TrainResult | null> {
+    const { where, signal, saving, steps, held, watch } = course
     return this.#alone(where, async () => {
       const ready = await this.#make(signal, where)
       const { native: handle } = ready
-      if (held !== null) await this.#hold(held, ready, signal, `${where}: heldOut`)
-      let left = Math.min(steps, Number.MAX_SAFE_INTEGER)
-      let saved = performance.now()
-      let slice = soon
+      if (held !== null && this.#holder !== course) {
+        await this.#hold(held, ready, signal, `${where}: heldOut`)
+        this.#holder = course
+      }
       let progress = this.progress!
-      const first = progress.step
+      if (course.first === null) {
+        course.first = progress.step
+        course.saved = performance.now()
+      }
+      const last = Math.min(course.first + steps, Number.MAX_SAFE_INTEGER)
       let isStopped = false
-      while (progress.tokens < progress.totalTokens && left > 0 && !isStopped) {
+      const goesOn = () => progress.tokens < progress.totalTokens && progress.step < last && !isStopped
+      while (goesOn()) {
         await this.#throwIfAborted(signal, saving, where)
         notAwaitedAtExit()
         const forget = signal && whenAborted(signal, () => void native.trainerStop(handle))
         const start = performance.now()
+        const left = last - progress.step
         const some = watch === null ? left : Math.min(left, watch.until(progress.step))
         const report = await call(native.trainerRun(handle, slice, some)).finally(forget)
         slice = Math.min(REPORT, 2 * slice)
@@ -211,7 +253,6 @@ export class Trainer {
         if (report.failure) throw failureOf(report.failure)
         this.#checkAlive(where)
         progress = this.#progressOf(report, seconds)
-        left = steps === Infinity ? left : first + steps - progress.step
         if (progress.loss !== null) this.#keepLoss(progress.step, progress.loss)
         const isDone = progress.tokens >= progress.totalTokens
         if (watch !== null && (watch.isDue(progress.step) || isDone)) {
@@ -220,11 +261,12 @@ export class Trainer {
         }
         if (this.#accuracy !== null && held !== null) progress.accuracy = this.#accuracy
         if (watch !== null && watch.values.length > 0) progress.heldOut = watch.values.at(-1)![1]
-        onProgress?.(progress)
-        if (saving && performance.now() - saved >= saving.every * 1e3) {
+        const isPaused = tell(progress)
+        if (saving && performance.now() - course.saved >= saving.every * 1e3) {
           await this.#save(saving.path)
-          saved = performance.now()
+          course.saved = performance.now()
         }
+        if (isPaused && goesOn()) return null
       }
       await this.#throwIfAborted(signal, saving, where)
       if (saving) await this.#save(saving.path)
@@ -274,34 +316,50 @@ export class Trainer {
     return watch.follow(progress.step, loss, () => this.#result(progress))
   }
 
+  /** The same as `iterate()`. */
+  [Symbol.asyncIterator](): AsyncGenerator<TrainProgress, void, undefined> {
+    return this.iterate()
+  }
+
   /**
    * Trains while it is iterated, and gives the progress a few times a second; `result()` is what was learned.
    *
    * ```ts
-   * for await (const { loss, step } of trainer) console.log(step, loss)
+   * for await (const { step, loss, heldOut } of trainer.iterate({ heldOut: { corpus, every: 1000 } })) {
+   *   console.log(step, loss, heldOut)
+   *   if (heldOut < 2) break
+   * }
    * saveModel('model', trainer.result())
    * ```
    *
-   * Between two values it does not train. Whoever leaves the loop early can go on later, by a loop or by `run`.
+   * Between two values it does not train, and `result()` and `save()` may be called. Whoever leaves the loop early,
+   * which writes the checkpoint, can go on later, by a loop or by `run`. `training.heldOut` of `result()` has the
+   * values of the last loop.
    *
-   * @throws As `run`.
+   * @throws UsageError, at once, for options that cannot be used; else as `run`.
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<TrainProgress, void, undefined> {
-    for (let soon = FIRST_REPORT; ; soon = Math.min(REPORT, 2 * soon)) {
-      const last: { progress: TrainProgress | null } = { progress: null }
-      const pause = new AbortController()
-      try {
-        const onProgress = (progress: TrainProgress) => {
-          last.progress = progress
-          pause.abort()
-        }
-        await this.#run({ signal: pause.signal, onProgress }, soon)
-      } catch (error) {
-        if (!(error instanceof AbortedError && pause.signal.aborted)) throw error
+  iterate(options?: IterateOptions): AsyncGenerator<TrainProgress, void, undefined> {
+    const where = 'Trainer.iterate'
+    const course = this.#courseOf(checkOptions(options, ITERATE_OPTIONS, where), where)
+    return this.#iterated(course)
+  }
+
+  async *#iterated(course: Course): AsyncGenerator<TrainProgress, void, undefined> {
+    const { saving, watch, where } = course
+    // Whether the loop has a value, and does not ask for the next.
+    let isOut = false
+    try {
+      for (let soon = FIRST_REPORT; ; soon = Math.min(REPORT, 2 * soon)) {
+        const told: TrainProgress[] = []
+        const result = await this.#go(course, soon, (progress) => told.push(progress) > 0)
+        this.#heldOut = watch?.values ?? null
+        isOut = true
+        yield* told
+        isOut = false
+        if (result !== null) return
       }
-      if (last.progress === null) return
-      yield last.progress
-      if (last.progress.tokens >= last.progress.totalTokens) return
+    } finally {
+      if (isOut && saving && !this.#disposed) await this.#alone(where, () => this.#save(saving.path))
     }
   }
 
@@ -455,6 +513,7 @@ export class Trainer {
       steps,
       seconds: Number(this.#seconds.toFixed(3)),
       loss: this.#losses.slice(),
+      ...(this.#heldOut !== null && { heldOut: this.#heldOut.slice() }),
     }
     const embedding = Embedding.fromPretrained(tensors['token.weight'], { freeze: false })
     const { objective } = this

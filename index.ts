@@ -58,6 +58,7 @@ export type { Bags, IdLists, MaskedIds } from './api/layers/read-bags.js'
 export {
   EmbeddingBagCollection,
   type BagTable,
+  type CollectionAsyncOptions,
   type CollectionOptions,
   type GivenBagTable,
   type KeyedBags,

@@ -213,6 +213,10 @@ export const LEARNING: Record<string, Record<string, readonly Slot[]>> = {
       { a: 'ragged', b: 'ragged' },
       { out: 'tensor', dtype: 'resultType', perSampleWeights: { a: 'tensor' } },
     ],
+    forwardAsync: [
+      { a: 'ragged', b: 'ragged' },
+      { signal: 'signal', dtype: 'resultType', perSampleWeights: { a: 'tensor' } },
+    ],
     split: ['tensor'],
     dispose: [],
     '[Symbol.dispose]': [],

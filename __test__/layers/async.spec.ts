@@ -4,11 +4,13 @@ import {
   AbortedError,
   Embedding,
   EmbeddingBag,
+  EmbeddingBagCollection,
   manualSeed,
   noGrad,
   quantize,
   randn,
   scope,
+  SparseGrad,
   tensor,
   type TokenIndexError,
   TokenPositionEmbedding,
@@ -196,6 +198,62 @@ test('forwardAsync gives what forward gives for bags and quantized tables', asyn
   await t.throwsAsync(new EmbeddingBag(3, 2).forwardAsync([[1]], undefined, { signal: AbortSignal.abort() }), {
     instanceOf: AbortedError,
   })
+})
+
+test('forwardAsync gives what forward gives for collections', async (t) => {
+  const kinds = quantize(randn([40, 8]), 'int8')
+  const make = () => {
+    manualSeed(5)
+    return new EmbeddingBagCollection([
+      { name: 'items', numEmbeddings: 900, embeddingDim: 33, features: ['seen', 'bought'], maxNorm: 3 },
+      { name: 'kinds', bag: EmbeddingBag.fromPretrained(kinds, { mode: 'mean' }) },
+      { name: 'places', numEmbeddings: 70, embeddingDim: 64, mode: 'max', paddingIdx: 3, features: ['seen'] },
+    ])
+  }
+  const bags = (length: number, rows: number) =>
+    Array.from({ length: 3000 }, (_, i) => Array.from({ length: (i % 4) * length }, (_, k) => (i * 7 + k) % rows))
+  const features = { seen: bags(2, 70), bought: bags(1, 900), kinds: bags(1, 40) }
+  for (const dtype of [undefined, 'float16', 'bfloat16'] as const) {
+    const tables = make()
+    const pending = tables.forwardAsync(features, { dtype })
+    // A table of two features is read by one call.
+    t.throws(() => tables.tables.items.weight.set([0]), { message: /a forwardAsync still reads/ })
+    await isSame(t, pending, make().forward(features, { dtype }), dtype)
+  }
+  const seen = randn([features.seen.flat().length], { requiresGrad: true })
+  const own = new EmbeddingBagCollection([
+    { name: 'a', numEmbeddings: 70, embeddingDim: 5, features: ['seen'] },
+    { name: 'b', numEmbeddings: 900, embeddingDim: 2, features: ['bought'], sparse: true },
+  ])
+  const two = { seen: features.seen, bought: features.bought }
+  const gradients = async (run: () => Tensor | Promise<Tensor>) => {
+    for (const one of [...own.parameters(), seen]) one.grad = null
+    const result = await run()
+    result.mul(result).sum().backward()
+    return [...own.parameters(), seen].map(({ grad }) => digest(grad instanceof SparseGrad ? grad.toDense() : grad!))
+  }
+  t.deepEqual(
+    await gradients(() => own.forwardAsync(two, { perSampleWeights: { seen } })),
+    await gradients(() => own.forward(two, { perSampleWeights: { seen } })),
+  )
+  // Ids are copied at the call.
+  const ids = Int32Array.from(two.bought.flat())
+  const offsets = new Int32Array(two.bought.length + 1)
+  for (const [i, bag] of two.bought.entries()) offsets[i + 1] = offsets[i] + bag.length
+  const wanted = own.forward({ seen: two.seen, bought: { values: ids, offsets } })
+  const pending = own.forwardAsync({ seen: two.seen, bought: { values: ids, offsets } })
+  ids.fill(0)
+  offsets.fill(0)
+  await isSame(t, pending, wanted)
+  for (const [what, given] of [
+    ['a bad id', { seen: [[1], [70]], bought: [[1], [2]] }],
+    ['another number of bags', { seen: [[1]], bought: [[1], [2]] }],
+    ['a missing feature', { seen: [[1]] }],
+    ['offsets', { seen: [[1]], bought: { values: [1, 2], offsets: [2] } }],
+  ] as const)
+    await rejectsAs(t, own.forwardAsync(given as never), () => own.forward(given as never), what)
+  await t.throwsAsync(own.forwardAsync(two, { signal: AbortSignal.abort() }), { instanceOf: AbortedError })
+  await t.throwsAsync(own.forwardAsync(two, { out: zeros([3000, 7]) } as never), { instanceOf: UsageError })
 })
 
 test('bad ids are replaced, or rejected with the synchronous error', async (t) => {

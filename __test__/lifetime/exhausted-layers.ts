@@ -48,6 +48,14 @@ export const layers: Scenarios = {
     const bags = Array.from({ length: 600 }, (_, i) => ids(3, 900 - i))
     return learned(tables.parameters(), () => tables.forward({ seen: bags, bought: bags }))
   },
+  bagCollectionAsync: async () => {
+    const tables = once('bagCollectionAsync', () => {
+      const table = (name: string, embeddingDim: number) => ({ name, numEmbeddings: 900, embeddingDim })
+      return new api.EmbeddingBagCollection([table('seen', 8), table('bought', 4)])
+    })
+    const bags = Array.from({ length: 600 }, (_, i) => ids(3, 900 - i))
+    return tables.forwardAsync({ seen: bags, bought: bags })
+  },
   bagAsync: async () => {
     const layer = once('bagAsync', () => new EmbeddingBag(900, 8, { mode: 'sum', generator: new Generator(1) }))
     const offsets = Int32Array.from({ length: 1200 }, (_, i) => i * 2)

@@ -39,6 +39,8 @@ export interface Lookup {
   work(...tables: Handle[]): Work | null
   /** Does the same on this thread. */
   now(): Tensor
+  /** The error of a failure; default: that of `failureOf` for the ids. */
+  failed?(failure: Settled['failure']): Error
   /** The op's name in PyTorch. `way` makes its backward function, which keeps the ids as they are at the call. */
   readonly name: string
   way(save: Save): Backward
@@ -78,7 +80,7 @@ export async function lookUp(lookup: Lookup): Promise<Tensor> {
       result?.dispose()
       throw aborted()
     }
-    if (!result) throw failureOf(failure, ids)
+    if (!result) throw lookup.failed?.(failure) ?? failureOf(failure, ids)
     if (node !== null) result.from(node)
     return result
   } catch (error) {

@@ -13,8 +13,10 @@ import { failureOf, native } from '../native/native.js'
 import { narrow } from '../ops/movement.js'
 import { readIds, type Ids } from '../tensor/ids.js'
 import { Tensor } from '../tensor/tensor.js'
+import { lookUp } from './async.js'
 import { bagWay, operandOf } from './backward.js'
 import { EmbeddingBag, type BagOptions } from './bag.js'
+import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
 import { readBags, type Bags, type GivenBags } from './read-bags.js'
 import { resultFor, resultType, settled } from './result.js'
@@ -64,6 +66,14 @@ export interface CollectionOptions {
   /** The type of the result; default: the type of `out`, or else float32. */
   dtype?: ResultType
 }
+
+/** The options of `forwardAsync`. */
+export interface CollectionAsyncOptions extends Omit<CollectionOptions, 'out'> {
+  /** Ends the lookup, which then rejects with an AbortedError whose cause is the signal's reason. */
+  signal?: AbortSignal
+}
+
+type Report = Parameters<typeof failureOf>[0]
 
 /** A feature: its table, and where its vectors stand in a result. */
 interface Feature {
@@ -158,28 +168,86 @@ export class EmbeddingBagCollection implements Layer {
     const [count] = given.map(({ read }) => read.bags)
     const type = resultType(dtype, out, 'float32', where)
     const result = resultFor(out, [count], this.embeddingDim, where, type)
+    const fail = (name: string | null, bags: GivenBags | readonly GivenBags[]): never => {
+      if (out === undefined) result.dispose()
+      throw this.#failed(where, name, bags)
+    }
     const ready = this.#features.every(
-      ({ bag, name }, i) =>
-        bag.table.renormalized(given[i].read.ids.array, result, where) ||
-        this.#fail(where, name, given[i], result, out),
+      ({ bag, name }, i) => bag.table.renormalized(given[i].read.ids.array, result, where) || fail(name, given[i]),
     )
     const operands = this.#features.map(({ bag: { table } }, i) => {
       const { ids, offsets, weights } = operandOf(given[i].read, factors[i])
       return { lookup: table.lookup(type), weight: table.crossing, ids, offsets, weights }
     })
     const done = ready && native.bagsForward(operands, count, type, result.operand())
-    if (!done) this.#fail(where, null, given, result, out)
-    const follows = this.#features.flatMap(({ bag }, i) => {
+    if (!done) fail(null, given)
+    return settled(done, result, out, [], this.#follows(factors), NAME, (save) =>
+      this.#way(given, factors, { save, pooled: true }),
+    )
+  }
+
+  /**
+   * `forward` on another thread. `Embedding.forwardAsync` explains what happens with ids, tables, results and signals;
+   * offsets and weights are copied at the call, as ids are.
+   */
+  async forwardAsync(
+    features: Readonly<Record<string, Ids | Bags>> | KeyedBags,
+    options?: CollectionAsyncOptions,
+  ): Promise<Tensor> {
+    const where = 'EmbeddingBagCollection.forwardAsync'
+    const { signal, ...rest } = checkOptions(options, ['perSampleWeights', 'dtype', 'signal'], where)
+    const given = this.#read(features, where)
+    const factors = this.#weights(rest.perSampleWeights, given, where)
+    const [count] = given.map(({ read }) => read.bags)
+    const dtype = resultType(rest.dtype, undefined, 'float32', where)
+    // A table of several features is read once.
+    const tables = [...new Set(this.#features.map(({ bag }) => bag.table.weight))]
+    return lookUp({
+      where,
+      signal,
+      ids: [count],
+      dim: this.embeddingDim,
+      dtype,
+      tables,
+      follows: this.#follows(factors),
+      prepare: () => {
+        for (const [i, { bag, name }] of this.#features.entries())
+          if (!bag.table.renormalized(given[i].read.ids.array, null, where)) throw this.#failed(where, name, given[i])
+      },
+      work: (...handles) => {
+        const held = this.#features.map(({ bag: { table } }, i) => {
+          const { ids, offsets, weights: factor } = operandOf(given[i].read, factors[i])
+          return {
+            lookup: table.lookup(dtype),
+            weight: handles[tables.indexOf(table.weight)],
+            ids,
+            offsets,
+            weights: factor,
+          }
+        })
+        return native.bagsWork(held, count, dtype)
+      },
+      now: () => this.forward(features, rest),
+      failed: (failure) => this.#failed(where, null, given, failure),
+      name: NAME,
+      way: (save) => this.#way(given, factors, { save, pooled: false }),
+    })
+  }
+
+  /** What the result follows from. */
+  #follows(factors: readonly (Tensor | null)[]): Tensor[] {
+    return this.#features.flatMap(({ bag }, i) => {
       const weights = factors[i]
       return weights === null ? bag.table.weights : [bag.table.weight, weights]
     })
-    return settled(done, result, out, [], follows, NAME, (save) => {
-      const ways = this.#features.map(({ bag, at }, i) => {
-        const settings = { table: bag.table, bags: given[i].read, weights: factors[i], mode: bag.mode }
-        return { way: bagWay(settings, given[i].own, { save, pooled: true }), at, dim: bag.embeddingDim }
-      })
-      return waysBack(ways, factors)
+  }
+
+  #way(given: readonly GivenBags[], factors: readonly (Tensor | null)[], keeping: Keeping): Backward {
+    const ways = this.#features.map(({ bag, at }, i) => {
+      const settings = { table: bag.table, bags: given[i].read, weights: factors[i], mode: bag.mode }
+      return { way: bagWay(settings, given[i].own, keeping), at, dim: bag.embeddingDim }
     })
+    return waysBack(ways, factors)
   }
 
   /** The vectors of each feature out of a result, by the names in `keys`, each (bags, dim). */
@@ -193,23 +261,20 @@ export class EmbeddingBagCollection implements Layer {
     )
   }
 
-  /** Throws the failure of a native call, with the name of the feature at fault. */
-  #fail(
+  /** The error of a native call's failure, with the name of the feature at fault. */
+  #failed(
     where: string,
     name: string | null,
     given: GivenBags | readonly GivenBags[],
-    result: Tensor,
-    out?: Tensor,
-  ): never {
-    if (out === undefined) result.dispose()
-    const report = native.takeFailure()
+    report: Report = native.takeFailure(),
+  ): Error {
     const number = report?.feature ?? null
     const of = name ?? (number === null ? null : this.#features[number].name)
     const bags = 'read' in given ? given : number === null ? null : given[number]
-    if (!report || of === null) throw failureOf(report)
+    if (!report || of === null) return failureOf(report)
     const what = `feature "${of}": ${report.what ?? 'id'}`
     const message = `${where}: feature "${of}": ${report.message}`
-    throw failureOf({ ...report, what, message }, bags?.read.ids.shape)
+    return failureOf({ ...report, what, message }, bags?.read.ids.shape)
   }
 
   /** The bags of each feature, in the order of `keys`. */

@@ -104,19 +104,38 @@ impl Job for HeldBags {
     }
 
     fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [u8]) -> Result<bool, Failure> {
+        let out = (self.rows.out, out);
+        Ok(bag::forward_in_blocks(dispatch::active(), self.rows.table()?, self.request(), go_on, out)?)
+    }
+}
+
+impl HeldBags {
+    fn new(
+        lookup: &Lookup,
+        weight: &Handle,
+        ids: &Operand,
+        (offsets, weights): (Option<&Operand>, Option<&Operand>),
+        bags: usize,
+    ) -> Result<Self, Failure> {
+        let (padding, mode) = lookup.pooling()?;
+        let begins = offsets.map(|offsets| Ok::<_, Failure>(offsets.ids()?.into())).transpose()?;
+        let weights = weights.map(|weights| Ok::<_, Failure>(weights.shared()?.to_list())).transpose()?;
+        Ok(Self { rows: lookup.hold(weight, ids)?, begins, bags, weights, padding, mode })
+    }
+
+    fn request(&self) -> Request<'_> {
         let ids = self.rows.ids.all();
         let division = match &self.begins {
             Some(begins) => Division::Offsets { begins: begins.all(), with_end: begins.all().len() > self.bags },
             None => Division::Even { bags: self.bags, length: ids.len() / self.bags.max(1) },
         };
-        let request = Request {
+        Request {
             ids: (ids, self.rows.bad),
             division,
             weights: self.weights.as_deref(),
             padding: self.padding,
             mode: self.mode,
-        };
-        Ok(bag::forward_in_blocks(dispatch::active(), self.rows.table()?, request, go_on, (self.rows.out, out))?)
+        }
     }
 }
 
@@ -130,10 +149,55 @@ pub fn bag_work(
     weights: Option<Operand>,
     bags: f64,
 ) -> Option<External<Work>> {
+    work(|| HeldBags::new(lookup, weight, &ids, (offsets.as_ref(), weights.as_ref()), size(bags)?))
+}
+
+/// The bags of one feature, and its table, for work that outlives the call.
+#[napi(object, object_to_js = false)]
+pub struct FeatureOfWork {
+    pub lookup: Given<Lookup>,
+    /// The rows.
+    pub weight: Given<Handle>,
+    pub ids: Operand,
+    /// Where bags begin, with or without the end of the last one; without offsets all have the same number of ids.
+    pub offsets: Option<Operand>,
+    /// A factor for each id.
+    pub weights: Option<Operand>,
+}
+
+/// A lookup of several features that holds everything it reads.
+struct HeldFeatures {
+    features: Vec<HeldBags>,
+    bags: usize,
+    out: OutFormat,
+}
+
+impl Job for HeldFeatures {
+    fn size(&self) -> (usize, usize) {
+        let width = |feature: &HeldBags| feature.rows.dim.saturating_mul(self.out.size());
+        (self.bags, self.features.iter().map(width).fold(0, usize::saturating_add))
+    }
+
+    fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [u8]) -> Result<bool, Failure> {
+        let mut given = with_room(self.features.len());
+        for feature in &self.features {
+            given.put((feature.rows.table()?, feature.request()));
+        }
+        bag::forward_beside_in_blocks(dispatch::active(), &given, go_on, (self.out, out))
+            .map_err(|(feature, error)| Failure::from(error).of_feature(feature))
+    }
+}
+
+/// What `bagsForward` computes, as work to be queued. Rust must own the rows.
+#[napi(catch_unwind)]
+pub fn bags_work(features: Vec<FeatureOfWork>, bags: f64, format: Word<OutFormat>) -> Option<External<Work>> {
     work(|| {
-        let (padding, mode) = lookup.pooling()?;
-        let begins = offsets.map(|offsets| Ok::<_, Failure>(offsets.ids()?.into())).transpose()?;
-        let weights = weights.map(|weights| Ok::<_, Failure>(weights.shared()?.to_list())).transpose()?;
-        Ok(HeldBags { rows: lookup.hold(weight, &ids)?, begins, bags: size(bags)?, weights, padding, mode })
+        let bags = size(bags)?;
+        let mut held = with_room(features.len());
+        for (i, FeatureOfWork { lookup, weight, ids, offsets, weights }) in features.iter().enumerate() {
+            let made = HeldBags::new(lookup, weight, ids, (offsets.as_ref(), weights.as_ref()), bags);
+            held.put(made.map_err(|failure| failure.of_feature(i))?);
+        }
+        Ok(HeldFeatures { features: held, bags, out: format.0 })
     })
 }

@@ -107,50 +107,92 @@ pub fn forward_beside(
     scratch: &mut Vec<Scratch>,
     (format, out): (OutFormat, &mut [u8]),
 ) -> std::result::Result<(), (usize, Error)> {
+    let beside = beside(kernels, features, scratch, (format, out))?;
+    if !out.is_empty() {
+        parallel_rows(out, beside.width, beside.cost, |range, out| beside.write(kernels, range, (format, out)));
+    }
+    Ok(())
+}
+
+/// Does what [`forward_beside`] does, on this thread alone and block by block while `go_on` returns true. Returns
+/// whether it finished.
+///
+/// # Errors
+/// As for [`forward_beside`].
+pub fn forward_beside_in_blocks(
+    kernels: Kernels,
+    features: &[(RowTable<'_>, Request<'_>)],
+    go_on: &dyn Fn() -> bool,
+    (format, out): (OutFormat, &mut [u8]),
+) -> std::result::Result<bool, (usize, Error)> {
+    let mut scratch = Vec::new();
+    let beside = beside(kernels, features, &mut scratch, (format, out))?;
+    Ok(in_blocks(out, beside.width, go_on, |range, out| beside.write(kernels, range, (format, out))))
+}
+
+/// Features whose vectors stand side by side.
+struct Beside<'a> {
+    /// The bags of each feature, and the bytes of a vector.
+    parts: Vec<(Bag<'a>, usize)>,
+    /// The bytes of a row of the result, and those that are read and written for it.
+    width: usize,
+    cost: usize,
+}
+
+/// The features, after checking everything that they read.
+fn beside<'a>(
+    kernels: Kernels,
+    features: &[(RowTable<'a>, Request<'a>)],
+    scratch: &'a mut Vec<Scratch>,
+    (format, out): (OutFormat, &[u8]),
+) -> std::result::Result<Beside<'a>, (usize, Error)> {
     while scratch.len() < features.len() {
         scratch.put(Scratch::default());
     }
     let mut parts = with_room(features.len());
-    let (mut width, mut cost) = (0_usize, 0_usize);
+    let (mut width, mut cost, mut first) = (0_usize, 0_usize, None);
     for (i, (&(table, request), scratch)) in features.iter().zip(scratch.iter_mut()).enumerate() {
         let (ids, ranges) = places(kernels, table.rows(), request, scratch).map_err(|error| (i, error))?;
+        let count = *first.get_or_insert(ranges.count);
+        if ranges.count != count {
+            let why = format!("{} bags, where the first feature has {count}", ranges.count);
+            return Err((i, Error::Shape(why)));
+        }
         ask_ahead(table.bytes(), table.row_bytes(), ids.ids());
         let Request { weights, padding, mode, .. } = request;
         let bag = Bag { table, ids, bags: ranges.bags, weights, padding, mode };
         let row = table.dim().saturating_mul(format.size());
-        let read = (ids.ids().len() / ranges.count.max(1)).saturating_mul(table.row_bytes());
+        let read = (ids.ids().len() / count.max(1)).saturating_mul(table.row_bytes());
         (width, cost) = (width.saturating_add(row), cost.saturating_add(row.saturating_add(read)));
-        parts.put((bag, ranges.count, row));
+        parts.put((bag, row));
     }
-    let count = parts.first().map_or(0, |&(_, count, _)| count);
-    if let Some(i) = parts.iter().position(|&(_, bags, _)| bags != count) {
-        return Err((i, Error::Shape(format!("{} bags, where the first feature has {count}", parts[i].1))));
-    }
+    let count = first.unwrap_or(0);
     if count.checked_mul(width) != Some(out.len()) {
         return Err((0, Error::Shape(format!("{count} rows of {width} bytes do not fill {} bytes", out.len()))));
     }
-    if out.is_empty() {
-        return Ok(());
-    }
-    let widest = parts.iter().map(|&(_, _, row)| row).max().unwrap_or(0).max(1);
-    let most = (BLOCK / widest).max(1);
-    parallel_rows(out, width, cost, |range, out| {
+    Ok(Beside { parts, width, cost })
+}
+
+impl Beside<'_> {
+    /// Writes the rows of a range of bags.
+    fn write(&self, kernels: Kernels, range: Range<usize>, (format, out): (OutFormat, &mut [u8])) {
+        let widest = self.parts.iter().map(|&(_, row)| row).max().unwrap_or(0).max(1);
+        let most = (BLOCK / widest).max(1);
         let mut block: Vec<u64> = zeroed((most.min(range.len()) * widest).div_ceil(size_of::<u64>()));
         let block: &mut [u8] = bytemuck::cast_slice_mut(&mut block);
-        for (rows, out) in range.clone().step_by(most).zip(out.chunks_mut(most * width)) {
+        for (rows, out) in range.clone().step_by(most).zip(out.chunks_mut(most * self.width)) {
             let rows = rows..range.end.min(rows + most);
             let mut from = 0;
-            for &(ref bag, _, row) in parts.iter().filter(|&&(_, _, row)| row > 0) {
+            for &(ref bag, row) in self.parts.iter().filter(|&&(_, row)| row > 0) {
                 let block = &mut block[..rows.len() * row];
                 kernels.bag(bag, rows.clone(), format, block);
-                for (to, vector) in out.chunks_exact_mut(width).zip(block.chunks_exact(row)) {
+                for (to, vector) in out.chunks_exact_mut(self.width).zip(block.chunks_exact(row)) {
                     to[from..from + row].copy_from_slice(vector);
                 }
                 from += row;
             }
         }
-    });
-    Ok(())
+    }
 }
 
 /// Does what [`forward`] does, on this thread alone and block by block while `go_on` returns true. Returns whether it

@@ -40,6 +40,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     },
     {},
     { after: 'if (!(record.heldOut!.length > 0)) throw new Error(String(record))' },
+    { after: 'if (!(training.heldOut!.length > 0)) throw new Error(String(embedding))' },
     {
       before: "import type { TrainResult } from 'tokenbed'",
       after: 'if (!(best.training.heldOut!.length > 0)) throw new Error(String(best))',

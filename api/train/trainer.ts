@@ -327,7 +327,7 @@ export class Trainer {
    * ```ts
    * for await (const { step, loss, heldOut } of trainer.iterate({ heldOut: { corpus, every: 1000 } })) {
    *   console.log(step, loss, heldOut)
-   *   if (heldOut < 2) break
+   *   if (heldOut !== undefined && heldOut < 2) break
    * }
    * saveModel('model', trainer.result())
    * ```

@@ -9,7 +9,10 @@ use tokenbed_core::ids::{BadIds, IdSlice};
 use tokenbed_kernels::dispatch;
 use tokenbed_kernels::ops::lookup::bag::Mode;
 use tokenbed_kernels::rows::format::{OutFormat, RowFormat};
-use tokenbed_nn::bag::{self, Division, Request, Scratch, forward, forward_in_blocks, lookup, lookup_in_blocks};
+use tokenbed_nn::bag::{
+    self, Division, Request, Scratch, forward, forward_beside, forward_beside_in_blocks, forward_in_blocks, lookup,
+    lookup_in_blocks,
+};
 use tokenbed_nn::quantize::{Difference, dequantize, difference, quantize};
 use tokenbed_testkit::place::Guarded;
 use tokenbed_testkit::random::Random;
@@ -170,4 +173,51 @@ fn differences_follow_the_formula() {
     let wanted = Difference { max: 8.0, mean: 2.5, rms: (68.0f64 / 4.0).sqrt(), worst_row: 1 };
     assert_eq!(difference(dispatch::active(), table, &original).expect("sizes fit"), wanted);
     assert!(matches!(difference(dispatch::active(), table, &original[1..]), Err(Error::Shape(_))));
+}
+
+#[test]
+fn features_stand_side_by_side_with_the_bits_of_their_own_lookups() {
+    let (bags, dims) = (6000_u32, [5, 64, 33]);
+    let mut random = Random::new(53);
+    let begins: Vec<u32> = (0..bags).map(|b| b * 3 - b % 2).collect();
+    let ids = random.ids(bags as usize * 3, 40);
+    let tables: Vec<Vec<u8>> = dims.iter().map(|dim| bytemuck::cast_slice(&random.units(40 * dim)).to_vec()).collect();
+    let request = || sums(IdSlice::U32(&ids), IdSlice::U32(&begins), false);
+    let table = |i: usize| bag::table(RowFormat::Float32, &tables[i], 40, dims[i]).expect("sizes fit");
+    let given: Vec<_> = (0..3).map(|i| (table(i), request())).collect();
+    let mut wanted = vec![Vec::new(); bags as usize];
+    for (i, dim) in dims.iter().enumerate() {
+        let mut out = Guarded::new(bags as usize * dim * 4, 0, SENTRY);
+        let into = (OutFormat::Float32, &mut out[..]);
+        forward(dispatch::active(), table(i), request(), &mut Scratch::default(), into).expect("good ids");
+        wanted.iter_mut().zip(out.chunks(dim * 4)).for_each(|(row, vector)| row.extend_from_slice(vector));
+    }
+    let wanted = wanted.concat();
+    let mut out = Guarded::new(wanted.len(), 0, SENTRY);
+    forward_beside(dispatch::active(), &given, &mut Vec::new(), (OutFormat::Float32, &mut out[..])).expect("good ids");
+    assert!(out[..] == wanted[..]);
+
+    let mut out = Guarded::new(wanted.len(), 0, SENTRY);
+    let into = (OutFormat::Float32, &mut out[..]);
+    assert!(forward_beside_in_blocks(dispatch::active(), &given, &|| true, into).expect("good ids"));
+    out.assert_guards();
+    assert!(out[..] == wanted[..]);
+
+    // The first block is written, and no other.
+    let calls = Cell::new(0);
+    let once = || calls.replace(calls.get() + 1) == 0;
+    let mut out = Guarded::new(wanted.len(), 0, SENTRY);
+    let into = (OutFormat::Float32, &mut out[..]);
+    assert!(!forward_beside_in_blocks(dispatch::active(), &given, &once, into).expect("good ids"));
+    assert_eq!(calls.get(), 2);
+    let written = out.iter().zip(&wanted).take_while(|(a, b)| a == b).count();
+    assert!(0 < written && written < wanted.len());
+    assert!(out[wanted.len() - 1..].iter().all(|&byte| byte == SENTRY));
+
+    let short = sums(IdSlice::U32(&ids), IdSlice::U32(&begins[..9]), false);
+    let uneven = [(table(0), request()), (table(1), short)];
+    let mut out = Guarded::new(wanted.len(), 0, SENTRY);
+    let failed = forward_beside_in_blocks(dispatch::active(), &uneven, &|| true, (OutFormat::Float32, &mut out[..]));
+    assert!(matches!(failed, Err((1, Error::Shape(_)))), "{failed:?}");
+    out.assert_untouched();
 }

@@ -2,7 +2,7 @@
 
 use crate::files::fasttext::FastTextFile;
 use crate::node::borrow::{Operand, size};
-use crate::node::borrowed_text::{JsText, TextList};
+use crate::node::borrowed_text::{JsText, read_all};
 use crate::node::borrowed_word::Word;
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
@@ -196,8 +196,8 @@ pub fn embed_texts(
     table: Option<Operand>,
 ) -> bool {
     status(|| {
-        let texts = TextList::read(&texts)?;
-        let texts = texts.texts();
+        let texts = read_all(&texts)?;
+        let texts = texts.list();
         let (rows, out) = bytes_of(table.as_ref(), &out)?;
         let bytes: usize = texts.iter().map(|text| text.len()).sum();
         let threads = if bytes < SHORT { 1 } else { computing_threads()? };

@@ -106,7 +106,7 @@ pub fn fast_text_sentences(
     #[napi(ts_arg_type = "Array<string>")] texts: Vec<JsText>,
     out: Operand,
 ) -> bool {
-    status(|| Ok(file.0.sentences(&read_all(&texts)?, computing_threads()?, out.exclusive(&[])?)?))
+    status(|| Ok(file.0.sentences(&read_all(&texts)?.list(), computing_threads()?, out.exclusive(&[])?)?))
 }
 
 /// The classes of texts, end to end, the most probable of a text first.
@@ -127,7 +127,7 @@ pub fn fast_text_classify(
     top: f64,
 ) -> Option<FastTextClasses> {
     guard(|| {
-        let found = file.0.classify(&read_all(&texts)?, size(top)?, computing_threads()?)?;
+        let found = file.0.classify(&read_all(&texts)?.list(), size(top)?, computing_threads()?)?;
         Ok(FastTextClasses {
             counts: copied(&found.counts, |it| Uint32ArraySlice::copy_from(&env, it))?,
             labels: copied(&found.labels, |it| Uint32ArraySlice::copy_from(&env, it))?,

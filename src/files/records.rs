@@ -1,7 +1,7 @@
 //! Records of files and of texts that arrive in parts: lines, JSON Lines, CSV.
 
 use crate::node::borrow::{Operand, size};
-use crate::node::borrowed_text::JsText;
+use crate::node::borrowed_text::{JsText, JsTexts};
 use crate::node::borrowed_word::{RecordFormat, Word};
 use crate::node::external::External;
 use crate::node::guard::{Failure, Report, caught, guard, status};
@@ -9,13 +9,14 @@ use crate::text::stream::{invalid, ratio};
 use napi::bindgen_prelude::{AsyncTask, Either3, Null};
 use napi::{Env, Task};
 use napi_derive::napi;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokenbed_core::Error;
 use tokenbed_io::records::{Format, Id, Record, Records, Settings, Unreadable};
 use tokenbed_io::text::{InvalidUtf8, TextFile};
-use tokenbed_memory::{Gather, List, owned};
+use tokenbed_memory::{Gather, List, TextList, owned};
 
 /// Which records to read, as given by TypeScript.
 #[napi(object, object_to_js = false)]
@@ -66,14 +67,14 @@ pub struct BadRecord {
 /// The texts of records, which need not become JavaScript's.
 pub struct HeldRecords {
     /// None once they were let go.
-    texts: Mutex<Arc<Vec<String>>>,
-    /// Number of UTF-16 units of each.
-    units: Vec<u32>,
+    texts: Mutex<Arc<TextList>>,
+    /// Number of UTF-16 units of each; none once they were asked for.
+    units: Mutex<Vec<u32>>,
 }
 
 impl HeldRecords {
     /// The texts; none once they were let go.
-    pub(crate) fn texts(&self) -> Arc<Vec<String>> {
+    pub(crate) fn texts(&self) -> Arc<TextList> {
         Arc::clone(&self.texts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -82,7 +83,8 @@ impl HeldRecords {
 #[napi(object, object_from_js = false)]
 pub struct RecordsRead {
     /// A bad record has an empty text. There are none if texts are held.
-    pub texts: Vec<String>,
+    #[napi(ts_type = "Array<string>")]
+    pub texts: JsTexts,
     pub held: Option<External<HeldRecords>>,
     /// Number of records.
     pub count: u32,
@@ -100,7 +102,7 @@ pub struct RecordsRead {
 /// The same before it becomes JavaScript's.
 #[derive(Default)]
 pub struct Found {
-    texts: Vec<String>,
+    texts: TextList,
     ids: Option<Vec<Either3<String, f64, Null>>>,
     bad: Vec<BadRecord>,
     bytes: usize,
@@ -108,30 +110,35 @@ pub struct Found {
     waiting: bool,
 }
 
-impl From<Found> for RecordsRead {
-    fn from(Found { texts, ids, bad, bytes, done, waiting }: Found) -> Self {
-        let count = texts.len() as u32;
-        Self { texts, held: None, count, ids, bad, bytes: bytes as f64, done, waiting, failure: None }
+impl Found {
+    fn put(&mut self, Record { id, text, line, offset }: Record<'_>) {
+        let index = self.texts.len();
+        match text {
+            Ok(Cow::Borrowed(text)) => self.texts.put(text),
+            Ok(Cow::Owned(text)) => self.texts.put_owned(text),
+            Err(message) => {
+                self.texts.put("");
+                self.bad.put(BadRecord { index: index as u32, line: line as f64, offset: offset as f64, message });
+            }
+        }
+        if id.is_none() && self.ids.is_none() {
+            return;
+        }
+        // The records before the first with an id have none.
+        let ids = self.ids.get_or_insert_with(|| (0..index).map(|_| Either3::C(Null)).into_list());
+        ids.put(match id {
+            Some(Id::Text(id)) => Either3::A(id),
+            Some(Id::Number(id)) => Either3::B(id),
+            None => Either3::C(Null),
+        });
     }
 }
 
-fn read(records: Vec<Record>, bytes: usize) -> Found {
-    let mut bad = Vec::new();
-    for (index, record) in records.iter().enumerate() {
-        if let Err(message) = &record.text {
-            let (line, offset) = (record.line as f64, record.offset as f64);
-            bad.put(BadRecord { index: index as u32, line, offset, message: message.clone() });
-        }
+impl From<Found> for RecordsRead {
+    fn from(Found { texts, ids, bad, bytes, done, waiting }: Found) -> Self {
+        let count = texts.len() as u32;
+        Self { texts: JsTexts(texts), held: None, count, ids, bad, bytes: bytes as f64, done, waiting, failure: None }
     }
-    let has_ids = records.iter().any(|record| record.id.is_some());
-    let id = |record: &Record| match &record.id {
-        Some(Id::Text(id)) => Either3::A(id.clone()),
-        Some(Id::Number(id)) => Either3::B(*id),
-        None => Either3::C(Null),
-    };
-    let ids = has_ids.then(|| records.iter().map(id).into_list());
-    let texts = records.into_iter().map(|record| record.text.unwrap_or_default()).into_list();
-    Found { texts, ids, bad, bytes, ..Found::default() }
 }
 
 /// Number of UTF-16 units of a text.
@@ -170,22 +177,25 @@ impl Reading {
             });
         }
         let Some(file) = &mut self.file else { return Ok(Found::default()) };
-        let (mut found, mut bytes) = (Vec::new(), 0);
-        while found.is_empty() && !closed.load(Ordering::Relaxed) {
+        let mut found = Found::default();
+        while found.texts.is_empty() && !closed.load(Ordering::Relaxed) {
             self.part.clear();
             let more = file.read(&mut self.part)?;
-            bytes += self.part.len();
-            records.push(&self.part, &mut found).map_err(|error| in_file(&self.path, self.range, error))?;
+            found.bytes += self.part.len();
+            let mut give = |record: Record<'_>| found.put(record);
+            records.push(&self.part, &mut give).map_err(|error| in_file(&self.path, self.range, error))?;
             if !more {
-                records.finish(&mut found).map_err(|error| in_file(&self.path, self.range, error))?;
+                records.finish(&mut give).map_err(|error| in_file(&self.path, self.range, error))?;
                 (self.file, self.records) = (None, None);
-                return Ok(Found { done: true, ..read(found, bytes) });
+                found.done = true;
+                break;
             }
             if file.is_waiting() {
-                return Ok(Found { waiting: true, ..read(found, bytes) });
+                found.waiting = true;
+                break;
             }
         }
-        Ok(read(found, bytes))
+        Ok(found)
     }
 
     fn close(&mut self) {
@@ -249,8 +259,7 @@ impl Task for ReadRecords {
                 reading.close();
             }
             let records = records?;
-            let units =
-                if self.0.holds { records.texts.iter().map(|text| units(text)).into_list() } else { Vec::new() };
+            let units = if self.0.holds { records.texts.iter().map(units).into_list() } else { Vec::new() };
             Ok((records, units))
         }))
     }
@@ -261,9 +270,9 @@ impl Task for ReadRecords {
                 return found.into();
             }
             let texts = std::mem::take(&mut found.texts);
-            let bytes = texts.iter().map(|text| text.capacity() + size_of::<String>()).sum();
-            let (count, texts) = (texts.len() as u32, Mutex::new(Arc::new(texts)));
-            let held = External::new_with_size_hint(HeldRecords { texts, units }, bytes);
+            let (count, bytes) = (texts.len() as u32, texts.capacity());
+            let texts = Mutex::new(Arc::new(texts));
+            let held = External::new_with_size_hint(HeldRecords { texts, units: Mutex::new(units) }, bytes);
             RecordsRead { held: Some(held), count, ..found.into() }
         };
         let failed = |failure: Failure| RecordsRead { failure: Some(failure.into()), ..Found::default().into() };
@@ -287,13 +296,15 @@ pub fn held_records_free(env: Env, held: &External<HeldRecords>) -> bool {
     })
 }
 
-/// out (at least as many as there are texts) = the number of UTF-16 units of each.
+/// out (at least as many as there are texts) = the number of UTF-16 units of each. It can be asked for once: the
+/// numbers would else stay until the collector finds the texts.
 #[napi(catch_unwind)]
 pub fn held_records_units(held: &External<HeldRecords>, out: Operand) -> bool {
     status(|| {
         let out = out.exclusive::<u32>(&[])?;
-        let some = out.get_mut(..held.units.len());
-        some.ok_or_else(|| Error::Shape("room for fewer texts".into()))?.copy_from_slice(&held.units);
+        let units = std::mem::take(&mut *held.units.lock().unwrap_or_else(PoisonError::into_inner));
+        let some = out.get_mut(..units.len());
+        some.ok_or_else(|| Error::Shape("room for fewer texts".into()))?.copy_from_slice(&units);
         Ok(())
     })
 }
@@ -303,9 +314,9 @@ pub fn held_records_units(held: &External<HeldRecords>, out: Operand) -> bool {
 pub fn held_records_texts(held: &External<HeldRecords>, from: f64, to: f64) -> Option<Vec<String>> {
     guard(|| {
         let texts = held.texts();
-        let some = texts.get(size(from)?..size(to)?);
+        let some = texts.range(size(from)?..size(to)?);
         let some = some.ok_or_else(|| Error::Usage("texts that are not held".into()))?;
-        Ok(some.iter().map(|text| owned(text)).into_list())
+        Ok(some.map(owned).into_list())
     })
 }
 
@@ -338,20 +349,22 @@ pub fn record_text_next(
 ) -> Option<RecordsRead> {
     guard(|| {
         let mut records = text.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found = Vec::new();
+        let mut found = Found::default();
+        let mut give = |record: Record<'_>| found.put(record);
         let unreadable = |Unreadable { offset, message }: Unreadable| {
             Failure::from(Error::Usage(format!("offset {offset}: {message}")))
         };
         match part {
             Some(part) => {
                 let part = part.read()?;
-                records.push(&part, &mut found).map_err(unreadable)?;
-                Ok(read(found, part.len()).into())
+                records.push(&part, &mut give).map_err(unreadable)?;
+                found.bytes = part.len();
             }
             None => {
-                records.finish(&mut found).map_err(unreadable)?;
-                Ok(Found { done: true, ..read(found, 0) }.into())
+                records.finish(&mut give).map_err(unreadable)?;
+                found.done = true;
             }
         }
+        Ok(found.into())
     })
 }

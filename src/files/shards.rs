@@ -7,9 +7,8 @@ use napi::Env;
 use napi::bindgen_prelude::Uint32ArraySlice;
 use napi_derive::napi;
 use std::path::Path;
-use tokenbed_io::names::NameList;
 use tokenbed_io::shards::{self, Index};
-use tokenbed_memory::{Gather, owned};
+use tokenbed_memory::{Gather, TextList, owned};
 
 /// Which tensor is in which file.
 pub struct ShardIndex(Index);
@@ -32,7 +31,7 @@ pub struct JoinedNames {
 }
 
 /// The length of each name in UTF-16 units.
-pub(crate) fn lengths(env: Env, names: &NameList) -> Result<Uint32ArraySlice<'static>, Failure> {
+pub(crate) fn lengths(env: Env, names: &TextList) -> Result<Uint32ArraySlice<'static>, Failure> {
     let lengths: Vec<u32> = names.iter().map(|name| name.encode_utf16().count() as u32).into_list();
     copied(&lengths, |it| Uint32ArraySlice::copy_from(&env, it))
 }

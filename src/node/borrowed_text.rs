@@ -3,11 +3,11 @@
 #![allow(unsafe_code, reason = "reads Node-API's strings")]
 
 use crate::node::guard::Failure;
-use napi::bindgen_prelude::{FromNapiValue, TypeName, ValidateNapiValue};
-use napi::{ValueType, check_status, sys};
+use napi::bindgen_prelude::{Array, FromNapiValue, ToNapiValue, TypeName, ValidateNapiValue};
+use napi::{Env, ValueType, check_status, sys};
 use std::mem::MaybeUninit;
 use std::{ptr, slice};
-use tokenbed_memory::{List, Slice, Text, had, with_room};
+use tokenbed_memory::{List, Slice, TextList, had, with_room};
 
 /// A JavaScript string, to be read during this call. It replaces napi's own string reading, which ends the process when
 /// memory runs out.
@@ -119,58 +119,38 @@ impl JsText {
     }
 }
 
-/// Copies of texts, end to end.
-pub(crate) struct TextList {
-    all: String,
-    /// Where each text ends.
-    ends: Vec<usize>,
-}
-
-impl TextList {
-    /// Copies texts. V8 says at once how long a string is in UTF-16, of which UTF-8 has at most three times as many
-    /// bytes; so there is room for a long text before it is written.
-    pub(crate) fn read(texts: &[JsText]) -> Result<Self, Failure> {
-        let (mut bytes, mut ends) = (Vec::<u8>::new(), with_room(texts.len()));
-        for text in texts {
-            text.append(&mut bytes)?;
-            ends.put(bytes.len());
-        }
-        match String::from_utf8(bytes) {
-            Ok(all) => Ok(Self { all, ends }),
-            // V8 writes UTF-8; this is for another engine that does not.
-            Err(_) => Self::read_one_by_one(texts),
-        }
-    }
-
-    #[cold]
-    fn read_one_by_one(texts: &[JsText]) -> Result<Self, Failure> {
-        let (mut all, mut ends) = (String::new(), with_room(texts.len()));
-        for text in texts {
-            all.put_str(&text.read()?);
-            ends.put(all.len());
-        }
-        Ok(Self { all, ends })
-    }
-
-    /// The texts.
-    pub(crate) fn texts(&self) -> Vec<&str> {
-        let mut texts = with_room(self.ends.len());
-        let mut start = 0;
-        for &end in &self.ends {
-            texts.put(self.all.get(start..end).unwrap_or_default());
-            start = end;
-        }
-        texts
-    }
-}
-
-/// Copies of all texts.
-pub(crate) fn read_all(texts: &[JsText]) -> Result<Vec<String>, Failure> {
-    let mut all = with_room(texts.len());
+/// Copies of all texts. V8 says at once how long a string is in UTF-16, of which UTF-8 has at most three times as many
+/// bytes; so there is room for a long text before it is written.
+pub(crate) fn read_all(texts: &[JsText]) -> Result<TextList, Failure> {
+    let (mut bytes, mut ends) = (Vec::<u8>::new(), with_room(texts.len()));
     for text in texts {
-        all.put(text.read()?);
+        text.append(&mut bytes)?;
+        ends.put(bytes.len());
+    }
+    // V8 writes UTF-8; the rest is for another engine that does not.
+    if let Some(all) = String::from_utf8(bytes).ok().and_then(|all| TextList::of(all, ends)) {
+        return Ok(all);
+    }
+    let mut all = TextList::with_room(texts.len());
+    for text in texts {
+        all.put(&text.read()?);
     }
     Ok(all)
+}
+
+/// Texts on their way to JavaScript, where they are an array of strings.
+pub struct JsTexts(pub(crate) TextList);
+
+impl ToNapiValue for JsTexts {
+    unsafe fn to_napi_value(env: sys::napi_env, texts: Self) -> napi::Result<sys::napi_value> {
+        let owner = Env::from_raw(env);
+        let mut array = owner.create_array(texts.0.len() as u32)?;
+        for (place, text) in texts.0.iter().enumerate() {
+            array.set(place as u32, text)?;
+        }
+        // SAFETY: it is the env of this call.
+        unsafe { Array::to_napi_value(env, array) }
+    }
 }
 
 /// Makes a copy in V8's memory, after checking that there is memory for it: V8 itself would end the process if there is

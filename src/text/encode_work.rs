@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use tokenbed_core::Error;
 use tokenbed_core::storage::Storage;
-use tokenbed_memory::{List, Text};
+use tokenbed_memory::{List, TextList};
 use tokenbed_text::{EncodedTexts, PaddedRows, Padding, TextError, Tokenizer};
 
 /// Texts that were copied out of JavaScript, a few at a time.
@@ -28,9 +28,9 @@ pub struct HeldTexts {
 /// The texts of one call.
 enum Added {
     /// Texts that were copied, and whether the first of them continues the last text of the call before.
-    Copied(Vec<String>, bool),
+    Copied(TextList, bool),
     /// Some texts of records that are held.
-    Held(Arc<Vec<String>>, Range<usize>),
+    Held(Arc<TextList>, Range<usize>),
 }
 
 /// Begins to collect the texts of a batch, or one text that comes in parts.
@@ -58,7 +58,7 @@ pub fn texts_add(
 pub fn texts_add_held(held: &External<HeldTexts>, records: &External<HeldRecords>, from: f64, to: f64) -> bool {
     status(|| {
         let (texts, range) = (records.texts(), size(from)?..size(to)?);
-        if texts.get(range.clone()).is_none() {
+        if texts.range(range.clone()).is_none() {
             return Err(Error::Usage("texts that are not held".into()).into());
         }
         held.added.borrow_mut().put(Added::Held(texts, range));
@@ -91,11 +91,9 @@ impl Whole {
         for one in std::mem::take(&mut self.added) {
             match (one, whole.last_mut()) {
                 (Added::Copied(texts, true), Some(Added::Copied(before, _))) => {
-                    let mut texts = texts.into_iter();
-                    if let Some(last) = before.last_mut() {
-                        last.put_str(&texts.next().unwrap_or_default());
-                    }
-                    before.put_all(texts);
+                    let mut texts = texts.iter();
+                    before.put_to_last(texts.next().unwrap_or_default());
+                    texts.for_each(|text| before.put(text));
                 }
                 (one, _) => whole.put(one),
             }
@@ -104,8 +102,8 @@ impl Whole {
         let mut all = Vec::new();
         for added in &self.added {
             match added {
-                Added::Copied(texts, _) => all.put_all(texts.iter().map(String::as_str)),
-                Added::Held(texts, range) => all.put_all(texts[range.clone()].iter().map(String::as_str)),
+                Added::Copied(texts, _) => all.put_all(texts.iter()),
+                Added::Held(texts, range) => all.put_all(texts.range(range.clone()).into_iter().flatten()),
             }
         }
         all

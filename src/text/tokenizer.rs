@@ -1,7 +1,7 @@
 //! Tokenizers: text to ids and back.
 
 use crate::node::borrow::{Operand, size};
-use crate::node::borrowed_text::{JsText, TextList, copied};
+use crate::node::borrowed_text::{JsText, copied, read_all};
 use crate::node::external::External;
 use crate::node::guard::{Failure, Report, caught, guard, status};
 use crate::node::process::computing_threads;
@@ -408,8 +408,7 @@ pub fn tokenizer_encode_batch(
     >,
 ) -> bool {
     status(|| {
-        let (batch, samples) =
-            rows.plan()?.encode(tokenizer, &TextList::read(&texts)?.texts(), computing_threads()?, None)?;
+        let (batch, samples) = rows.plan()?.encode(tokenizer, &read_all(&texts)?.list(), computing_threads()?, None)?;
         let told = samples.as_ref().map_or(0, Vec::len);
         let sizes = (batch.ids() as f64, batch.texts() as f64, told as f64);
         let RoomForTexts { ids, offsets, samples: to } = room.call(sizes.into())?.ok_or_else(no_room)?;
@@ -470,8 +469,7 @@ pub fn tokenizer_encode_padded(
 ) -> bool {
     status(|| {
         let padding = filler.padding()?;
-        let (batch, samples) =
-            rows.plan()?.encode(tokenizer, &TextList::read(&texts)?.texts(), computing_threads()?, None)?;
+        let (batch, samples) = rows.plan()?.encode(tokenizer, &read_all(&texts)?.list(), computing_threads()?, None)?;
         let told = samples.as_ref().map_or(0, Vec::len);
         let sizes = (batch.padded_length(padding)? as f64, batch.texts() as f64, told as f64);
         // JavaScript runs here, in the middle of the call: none of its memory is borrowed yet.

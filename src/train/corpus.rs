@@ -190,7 +190,7 @@ pub fn corpus_words(builder: &External<Builder>, #[napi(ts_arg_type = "Array<str
     status(|| {
         let words = read_all(&words)?;
         if let Gathered::Words(counter) = &mut *lock(&builder.0) {
-            counter.sentence(words.iter().map(String::as_str));
+            counter.sentence(words.iter());
         }
         Ok(())
     })

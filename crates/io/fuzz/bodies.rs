@@ -453,17 +453,21 @@ fn words(data: &[u8], dim: usize, binary: bool) {
 /// Records of a text do not depend on how it is divided; the first two bytes say the format and where it is cut.
 pub fn records(data: &[u8]) {
     use tokenbed_io::records::{Format, Record, Records, Settings, Unreadable};
+    type Kept = Record<'static>;
     let [how, cut, rest @ ..] = data else { return };
     let Ok(text) = std::str::from_utf8(rest) else { return };
     let format = [Format::Lines, Format::JsonLines, Format::Table(b','), Format::Table(b'\t')][usize::from(*how % 4)];
     let settings = Settings { format, field: "text".into(), id: "id".into(), most: 200, is_inside: false };
-    let read = |parts: &[&str]| -> (Vec<Record>, Result<(), Unreadable>) {
+    let read = |parts: &[&str]| -> (Vec<Kept>, Result<(), Unreadable>) {
         let (mut reader, mut found) = (Records::new(settings.clone()), Vec::new());
+        let mut give = |Record { id, text, line, offset }: Record<'_>| {
+            found.push(Kept { id, text: text.map(|text| text.into_owned().into()), line, offset });
+        };
         let mut outcome = Ok(());
         for part in parts {
-            outcome = outcome.and_then(|()| reader.push(part, &mut found));
+            outcome = outcome.and_then(|()| reader.push(part, &mut give));
         }
-        let outcome = outcome.and_then(|()| reader.finish(&mut found));
+        let outcome = outcome.and_then(|()| reader.finish(&mut give));
         (found, outcome)
     };
     let (whole, outcome) = read(&[text]);

@@ -13,7 +13,7 @@ pub mod gguf;
 mod limits;
 pub mod lock;
 mod mapped;
-pub mod names;
+mod names;
 pub mod npy;
 pub mod npz;
 mod pickle;

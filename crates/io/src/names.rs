@@ -1,53 +1,12 @@
 //! Many names in memory that is little more than their text, each once, and found by their text.
 
 use std::hash::{BuildHasher, RandomState};
-use tokenbed_memory::{List, Text, zeroed};
-
-/// Names, in the order in which they came.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NameList {
-    text: String,
-    /// Where each name ends.
-    ends: Vec<usize>,
-}
-
-impl NameList {
-    /// Number of names.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// All names, one after the other.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// All names, one after the other.
-    pub fn into_text(self) -> String {
-        self.text
-    }
-
-    /// The names.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        (0..self.len()).map(|id| self.get(id))
-    }
-
-    /// The name at a place.
-    pub(crate) fn get(&self, id: usize) -> &str {
-        let start = id.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.text[start..self.ends[id]]
-    }
-}
+use tokenbed_memory::{TextList, zeroed};
 
 /// Names that can be found.
 #[derive(Debug)]
 pub(crate) struct Names {
-    pub(crate) list: NameList,
+    pub(crate) list: TextList,
     /// The id after that of a name, at a place that its hash tells, or 0. There is always a place with 0.
     places: Vec<u32>,
     hasher: RandomState,
@@ -59,7 +18,7 @@ pub(crate) struct TooMany;
 
 impl Names {
     pub(crate) fn new() -> Self {
-        Self { list: NameList::default(), places: zeroed(16), hasher: RandomState::new() }
+        Self { list: TextList::default(), places: zeroed(16), hasher: RandomState::new() }
     }
 
     /// The id of a name, if it is there.
@@ -75,8 +34,7 @@ impl Names {
         }
         let id = self.list.len();
         self.places[place] = u32::try_from(id + 1).map_err(|_| TooMany)?;
-        self.list.text.put_str(name);
-        self.list.ends.put(self.list.text.len());
+        self.list.put(name);
         if self.list.len() * 4 > self.places.len() * 3 {
             self.grow();
         }
@@ -88,7 +46,7 @@ impl Names {
         let most = self.places.len() - 1;
         let mut place = self.hasher.hash_one(name) as usize & most;
         while let Some(id) = (self.places[place] as usize).checked_sub(1) {
-            if self.list.get(id) == name {
+            if self.list.get(id) == Some(name) {
                 break;
             }
             place = (place + 1) & most;
@@ -99,7 +57,7 @@ impl Names {
     fn grow(&mut self) {
         self.places = zeroed(self.places.len() * 2);
         for id in 0..self.list.len() {
-            let place = self.place(self.list.get(id));
+            let place = self.place(self.list.get(id).unwrap_or_default());
             self.places[place] = id as u32 + 1;
         }
     }

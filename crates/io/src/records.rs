@@ -4,8 +4,9 @@ mod json;
 mod table;
 
 use memchr::{memchr, memrchr};
+use std::borrow::Cow;
 use table::Table;
-use tokenbed_memory::{List, Text, owned};
+use tokenbed_memory::{Text, owned};
 
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +47,11 @@ pub enum Id {
 
 /// One record.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Record {
+pub struct Record<'a> {
     /// Its id, if its file gives one.
     pub id: Option<Id>,
     /// The text, or why there is none.
-    pub text: Result<String, String>,
+    pub text: Result<Cow<'a, str>, String>,
     /// Number of the line where it begins, from 1.
     pub line: u64,
     /// Offset in bytes where it begins in the text.
@@ -87,11 +88,11 @@ impl Records {
         Self { settings, rest: String::new(), offset: 0, line: 1, table }
     }
 
-    /// Takes the next part of the text, and appends the records that end in it.
+    /// Takes the next part of the text, and gives the records that end in it.
     ///
     /// # Errors
     /// [`Unreadable`] for a record that is too long, and for a CSV that does not have the field.
-    pub fn push(&mut self, part: &str, records: &mut Vec<Record>) -> Result<(), Unreadable> {
+    pub fn push(&mut self, part: &str, give: &mut impl FnMut(Record<'_>)) -> Result<(), Unreadable> {
         if self.settings.format == Format::Whole {
             self.rest.put_str(part);
             return self.check_length(self.rest.len());
@@ -106,7 +107,7 @@ impl Records {
             part
         };
         if let Some(table) = &mut self.table {
-            return table.push(part.as_bytes(), &self.settings, records);
+            return table.push(part.as_bytes(), &self.settings, give);
         }
         let Some(end) = memrchr(b'\n', part.as_bytes()) else {
             self.rest.put_str(part);
@@ -118,45 +119,45 @@ impl Records {
             let first = memchr(b'\n', whole.as_bytes()).map_or(0, |at| at + 1);
             let mut line = std::mem::take(&mut self.rest);
             line.put_str(&whole[..first]);
-            self.line(&line, records)?;
+            self.line(&line, give)?;
             from = first;
         }
         while let Some(length) = memchr(b'\n', &whole.as_bytes()[from..]) {
-            self.line(&whole[from..=from + length], records)?;
+            self.line(&whole[from..=from + length], give)?;
             from += length + 1;
         }
         self.rest = owned(after);
         self.check_length(self.rest.len())
     }
 
-    /// Ends the text, and appends the last record if no line break ended it.
+    /// Ends the text, and gives the last record if no line break ended it.
     ///
     /// # Errors
     /// The same as [`Records::push`].
-    pub fn finish(&mut self, records: &mut Vec<Record>) -> Result<(), Unreadable> {
+    pub fn finish(&mut self, give: &mut impl FnMut(Record<'_>)) -> Result<(), Unreadable> {
         if let Some(table) = &mut self.table {
-            return table.finish(&self.settings, records);
+            return table.finish(&self.settings, give);
         }
         let last = std::mem::take(&mut self.rest);
         match self.settings.format {
             _ if last.is_empty() => {}
-            Format::Whole => records.put(Record { id: None, text: Ok(last), line: 1, offset: 0 }),
-            _ => self.line(&last, records)?,
+            Format::Whole => give(Record { id: None, text: Ok(last.into()), line: 1, offset: 0 }),
+            _ => self.line(&last, give)?,
         }
         Ok(())
     }
 
     /// A line with its line break, which only the last may lack.
-    fn line(&mut self, line: &str, records: &mut Vec<Record>) -> Result<(), Unreadable> {
+    fn line(&mut self, line: &str, give: &mut impl FnMut(Record<'_>)) -> Result<(), Unreadable> {
         self.check_length(line.len())?;
         let bare = line.strip_suffix('\n').map_or(line, |line| line.strip_suffix('\r').unwrap_or(line));
         match self.settings.format {
             Format::JsonLines if bare.trim_ascii().is_empty() => {}
             Format::JsonLines => {
                 let (id, text) = json::fields(bare, &self.settings);
-                records.put(Record { id, text, line: self.line, offset: self.offset });
+                give(Record { id, text, line: self.line, offset: self.offset });
             }
-            _ => records.put(Record { id: None, text: Ok(owned(bare)), line: self.line, offset: self.offset }),
+            _ => give(Record { id: None, text: Ok(bare.into()), line: self.line, offset: self.offset }),
         }
         self.line += 1;
         self.offset += line.len() as u64;

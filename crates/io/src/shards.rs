@@ -3,7 +3,7 @@
 //! It may have 20 MB and more, of which a reader needs a few names. So the names go from the text straight into one
 //! table, and no tree of values is built.
 
-use crate::names::{NameList, Names};
+use crate::names::Names;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 use std::fs::File;
@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::Path;
 use tokenbed_core::open::regular;
 use tokenbed_core::{Error, Result};
-use tokenbed_memory::{List, zeroed};
+use tokenbed_memory::{List, TextList, zeroed};
 
 /// Which tensor is in which file.
 #[derive(Debug)]
@@ -24,13 +24,13 @@ pub struct Index {
 
 impl Index {
     /// The names of all tensors, in the order of the file.
-    pub fn names(&self) -> &NameList {
+    pub fn names(&self) -> &TextList {
         &self.tensors.list
     }
 
     /// The name of the file that a tensor is in.
     pub fn file(&self, tensor: &str) -> Option<&str> {
-        self.tensors.find(tensor).map(|id| self.files.list.get(self.file_of[id] as usize))
+        self.tensors.find(tensor).and_then(|id| self.files.list.get(self.file_of[id] as usize))
     }
 
     /// The names of tensors that are this name, or end with it behind a dot.
@@ -196,7 +196,7 @@ impl<'de> Visitor<'de> for Map<'_> {
             let (file, _) = file.inspect_err(|error| {
                 // JSON that is broken is told by its own message.
                 if error.to_string().starts_with(NO_NAME) {
-                    let name = index.tensors.list.get(tensor);
+                    let name = index.tensors.list.get(tensor).unwrap_or_default();
                     *wrong = Some(format!("\"weight_map\" says that tensor {name:?} is in {NO_NAME} in the folder"));
                 }
             })?;

@@ -15,7 +15,6 @@ mod text;
 mod words;
 
 use crate::atomic;
-use crate::names::NameList;
 use crate::recognise::{LOOK, Wanted};
 use crate::text::InvalidUtf8;
 use escape::{divides, escaped};
@@ -27,13 +26,14 @@ use table::Table;
 use text::{Expected, shown};
 use tokenbed_core::storage::Storage;
 use tokenbed_core::{Error, Result};
+use tokenbed_memory::TextList;
 use words::Words;
 
 /// The words of a file and their vectors.
 #[derive(Debug)]
 pub struct Loaded {
     /// The words in the order of the file. Of a word that comes twice, only the first is kept.
-    pub words: NameList,
+    pub words: TextList,
     /// Length of a vector.
     pub dim: usize,
     /// The vectors, f32 (words, dim). There are more rows behind them if words came twice.

@@ -15,6 +15,7 @@ mod heap;
 mod list;
 mod map;
 mod text;
+mod texts;
 mod trim;
 mod zeroed;
 
@@ -22,6 +23,7 @@ pub use heap::Heap;
 pub use list::{Gather, List, Slice, filled, with_room};
 pub use map::{Map, Set, map_of};
 pub use text::{Text, joined, lossy, lossy_owned, owned};
+pub use texts::TextList;
 pub use trim::give_back;
 pub use zeroed::{Zero, zeroed};
 

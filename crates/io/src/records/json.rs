@@ -9,17 +9,20 @@ use std::marker::PhantomData;
 use tokenbed_memory::owned;
 
 /// The id and the text of an object, or why it has no text.
-pub(super) fn fields(line: &str, settings: &Settings) -> (Option<Id>, Result<String, String>) {
+pub(super) fn fields<'a>(line: &'a str, settings: &Settings) -> (Option<Id>, Result<Cow<'a, str>, String>) {
     let mut json = serde_json::Deserializer::from_str(line);
     let found = Fields::<Value<'_>>::of(settings).deserialize(&mut json).and_then(|found| json.end().map(|()| found));
-    let Ok((id, text)) = found else { return fields_of_raw(line, settings) };
+    let Ok((id, text)) = found else {
+        let (id, text) = fields_of_raw(line, settings);
+        return (id, text.map(Cow::Owned));
+    };
     let id = match id {
         Some(Value::Text(id)) => Some(Id::Text(owned_text(id))),
         Some(Value::Number(id)) => Some(Id::Number(id)),
         Some(Value::Other(_)) | None => None,
     };
     let text = match text {
-        Some(Value::Text(text)) => Ok(owned_text(text)),
+        Some(Value::Text(text)) => Ok(text),
         Some(Value::Number(_)) => Err(no_string(&settings.field, "a number")),
         Some(Value::Other(kind)) => Err(no_string(&settings.field, kind)),
         None => Err(no_field(&settings.field)),

@@ -3,6 +3,7 @@
 
 use super::{Id, Record, Settings, Unreadable, too_long};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use std::borrow::Cow;
 use tokenbed_memory::{Gather, List, owned, zeroed};
 
 pub(super) struct Table {
@@ -37,18 +38,18 @@ impl Table {
         &mut self,
         mut part: &[u8],
         settings: &Settings,
-        records: &mut Vec<Record>,
+        give: &mut impl FnMut(Record<'_>),
     ) -> Result<(), Unreadable> {
         while !part.is_empty() {
-            part = self.read(part, settings, records)?;
+            part = self.read(part, settings, give)?;
         }
         Ok(())
     }
 
-    pub(super) fn finish(&mut self, settings: &Settings, records: &mut Vec<Record>) -> Result<(), Unreadable> {
+    pub(super) fn finish(&mut self, settings: &Settings, give: &mut impl FnMut(Record<'_>)) -> Result<(), Unreadable> {
         // The reader takes no more bytes as the end of the text. It may have to be told again when a buffer was full.
         for _ in 0..2 {
-            self.read(&[], settings, records)?;
+            self.read(&[], settings, give)?;
         }
         if self.columns.is_none() {
             let message = format!("it has no row that names its fields; \"{}\" is wanted", settings.field);
@@ -62,7 +63,7 @@ impl Table {
         &mut self,
         part: &'a [u8],
         settings: &Settings,
-        records: &mut Vec<Record>,
+        give: &mut impl FnMut(Record<'_>),
     ) -> Result<&'a [u8], Unreadable> {
         let mut part = part;
         loop {
@@ -86,7 +87,7 @@ impl Table {
                 }
                 ReadRecordResult::InputEmpty | ReadRecordResult::End => return Ok(part),
                 ReadRecordResult::Record => {
-                    self.row(settings, records)?;
+                    self.row(settings, give)?;
                     (self.filled, self.fields) = (0, 0);
                     self.start = (self.offset, self.reader.line());
                     return Ok(part);
@@ -96,17 +97,17 @@ impl Table {
     }
 
     /// One row is complete.
-    fn row(&mut self, settings: &Settings, records: &mut Vec<Record>) -> Result<(), Unreadable> {
+    fn row(&mut self, settings: &Settings, give: &mut impl FnMut(Record<'_>)) -> Result<(), Unreadable> {
         let Some((text, id)) = self.columns else {
             self.columns = Some(self.names(settings)?);
             return Ok(());
         };
         let (offset, line) = self.start;
         let id = id.and_then(|column| self.field(column)).filter(|id| !id.is_empty()).map(|id| Id::Text(owned(id)));
-        let text = self.field(text).map(owned).ok_or_else(|| {
+        let text = self.field(text).map(Cow::Borrowed).ok_or_else(|| {
             format!("it has {} fields, and \"{}\" would be field {}", self.fields, settings.field, text + 1)
         });
-        records.put(Record { id, text, line, offset });
+        give(Record { id, text, line, offset });
         Ok(())
     }
 

@@ -5,25 +5,31 @@ fn settings(format: Format) -> Settings {
     Settings { format, field: "text".into(), id: "id".into(), most: 1 << 20, is_inside: false }
 }
 
+/// A record that borrows nothing.
+fn kept(Record { id, text, line, offset }: Record<'_>) -> Record<'static> {
+    Record { id, text: text.map(|text| Cow::Owned(text.into_owned())), line, offset }
+}
+
 /// The records of a text that comes in parts of so many bytes.
-fn read(format: Format, text: &str, part: usize) -> Result<Vec<Record>, Unreadable> {
+fn read(format: Format, text: &str, part: usize) -> Result<Vec<Record<'static>>, Unreadable> {
     let mut reader = Records::new(settings(format));
     let mut records = Vec::new();
+    let mut give = |record: Record<'_>| records.push(kept(record));
     let mut rest = text;
     while !rest.is_empty() {
         let mut end = part.min(rest.len());
         while !rest.is_char_boundary(end) {
             end += 1;
         }
-        reader.push(&rest[..end], &mut records)?;
+        reader.push(&rest[..end], &mut give)?;
         rest = &rest[end..];
     }
-    reader.finish(&mut records)?;
+    reader.finish(&mut give)?;
     Ok(records)
 }
 
-fn texts(records: Vec<Record>) -> Vec<String> {
-    records.into_iter().map(|record| record.text.unwrap()).collect()
+fn texts(records: Vec<Record<'_>>) -> Vec<String> {
+    records.into_iter().map(|record| record.text.unwrap().into_owned()).collect()
 }
 
 #[test]
@@ -38,8 +44,9 @@ fn lines_end_with_either_line_break() {
 fn a_byte_order_mark_inside_is_a_character() {
     let mut reader = Records::new(Settings { is_inside: true, ..settings(Format::Lines) });
     let mut records = Vec::new();
-    reader.push("\u{feff}a\n\u{feff}b", &mut records).unwrap();
-    reader.finish(&mut records).unwrap();
+    let mut give = |record: Record<'_>| records.push(kept(record));
+    reader.push("\u{feff}a\n\u{feff}b", &mut give).unwrap();
+    reader.finish(&mut give).unwrap();
     assert_eq!(texts(records), ["\u{feff}a", "\u{feff}b"]);
 }
 
@@ -104,7 +111,8 @@ proptest! {
     fn json_read_at_once_is_that_read_in_two_steps(line in json_line(), is_one in any::<bool>()) {
         let id = if is_one { "text" } else { "id" };
         let settings = Settings { id: id.into(), ..settings(Format::JsonLines) };
-        prop_assert_eq!(json::fields(&line, &settings), json::fields_of_raw(&line, &settings));
+        let (id, text) = json::fields_of_raw(&line, &settings);
+        prop_assert_eq!(json::fields(&line, &settings), (id, text.map(Cow::Owned)));
     }
 }
 
@@ -140,15 +148,14 @@ fn the_whole_text_is_a_record() {
         }
     }
     let mut reader = Records::new(Settings { most: 3, ..settings(Format::Whole) });
-    assert_eq!(reader.push("\n\n\n\n", &mut Vec::new()).unwrap_err().offset, 0);
+    assert_eq!(reader.push("\n\n\n\n", &mut |_| ()).unwrap_err().offset, 0);
 }
 
 #[test]
 fn records_have_a_longest_length() {
     for format in [Format::Lines, Format::JsonLines, Format::Table(b',')] {
         let mut reader = Records::new(Settings { most: 10, ..settings(format) });
-        let mut records = Vec::new();
-        let outcome = reader.push("text\n", &mut records).and_then(|()| reader.push("0123456789ab", &mut records));
+        let outcome = reader.push("text\n", &mut |_| ()).and_then(|()| reader.push("0123456789ab", &mut |_| ()));
         assert_eq!(outcome.unwrap_err().offset, 5, "{format:?}");
     }
 }

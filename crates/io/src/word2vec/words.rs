@@ -2,9 +2,9 @@
 
 use super::lines::Wrong;
 use super::{InvalidUtf8, escape::unescaped};
-use crate::names::{NameList, Names};
+use crate::names::Names;
 use std::borrow::Cow;
-use tokenbed_memory::lossy;
+use tokenbed_memory::{TextList, lossy};
 
 /// Takes the words of a file, and tells which are new.
 pub(super) struct Words {
@@ -18,7 +18,7 @@ impl Words {
         Self { names: Names::new(), invalid, escape }
     }
 
-    pub(super) fn into_list(self) -> NameList {
+    pub(super) fn into_list(self) -> TextList {
         self.names.list
     }
 

@@ -331,7 +331,7 @@ test('equality notices every small change of an element', (t) => {
 
 test('quantized tables and gradients are compared by their contents', (t) => {
   const table = ones([3, 8])
-  for (const kind of ['int8', 'int4', 'float16', 'bfloat16'] as const) {
+  for (const kind of ['int8', 'int4', 'int2', 'float8', 'float16', 'bfloat16'] as const) {
     t.true(isDeepStrictEqual(quantize(table, kind), quantize(table, kind)), kind)
     t.false(isDeepStrictEqual(quantize(table, kind), quantize(table.mul(2), kind)), kind)
   }

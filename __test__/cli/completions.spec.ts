@@ -19,7 +19,7 @@ const CASES: [words: string[], some: string[], none: string[]][] = [
   [['tokens', '--dt'], [], ['--dtype']],
   [['embed', '--dt'], ['--dtype'], ['--dim']],
   [['embed', '--dtype', 'bf'], ['bfloat16'], ['float32']],
-  [['quantize', 'x.npy', '--dtype', 'in'], ['int8', 'int4'], ['float16']],
+  [['quantize', 'x.npy', '--dtype', 'in'], ['int8', 'int4', 'int2'], ['float16']],
   [['train', 'x.txt', '--objective', 'skip'], ['skip-gram'], ['cbow']],
   [['queue', 'st'], ['status'], ['add']],
   [['queue', 'work', '--gr'], ['--grace'], ['--parts']],

@@ -24,7 +24,7 @@ const base = temporaryFolder()
 const fresh = (name: string) => join(mkdtempSync(join(base, 'x-')), name)
 const golden = (...parts: string[]) => join(root, 'testdata/golden', ...parts)
 
-for (const kind of ['int8', 'int4'] as const)
+for (const kind of ['int8', 'int4', 'int2', 'float8'] as const)
   test(`rows become ${kind}, with the bytes of the library, and floats again`, async (t) => {
     // More than one block of rows, and tensors that are no tables.
     const [big, small] = [randn([3000, 700]), randn([5, 3]).to('float16')]
@@ -88,7 +88,7 @@ test('what cannot be done is told before anything is written', async (t) => {
   await fails(t, ['quantize', path, '--dtype', 'int8', '--out', fresh('q.npy')], 2, ['--out', '.safetensors'])
   await fails(t, ['quantize', path, '--dtype', 'int8', '--out', path, '--force'], 2, ['--out', 'input'])
   await fails(t, ['quantize', path, '--dtype', 'int8', '--out', fresh('q.safetensors')], 1, ['no table of floating'])
-  await fails(t, ['quantize', path, '--dtype', 'int2', '--out', fresh('q.safetensors')], 2, ['int2'])
+  await fails(t, ['quantize', path, '--dtype', 'int3', '--out', fresh('q.safetensors')], 2, ['int3'])
   const bad = fresh('bad.safetensors')
   saveSafetensors(bad, { x: tensor([[1, Infinity]]) })
   const out = fresh('q.safetensors')

@@ -245,7 +245,10 @@ const MAKERS = new Map<string, (world: World) => object>([
     (world) =>
       world.random.chance(0.2)
         ? tb.QuantizedTable.fromBytes('q4_0', [ROWS, 32], new Uint8Array(18 * ROWS))
-        : tb.quantize(world.matrix(), world.random.pick(['float16', 'bfloat16', 'int8', 'int4'] as const)),
+        : tb.quantize(
+            world.matrix(),
+            world.random.pick(['float16', 'bfloat16', 'int8', 'int4', 'int2', 'float8'] as const),
+          ),
   ],
   [
     'TokenPositionEmbedding',
@@ -406,7 +409,8 @@ const VALUES: Record<string, (world: World) => unknown> = {
       new Float32Array(DIM).fill(1),
       tb.ones([DIM]),
     ]),
-  'quantized kind': ({ random }) => random.pick(['float16', 'bfloat16', 'int8', 'int4', 'q8_0', 'q4_k']),
+  'quantized kind': ({ random }) =>
+    random.pick(['float16', 'bfloat16', 'int8', 'int4', 'int2', 'float8', 'q8_0', 'q4_k']),
   bytes: () => new Uint8Array(ROWS * DIM * 2),
   callback: (world) => () => world.matrix().add(1),
   'text file': (world) => world.file('text'),

@@ -161,7 +161,7 @@ test("forwardAsync handles scale, segments and normalization, in native memory a
 test('forwardAsync gives what forward gives for bags and quantized tables', async (t) => {
   const ids = Int32Array.from({ length: 5000 }, (_, i) => (i * 7) % 40)
   const table = randn([40, 300])
-  for (const kind of ['float32', 'float16', 'bfloat16', 'int8', 'int4'] as const) {
+  for (const kind of ['float32', 'float16', 'bfloat16', 'int8', 'int4', 'int2', 'float8'] as const) {
     const rows = kind === 'float32' ? table : quantize(table, kind)
     const layer = Embedding.fromPretrained(rows)
     for (const dtype of [undefined, 'float16', 'float32'] as const) {

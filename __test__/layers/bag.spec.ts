@@ -308,6 +308,8 @@ test('bags have the same bits on any number of threads, for every kind of table'
     weight.to('bfloat16'),
     quantize(weight, 'int8'),
     quantize(weight, 'int4'),
+    quantize(weight, 'int2'),
+    quantize(weight, 'float8'),
   ]
   for (const table of tables) {
     for (const mode of ['sum', 'mean', 'max'] as const) {

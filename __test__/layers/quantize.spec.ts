@@ -21,7 +21,7 @@ import { elements, readGolden, type Golden } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 interface Case {
-  kind: 'int8' | 'int4'
+  kind: 'int8' | 'int4' | 'int2'
   seed: number
   rows: number
   dim: number
@@ -31,8 +31,18 @@ interface Case {
   bytes?: number[]
   out?: Golden
 }
-const { ids, offsets, quantized } = readGolden<{ ids: number[]; offsets: number[]; quantized: Case[] }>('bag/bag.json')
-const KINDS = ['float16', 'bfloat16', 'int8', 'int4'] as const
+interface Float8 {
+  values: Golden
+  numbers: Golden
+  bytes: number[]
+}
+const { ids, offsets, quantized, float8 } = readGolden<{
+  ids: number[]
+  offsets: number[]
+  quantized: Case[]
+  float8: Float8
+}>('bag/bag.json')
+const KINDS = ['float16', 'bfloat16', 'int8', 'int4', 'int2', 'float8'] as const
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
@@ -58,6 +68,20 @@ for (const { kind, seed, rows, dim, scale, ...golden } of quantized) {
     t.true(ours.every((x, i) => Math.abs(x - wanted[i]) <= 2 ** -23 * 18 * 18 * 4 * largest))
   })
 }
+
+test("float8 has FBGEMM's values and bytes, and its nearest numbers", (t) => {
+  const values = elements(float8.values) as Float32Array
+  const all = QuantizedTable.fromBytes('float8', [1, 256], Uint8Array.from(values.keys()))
+  t.deepEqual(new Uint32Array((all.dequantize().data as Float32Array).slice().buffer), new Uint32Array(values.buffer))
+  const numbers = elements(float8.numbers) as Float32Array
+  t.deepEqual([...quantize(tensor(numbers).reshape(1, -1), 'float8').bytes], float8.bytes)
+  t.deepEqual(
+    quantize(tensor([[1e30, -1e30]]), 'float8')
+      .dequantize()
+      .toArray(),
+    [[240, -240]],
+  )
+})
 
 test('a lookup decodes rows, and a bag sums the decoded rows', (t) => {
   manualSeed(4)
@@ -108,13 +132,17 @@ test('reports the error of quantization', (t) => {
   // Half a step of the widest row. The range of 64 draws is about 5.
   t.true(int8.max < 8 / 255 / 2 && int8.rms < int8.max && int8.mean < int8.rms)
   t.true(int4.max < 8 / 15 / 2 && int4.max > int8.max * 8)
+  const [int2, float8] = [quantize(drawn, 'int2').error(drawn), quantize(drawn, 'float8').error(drawn)]
+  t.true(int2.max < 8 / 3 / 2 && int2.max > int4.max * 3)
+  // Half a step between 2 and 4, and between 4 and 8.
+  t.true(float8.max > 2 / 16 && float8.max <= 4 / 16)
   t.is(quantize(drawn.to('float16'), 'float16').error(drawn.to('float16')).max, 0)
   refuses(t, () => quantize(drawn, 'int8').error(zeros([64, 200])), 'SHAPE', '[64, 200]', '[200, 64]')
   refuses(t, () => quantize(drawn, 'int8').error(zeros([200, 64], { dtype: 'int32' })), 'DTYPE', 'int32')
 })
 
 test('values that cannot be quantized are errors with their place', (t) => {
-  for (const kind of ['int8', 'int4'] as const) {
+  for (const kind of ['int8', 'int4', 'int2', 'float8'] as const) {
     for (const bad of [NaN, Infinity, -Infinity]) {
       refuses(
         t,
@@ -132,20 +160,11 @@ test('values that cannot be quantized are errors with their place', (t) => {
       )
     }
   }
-  refuses(
-    t,
-    () =>
-      quantize(
-        tensor([
-          [1, 2],
-          [3, 1e6],
-        ]),
-        'int4',
-      ),
-    'USAGE',
-    '[1, 1]',
-    '1000000',
-  )
+  const large = tensor([
+    [1, 2],
+    [3, 1e6],
+  ])
+  for (const kind of ['int4', 'int2'] as const) refuses(t, () => quantize(large, kind), 'USAGE', '[1, 1]', '1000000')
   t.is(
     quantize(tensor([[NaN, 1e6]]), 'float16')
       .dequantize()
@@ -156,7 +175,7 @@ test('values that cannot be quantized are errors with their place', (t) => {
   refuses(t, () => quantize(zeros([2, 0]), 'int8'), 'USAGE', 'column')
   refuses(t, () => quantize(zeros([2, 2], { dtype: 'int8' }), 'int8'), 'DTYPE', 'int8')
   refuses(t, () => quantize([[1]] as never, 'int8'), 'USAGE', 'tensor')
-  refuses(t, () => quantize(zeros([2, 2]), 'int2' as never), 'USAGE', '"int4"', "'int2'")
+  refuses(t, () => quantize(zeros([2, 2]), 'int3' as never), 'USAGE', '"int4"', "'int3'")
   refuses(t, () => new (QuantizedTable as any)('int8', [1, 1], zeros([1])), 'USAGE', 'quantize()')
 })
 

@@ -64,7 +64,7 @@ export const layers: Scenarios = {
   quantized: async () => {
     const weight = once('quantized', () => drawn(900, 64))
     const results: unknown[] = []
-    for (const kind of ['int8', 'int4', 'float16'] as const) {
+    for (const kind of ['int8', 'int4', 'int2', 'float8', 'float16'] as const) {
       const table = api.quantize(weight, kind)
       results.push(table.error(weight), table.dequantize())
       const layer = Embedding.fromPretrained(table)

@@ -79,7 +79,12 @@ test('groups are those of the textbook, across blocks', async (t) => {
 
 test('rows of other layouts are compared by their values', (t) => {
   const rows = copies(700, 32)
-  for (const table of [quantize(rows, 'int8'), quantize(rows, 'int4'), quantize(rows, 'float16')]) {
+  for (const table of [
+    quantize(rows, 'int8'),
+    quantize(rows, 'int4'),
+    quantize(rows, 'float8'),
+    quantize(rows, 'float16'),
+  ]) {
     const values = listed(table.dequantize())
     t.deepEqual(
       dedupe(table, { threshold: 0.95 }),

@@ -82,6 +82,8 @@ for (const metric of ['cosine', 'dot', 'euclidean'] as const) {
         ['bfloat16', quantize(rows, 'bfloat16'), listed(rows.to('bfloat16').to('float32')), 1e-5],
         ['int8', int8, listed(int8.dequantize()), 1e-4],
         ['int4', quantize(rows, 'int4'), listed(quantize(rows, 'int4').dequantize()), 1e-4],
+        ['int2', quantize(rows, 'int2'), listed(quantize(rows, 'int2').dequantize()), 1e-4],
+        ['float8', quantize(rows, 'float8'), listed(quantize(rows, 'float8').dequantize()), 1e-4],
         ['plain int8', rows.mul(20).to('int8'), listed(rows.mul(20).to('int8').to('float32')), 1e-3],
       ]
       for (const [name, table, values, tolerance] of tables) {
@@ -143,7 +145,13 @@ test('compares bits by the number that differ', (t) => {
 test('scores have the same bits whatever is searched with them', async (t) => {
   const rows = drawn(3000, 100)
   const threads = getNumThreads()
-  for (const table of [rows, quantize(rows, 'int8'), quantize(rows, 'int4'), rows.to('float16')]) {
+  for (const table of [
+    rows,
+    quantize(rows, 'int8'),
+    quantize(rows, 'int4'),
+    quantize(rows, 'float8'),
+    rows.to('float16'),
+  ]) {
     for (const metric of ['cosine', 'dot', 'euclidean'] as const) {
       const queries = drawn(70, 100, 3)
       const together = topK(queries, table, { metric })

@@ -195,8 +195,8 @@ bag.forward([[1]], undefined, { out: x })
 EmbeddingBag.fromPretrained(x, { ...bagging, freeze: false })
 const packed = tokenbed.quantize(x, 'int4')
 type Blocks = 'q8_0' | 'q4_0' | 'q4_1' | 'q5_0' | 'q5_1' | 'q2_k' | 'q3_k' | 'q4_k' | 'q5_k' | 'q6_k'
-holds<Same<tokenbed.QuantizedTable['kind'], 'float16' | 'bfloat16' | 'int8' | 'int4' | Blocks>>()
-holds<Same<Parameters<typeof tokenbed.quantize>[1], 'float16' | 'bfloat16' | 'int8' | 'int4'>>()
+holds<Same<tokenbed.QuantizedTable['kind'], 'float16' | 'bfloat16' | 'int8' | 'int4' | 'int2' | 'float8' | Blocks>>()
+holds<Same<Parameters<typeof tokenbed.quantize>[1], 'float16' | 'bfloat16' | 'int8' | 'int4' | 'int2' | 'float8'>>()
 const opened = tokenbed.loadGGUF('') satisfies tokenbed.LoadedGGUF
 opened.metadata satisfies ReadonlyMap<string, tokenbed.Json>
 opened.tensors satisfies ReadonlyMap<string, tokenbed.Tensor | tokenbed.QuantizedTable>
@@ -221,7 +221,7 @@ holds<Same<ResultType, 'float32' | 'float16' | 'bfloat16'>>()
 // @ts-expect-error three ways
 new EmbeddingBag(5, 3, { mode: 'median' })
 // @ts-expect-error no such kind
-tokenbed.quantize(x, 'int2')
+tokenbed.quantize(x, 'int3')
 // @ts-expect-error made by quantize
 new QuantizedTable()
 // @ts-expect-error results are floats

@@ -1,5 +1,5 @@
-// Tables of small elements: 16-bit floats, integers of 8 or 4 bits with a scale and a bias for each row, and the blocks
-// of GGUF.
+// Tables of small elements: floats of 16 or 8 bits, integers of 8, 4 or 2 bits with a scale and a bias for each row,
+// and the blocks of GGUF.
 
 import { types } from 'node:util'
 import { Contents } from '../base/contents.js'
@@ -26,7 +26,7 @@ export interface QuantizationError {
   worstRow: number
 }
 
-const KINDS = ['float16', 'bfloat16', 'int8', 'int4'] as const
+const KINDS = ['float16', 'bfloat16', 'int8', 'int4', 'int2', 'float8'] as const
 type Kind = (typeof KINDS)[number]
 
 /** The kinds of GGUF's blocks, and the number of elements in a block of each. */
@@ -72,7 +72,7 @@ function bytesOfRow(kind: Kind | BlockKind, dim: number, where: string): number 
   return call(native.rowBytes(kind, dim))
 }
 
-/** A new tensor for a table's rows: of the 16-bit type itself, or uint8 for the bytes of integers and blocks. */
+/** A new tensor for a table's rows: of the 16-bit type itself, or uint8 for the bytes of all others. */
 function emptyRows(kind: Kind | BlockKind, [rows, dim]: readonly [number, number], rowBytes: number): Tensor {
   return kind === 'float16' || kind === 'bfloat16' ? zeroTable(kind, [rows, dim]) : zeroTable('uint8', [rows, rowBytes])
 }
@@ -86,13 +86,17 @@ const CONTENTS = new Contents<QuantizedTable>('QuantizedTable', {
 })
 
 /**
- * A table in float16, bfloat16, int8, int4 or GGUF's blocks, for `Embedding.fromPretrained` and
- * `EmbeddingBag.fromPretrained`. It takes half, a quarter or an eighth of float32's memory. `quantize` makes one of the
- * first four kinds, `QuantizedTable.fromBytes` of all, and `loadGGUF` has those of a file.
+ * A table in float16, bfloat16, int8, int4, int2, float8 or GGUF's blocks, for `Embedding.fromPretrained` and
+ * `EmbeddingBag.fromPretrained`. It takes from half to a sixteenth of float32's memory. `quantize` makes one of the
+ * first six kinds, `QuantizedTable.fromBytes` of all, and `loadGGUF` has those of a file.
  *
  * Rows of integers have the layout of FBGEMM's fused rows, so bytes can be exchanged both ways: int8 is `[dim x uint8]
  * [float32 scale][float32 bias]`, int4 is `[ceil(dim / 2) bytes, even columns in the low nibbles][float16
- * scale][float16 bias]`. A stored q means `q * scale + bias`.
+ * scale][float16 bias]`, and int2 the same with four columns in a byte, the first in its lowest bits. A stored q means
+ * `q * scale + bias`.
+ *
+ * Rows of float8 are `[dim x uint8]`, FBGEMM's 8-bit floats: a sign, 4 bits of exponent with a bias of 7, and 3 of
+ * mantissa, without infinities and NaN. Up to 240 the bits are those of PyTorch's `float8_e4m3fn`.
  *
  * Rows of blocks (`q8_0`, `q4_0`, `q4_1`, `q5_0`, `q5_1` of 32 elements, `q2_k` to `q6_k` of 256) are GGUF's, and mean
  * the numbers that its Python package makes of them, to the bit. Lookups decode the rows that they need.
@@ -165,7 +169,7 @@ export class QuantizedTable {
 
   /**
    * The rows as a tensor that shares their memory: (rows, dim) for float16 and bfloat16, uint8 (rows, bytes of a row)
-   * for integers and blocks. Use it for saving: `saveSafetensors(path, { weight: table.toTensor() })`.
+   * for all others. Use it for saving: `saveSafetensors(path, { weight: table.toTensor() })`.
    */
   toTensor(): Tensor {
     return this.#rows.detach()
@@ -254,17 +258,19 @@ function asFloat32(tensor: unknown, where: string): Tensor {
 }
 
 /**
- * Stores a table (rows, dim) in fewer bits. `float16` and `bfloat16` round to nearest even; `int8` and `int4` have a
- * scale and a bias for each row, and have the same bytes as FBGEMM's. `error(original)` of the result measures the
- * loss.
+ * Stores a table (rows, dim) in fewer bits. `float16`, `bfloat16` and `float8` round to nearest even, and `float8`
+ * stores values beyond 240 as 240; `int8`, `int4` and `int2` have a scale and a bias for each row. Float8 and integers
+ * have the same bytes as FBGEMM's. `error(original)` of the result measures the loss.
  *
- * @throws UsageError, which names the element, for NaN and infinities in int8 and int4, and for values beyond float16's
- * range in int4; also for the kinds of GGUF's blocks, which are read and not made.
+ * @throws UsageError, which names the element, for NaN and infinities in float8 and integers, and for values beyond
+ * float16's range in int4 and int2; also for the kinds of GGUF's blocks, which are read and not made.
  */
 export function quantize(weight: Tensor, kind: Kind): QuantizedTable {
   const where = 'quantize'
   if (isBlock(kind))
-    throw new UsageError(`${where}: ${kind} is a kind of GGUF's blocks, which are read and not made: take int8 or int4`)
+    throw new UsageError(
+      `${where}: ${kind} is a kind of GGUF's blocks, which are read and not made: take int8, int4, int2 or float8`,
+    )
   checkWord(kind, KINDS, `${where}: kind`)
   const wide = asFloat32(weight, where)
   let rows: Tensor | undefined

@@ -4,13 +4,13 @@ import { existsSync, statSync } from 'node:fs'
 import { Option, type Command } from '../bundled/commander.js'
 import { isFolder, WorkFailed, WrongUse } from '../terminal/failure.js'
 import { counted, shownBytes, shownTime } from '../terminal/numbers.js'
-import { openTables, type QuantizedKind, type Table } from '../options/openers.js'
+import { openTables, QUANTIZED, type QuantizedKind, type Table } from '../options/openers.js'
 import { checkPlace } from '../options/places.js'
 import { print } from '../terminal/streams.js'
 import { visibleText } from '../terminal/pieces.js'
 import { chosen, TableFile, type QuantizedError } from './table-file.js'
 
-const KINDS = ['int8', 'int4', 'float16', 'bfloat16'] as const
+const KINDS = [...QUANTIZED, 'float16', 'bfloat16'] as const
 
 interface Options {
   dtype: (typeof KINDS)[number]
@@ -24,9 +24,10 @@ interface Options {
 const NOTES = `
 IN is a file or a folder as 'tokenbed convert' reads them. Of a model the token table is taken, of other files all tensors;
 --tensor chooses by name, and may be repeated. Tables of floating-point numbers are stored in fewer bits, other tensors as they
-are. Rows of int8 and int4 have a scale and a bias each, in the layout of FBGEMM's fused rows: a tensor of uint8, whose kind and
-shape stand in the metadata of OUT as 'quantized:NAME', for QuantizedTable.fromBytes. 'tokenbed convert' makes floats of them
-again. Memory stays flat, and OUT appears whole or not at all.
+are. Rows of int8, int4 and int2 have a scale and a bias each, in the layout of FBGEMM's fused rows. float8 is FBGEMM's as well:
+its largest value is 240. All four become a tensor of uint8, whose kind and shape stand in the metadata of OUT as 'quantized:NAME',
+for QuantizedTable.fromBytes. 'tokenbed convert' makes floats of them again. Memory stays flat, and OUT appears whole or not at
+all.
 
 Examples:
   $ tokenbed quantize word-vectors --dtype int8 --out vectors.safetensors
@@ -54,7 +55,8 @@ export function addQuantize(program: Command): void {
     .action(quantize)
 }
 
-const isInteger = (dtype: Options['dtype']): dtype is QuantizedKind => dtype === 'int8' || dtype === 'int4'
+/** Whether rows become bytes, of which the metadata says what they are. */
+const isOfBytes = (dtype: Options['dtype']): dtype is QuantizedKind => (QUANTIZED as readonly string[]).includes(dtype)
 
 /** Whether a table has floating-point numbers. */
 const isOfFloats = (table: Table) => !('dtype' in table) || table.dtype.includes('float')
@@ -69,8 +71,8 @@ async function quantize(input: string, { dtype, out, tensor, force, quiet = fals
   const opened = openTables(input)
   const names = chosen(opened, input, tensor, 'safetensors')
   const tables = new Map(names.map((name) => [name, opened.tensors.get(name)!]))
-  const work = new TableFile(out, isInteger(dtype) ? { kind: dtype } : { dtype }, tables, quiet)
-  const isChanged = (table: Table) => (isInteger(dtype) ? work.isQuantized(table) : isOfFloats(table))
+  const work = new TableFile(out, isOfBytes(dtype) ? { kind: dtype } : { dtype }, tables, quiet)
+  const isChanged = (table: Table) => (isOfBytes(dtype) ? work.isQuantized(table) : isOfFloats(table))
   if (![...tables.values()].some(isChanged))
     throw new WorkFailed(`${input}: ${names.map(visibleText).join(', ')}: no table of floating-point numbers`)
   try {

@@ -187,8 +187,11 @@ const ofTensors = (kind: string, tensors: ReadonlyMap<string, Tensor> | LoadedTe
 })
 
 /** The kinds of tables whose rows are bytes in a safetensors file. */
-const QUANTIZED = ['int8', 'int4'] as const
+export const QUANTIZED = ['int8', 'int4', 'int2', 'float8'] as const
 export type QuantizedKind = (typeof QUANTIZED)[number]
+
+/** A kind and a shape, as a file's metadata says them. */
+const KIND_AND_SHAPE = new RegExp(String.raw`^(${QUANTIZED.join('|')}) (\d{1,15})x(\d{1,15})$`)
 
 /** What the names of a file's metadata begin with that say how rows of bytes are to be read. */
 const NOTE = 'quantized:'
@@ -207,7 +210,7 @@ function ofSafetensors(path: string): Opened {
   const tensors = new Map<string, Table>(loaded)
   for (const [key, value] of notes) {
     const name = key.slice(NOTE.length)
-    const [, kind, rows, dim] = /^(int8|int4) (\d{1,15})x(\d{1,15})$/.exec(value) ?? []
+    const [, kind, rows, dim] = KIND_AND_SHAPE.exec(value) ?? []
     const bytes = loaded.get(name)
     if (kind === undefined || bytes === undefined)
       throw new WorkFailed(

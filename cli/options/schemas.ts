@@ -305,7 +305,7 @@ export const SCHEMAS: Readonly<Record<string, { readonly schema: Schema; readonl
       in: path,
       kind: text('what IN is'),
       out: path,
-      dtype: words('int8', 'int4', 'float16', 'bfloat16'),
+      dtype: words('int8', 'int4', 'int2', 'float8', 'float16', 'bfloat16'),
       bytes,
       tensors: list(
         object(

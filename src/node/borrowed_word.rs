@@ -81,6 +81,7 @@ words! {
     /// Layouts of a table's rows.
     RowFormat for CoreRowFormat {
         Float32 = "float32", Float16 = "float16", BFloat16 = "bfloat16", Int8 = "int8", Int4 = "int4",
+        Int2 = "int2", Float8 = "float8",
         Q8_0 of Block in Blocks = "q8_0",
         Q4_0 of Block in Blocks = "q4_0",
         Q4_1 of Block in Blocks = "q4_1",

@@ -1,5 +1,5 @@
-//! Conversions of single 16-bit floats, which the vector conversions must equal. They are written out here, because a
-//! crate might convert by instruction, and these are the definition on every machine.
+//! Conversions of single floats of 16 and 8 bits, which the vector conversions must equal. They are written out here,
+//! because a crate might convert by instruction, and these are the definition on every machine.
 
 /// The value of an IEEE half with these bits. A signalling NaN becomes quiet, as with the instructions.
 #[inline]
@@ -47,4 +47,33 @@ pub fn f32_to_bf16(value: f32) -> u16 {
         return (bits >> 16) as u16 | 0x40;
     }
     ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16) as u16
+}
+
+/// The largest float8.
+pub const MOST_F8: f32 = 240.0;
+
+/// The value of a float8 with these bits: a sign, 4 bits of exponent with a bias of 7, and 3 of mantissa.
+#[inline]
+pub fn f8_to_f32(bits: u8) -> f32 {
+    let (sign, magnitude) = (u32::from(bits & 0x80) << 24, u32::from(bits & 0x7f));
+    let magnitude = match magnitude {
+        // A multiple of 2^-9.
+        0..8 => (magnitude as f32 * f32::from_bits(0x3b00_0000)).to_bits(),
+        _ => (magnitude << 20) + (120 << 23),
+    };
+    f32::from_bits(sign | magnitude)
+}
+
+/// The nearest float8; of two equally near ones, the even one. Larger values become the largest.
+#[inline]
+pub fn f32_to_f8(value: f32) -> u8 {
+    let sign = (value.to_bits() >> 24) as u8 & 0x80;
+    let magnitude = value.abs().min(MOST_F8);
+    let bits = magnitude.to_bits();
+    let rounded = if magnitude < f32::from_bits(121 << 23) {
+        (magnitude * 512.0).round_ties_even() as u32
+    } else {
+        (bits + 0x7_ffff + ((bits >> 20) & 1) - (120 << 23)) >> 20
+    };
+    sign | rounded as u8
 }

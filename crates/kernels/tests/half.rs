@@ -1,11 +1,13 @@
-//! The 16-bit floats agree with the `half` crate, and quantized rows respect their limits.
+//! The 16-bit floats agree with the `half` crate, those of 8 bits are the nearest, and quantized rows respect their
+//! limits.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use half::{bf16, f16};
-use tokenbed_kernels::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
+use tokenbed_kernels::half::{bf16_to_f32, f8_to_f32, f16_to_f32, f32_to_bf16, f32_to_f8, f32_to_f16};
 use tokenbed_kernels::ops::lookup::quantize::{Unquantizable, quantize_row};
 use tokenbed_kernels::rows::format::RowFormat;
+use tokenbed_testkit::random::Random;
 
 #[test]
 fn every_half_converts_to_its_value() {
@@ -46,13 +48,39 @@ fn reports_values_that_no_layout_holds() {
     for x in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let error = Unquantizable { column: 2, too_large: false };
         assert_eq!(quantize_row(RowFormat::Int8, &[1.0, 2.0, x, x], &mut to), Err(error));
-        assert_eq!(quantize_row(RowFormat::Int4, &[1.0, 2.0, x, x], &mut to[..6]), Err(error));
+        for (format, bytes) in [(RowFormat::Int4, 6), (RowFormat::Int2, 5), (RowFormat::Float8, 4)] {
+            assert_eq!(quantize_row(format, &[1.0, 2.0, x, x], &mut to[..bytes]), Err(error));
+        }
     }
     let error = Unquantizable { column: 1, too_large: true };
     assert_eq!(quantize_row(RowFormat::Int8, &[-3e38, 3.1e38, 0.0, 1.0], &mut to), Err(error));
-    assert_eq!(quantize_row(RowFormat::Int4, &[0.0, -7e4, 0.0, 1.0], &mut to[..6]), Err(error));
-    assert_eq!(quantize_row(RowFormat::Int4, &[0.0, 1e6, 0.0, 1.0], &mut to[..6]), Err(error));
+    for (format, bytes) in [(RowFormat::Int4, 6), (RowFormat::Int2, 5)] {
+        assert_eq!(quantize_row(format, &[0.0, -7e4, 0.0, 1.0], &mut to[..bytes]), Err(error));
+        assert_eq!(quantize_row(format, &[0.0, 1e6, 0.0, 1.0], &mut to[..bytes]), Err(error));
+    }
     assert_eq!(to, [0xa5; 12], "nothing is written then");
+}
+
+/// A float8 is the nearest of all, the even one of two; its own value gives it back, but for those beyond the largest.
+#[test]
+fn float8_is_the_nearest() {
+    for bits in 0..=u8::MAX {
+        let most = bits & 0x80 | 0x77;
+        assert_eq!(f32_to_f8(f8_to_f32(bits)), if bits & 0x7f > 0x77 { most } else { bits });
+    }
+    let mut random = Random::new(48);
+    let units = random.units(100_000);
+    let numbers = (0..100_000).map(|_| f32::from_bits(random.bits() as u32)).filter(|x| x.is_finite());
+    for x in numbers.chain(units) {
+        let found = f32_to_f8(x);
+        assert_eq!(found >> 7 == 1, x.is_sign_negative());
+        let clamped = f64::from(x).clamp(-240.0, 240.0);
+        let apart = |bits: u8| (f64::from(f8_to_f32(bits)) - clamped).abs();
+        let nearest =
+            (0..=0x77).map(|bits| bits | found & 0x80).min_by(|&a, &b| apart(a).total_cmp(&apart(b))).unwrap();
+        let even = apart(nearest) == apart(nearest + 1) && nearest & 1 == 1;
+        assert_eq!(found, nearest + u8::from(even), "{x}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Converts float32 tables to 16-bit elements or to small integers by row, and back, and measures the error.
+//! Converts float32 tables to floats of 16 or 8 bits or to small integers by row, and back, and measures the error.
 
 use std::sync::{Mutex, PoisonError};
 use tokenbed_core::{Error, Result};
@@ -16,12 +16,14 @@ const CHUNK: usize = 64;
 /// Writes a table of `dim` columns in the layout of `format`.
 ///
 /// # Errors
-/// [`Error::Usage`], which names the element, for a value that the layout cannot hold: NaN and infinities for integers,
-/// and values beyond float16 for int4; also for blocks, which are only read. [`Error::Shape`] for sizes that do not
-/// fit.
+/// [`Error::Usage`], which names the element, for a value that the layout cannot hold: NaN and infinities for integers
+/// and float8, and values beyond float16 for int4 and int2; also for blocks, which are only read. [`Error::Shape`] for
+/// sizes that do not fit.
 pub fn quantize(format: RowFormat, elements: &[f32], dim: usize, to: &mut [u8]) -> Result<()> {
     if matches!(format, RowFormat::Blocks(_)) {
-        return Err(Error::Usage("blocks of GGUF are read, and not made: quantize to int8 or int4".into()));
+        return Err(Error::Usage(
+            "blocks of GGUF are read, and not made: quantize to int8, int4, int2 or float8".into(),
+        ));
     }
     let row_bytes = format.row_bytes(dim).filter(|_| dim > 0 && elements.len().is_multiple_of(dim));
     let fits = row_bytes.and_then(|bytes| (elements.len() / dim).checked_mul(bytes)) == Some(to.len());
@@ -67,7 +69,9 @@ fn write_row(format: RowFormat, row: &[f32], to: &mut [u8]) -> std::result::Resu
         RowFormat::Float32 => halves(row, to, |x| x.to_le_bytes()),
         RowFormat::Float16 => halves(row, to, |x| f32_to_f16(x).to_le_bytes()),
         RowFormat::BFloat16 => halves(row, to, |x| f32_to_bf16(x).to_le_bytes()),
-        RowFormat::Int8 | RowFormat::Int4 | RowFormat::Blocks(_) => return quantize_row(format, row, to),
+        RowFormat::Int8 | RowFormat::Int4 | RowFormat::Int2 | RowFormat::Float8 | RowFormat::Blocks(_) => {
+            return quantize_row(format, row, to);
+        }
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
-"""Writes bag.json: PyTorch's bags over float tables and over FBGEMM's quantized rows, and the bytes of those rows.
+"""Writes bag.json: PyTorch's bags over float tables and over FBGEMM's quantized rows, and the bytes of those rows; also
+what FBGEMM makes of all float8, and the float8 it makes of numbers.
 
     python make.py                  writes bag.json beside this script
     python make.py other.json       writes elsewhere, to compare releases
 
-Needs torch, built with FBGEMM (x86-64). Elements are exact decimals; 16-bit ones are their bits. Tables are drawn from
+Needs torch, built with FBGEMM (x86-64), and fbgemm-gpu-cpu for float8. Elements are exact decimals; 16-bit ones are their bits. Tables are drawn from
 N(0, 1) after manual_seed(seed), and multiplied by their scale if they have one.
 """
 
@@ -13,6 +14,7 @@ import pathlib
 import platform
 import sys
 
+import fbgemm_gpu
 import torch
 
 
@@ -69,6 +71,7 @@ def quantized(kind, seed, count, dim, scale):
     pack, unpack, sum_of = {
         "int8": (ops.embedding_bag_byte_prepack, ops.embedding_bag_byte_unpack, ops.embedding_bag_byte_rowwise_offsets),
         "int4": (ops.embedding_bag_4bit_prepack, ops.embedding_bag_4bit_unpack, ops.embedding_bag_4bit_rowwise_offsets),
+        "int2": (ops.embedding_bag_2bit_prepack, ops.embedding_bag_2bit_unpack, ops.embedding_bag_2bit_rowwise_offsets),
     }[kind]
     packed = pack(rows(seed, count, dim, scale))
     values = unpack(packed)
@@ -82,13 +85,31 @@ def quantized(kind, seed, count, dim, scale):
     return case
 
 
+FLOAT8 = {"exponent_bits": 4, "exponent_bias": 7}
+MOST_FLOAT8 = 240.0
+
+
+def float8():
+    """The values of all bytes, and the bytes of numbers: all those values, what is halfway between them, and its neighbours."""
+    bytes_of_all = torch.arange(256, dtype=torch.uint8).reshape(1, -1)
+    values = torch.ops.fbgemm.HFP8QuantizedToFloat(bytes_of_all, *FLOAT8.values()).reshape(-1)
+    steps = values[:0x78]
+    middles = (steps[1:] + steps[:-1]) / 2
+    near = [torch.nextafter(middles, torch.tensor(to)) for to in [0.0, 1e9]]
+    numbers = torch.cat([steps, middles, *near, torch.tensor([239.0, 247.9, 248.0, 1e4, 3e38, 1e-30, 1e-45])])
+    numbers = torch.cat([numbers, -numbers])
+    stored = torch.ops.fbgemm.FloatToHFP8Quantized(numbers.reshape(1, -1), *FLOAT8.values(), MOST_FLOAT8)
+    return {"values": dump(values), "numbers": dump(numbers), "bytes": stored.reshape(-1).tolist()}
+
+
 def main():
-    made_with = {"torch": torch.__version__, "python": platform.python_version(), "machine": platform.machine()}
+    made_with = {"torch": torch.__version__, "fbgemm": fbgemm_gpu.__version__, "python": platform.python_version(), "machine": platform.machine()}
     sections = {
         "bags": list(bags()),
         "quantized": [
-            quantized(kind, seed, count, dim, scale)
-            for kind in ["int8", "int4"]
+            # PyTorch's int2 wants whole bytes.
+            quantized(kind, seed, count, -(-dim // 4) * 4 if kind == "int2" else dim, scale)
+            for kind in ["int8", "int4", "int2"]
             for seed, (count, dim, scale) in enumerate(
                 [(7, 2, 1.0), (7, 24, 1.0), (5, 20, 1e-3), (5, 16, 1e-9), (5, 16, 1e-30), (9, 22, 100.0), (300, 256, 0.02), (50, 768, 1.0)])
         ],
@@ -97,6 +118,7 @@ def main():
     for name, cases in sections.items():
         lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
         parts.append(f'"{name}": [\n{lines}\n]')
+    parts.append(f'"float8": {json.dumps(float8(), separators=(",", ":"))}')
     path = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).with_name("bag.json")
     path.write_text("{\n" + ",\n".join(parts) + "\n}\n")
 

@@ -118,11 +118,15 @@ unsafe fn int8_scale(row: *const u8, dim: usize) -> Scale {
     }
 }
 
+/// Two halves after so many bytes of elements.
+///
+/// # Safety
+/// They may be read.
 #[inline(always)]
-unsafe fn int4_scale(row: *const u8, dim: usize) -> Scale {
+unsafe fn half_scale(row: *const u8, elements: usize) -> Scale {
     // SAFETY: as the caller promises.
     unsafe {
-        let [scale, bias] = row.add(dim.div_ceil(2)).cast::<[u16; 2]>().read_unaligned();
+        let [scale, bias] = row.add(elements).cast::<[u16; 2]>().read_unaligned();
         Scale { scale: half::f16_to_f32(u16::from_le(scale)), bias: half::f16_to_f32(u16::from_le(bias)) }
     }
 }
@@ -130,7 +134,7 @@ unsafe fn int4_scale(row: *const u8, dim: usize) -> Scale {
 impl RowFormat {
     /// Whether elements are integers with a scale and a bias.
     pub(crate) fn is_scaled(self) -> bool {
-        matches!(self, RowFormat::Int8 | RowFormat::Int4)
+        matches!(self, RowFormat::Int8 | RowFormat::Int4 | RowFormat::Int2)
     }
 
     /// The scale and the bias of a row.
@@ -143,7 +147,8 @@ impl RowFormat {
         unsafe {
             match self {
                 RowFormat::Int8 => int8_scale(row, dim),
-                RowFormat::Int4 => int4_scale(row, dim),
+                RowFormat::Int4 => half_scale(row, dim.div_ceil(2)),
+                RowFormat::Int2 => half_scale(row, dim.div_ceil(4)),
                 _ => Scale::NONE,
             }
         }
@@ -163,6 +168,8 @@ impl RowFormat {
                 RowFormat::BFloat16 => half::bf16_to_f32(row.cast::<u16>().add(column).read_unaligned()),
                 RowFormat::Int8 => f32::from(*row.add(column)),
                 RowFormat::Int4 => f32::from((*row.add(column / 2) >> (4 * (column % 2))) & 15),
+                RowFormat::Int2 => f32::from((*row.add(column / 4) >> (2 * (column % 4))) & 3),
+                RowFormat::Float8 => half::f8_to_f32(*row.add(column)),
                 RowFormat::Blocks(block) => block.element(row, column),
             }
         }
@@ -209,6 +216,28 @@ impl OutFormat {
                 OutFormat::Float32 => values.store(out.cast::<f32>().add(column)),
                 OutFormat::Float16 => values.store_f16(out.add(2 * column)),
                 OutFormat::BFloat16 => values.store_bf16(out.add(2 * column)),
+            }
+        }
+    }
+
+    /// Writes `count` elements, beginning at `column`.
+    ///
+    /// # Safety
+    /// As for [`OutFormat::put`] with the last of them; so many may be read from `values`; the machine has `L`'s
+    /// instruction set.
+    #[inline(always)]
+    pub(crate) unsafe fn put_all<L: NarrowLanes>(self, out: *mut u8, column: usize, values: *const f32, count: usize) {
+        let mut at = 0;
+        // SAFETY: as the caller promises. The last vector overlaps the one before it.
+        unsafe {
+            while count >= L::WIDTH && at < count {
+                at = at.min(count - L::WIDTH);
+                self.put_vector(out, column + at, L::load(values.add(at)));
+                at += L::WIDTH;
+            }
+            while at < count {
+                self.put(out, column + at, *values.add(at));
+                at += 1;
             }
         }
     }

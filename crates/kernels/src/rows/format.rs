@@ -4,11 +4,14 @@
 //! Float32, Float16, BFloat16   [dim elements]
 //! Int8                         [dim x u8]             [f32 scale] [f32 bias]
 //! Int4                         [ceil(dim / 2) bytes]  [f16 scale] [f16 bias]     even columns in the low nibbles
+//! Int2                         [ceil(dim / 4) bytes]  [f16 scale] [f16 bias]     the first of four columns lowest
+//! Float8                       [dim x u8]                                        sign, 4 bits of exponent, 3 of mantissa
 //! Blocks                       [dim / elements of a block] blocks of GGUF: rows/blocks
 //! ```
 //!
-//! Int8 and int4 are FBGEMM's fused rows (FusedNBitRowwiseQuantizedSBHalf, Fused8BitRowwiseQuantizedSBFloat), little
-//! endian, at any alignment. A stored `q` means `q * scale + bias`.
+//! Int8, int4 and int2 are FBGEMM's fused rows (FusedNBitRowwiseQuantizedSBHalf, Fused8BitRowwiseQuantizedSBFloat),
+//! little endian, at any alignment. A stored `q` means `q * scale + bias`. Float8 is FBGEMM's HFP8 with 4 bits of
+//! exponent and a bias of 7, which has no infinities and no NaN.
 
 use super::blocks::Block;
 
@@ -21,13 +24,22 @@ pub enum RowFormat {
     BFloat16,
     Int8,
     Int4,
+    Int2,
+    Float8,
     Blocks(Block),
 }
 
 impl RowFormat {
     /// All layouts whose rows may have any length; those of blocks are [`Block::ALL`].
-    pub const ALL: [RowFormat; 5] =
-        [RowFormat::Float32, RowFormat::Float16, RowFormat::BFloat16, RowFormat::Int8, RowFormat::Int4];
+    pub const ALL: [RowFormat; 7] = [
+        RowFormat::Float32,
+        RowFormat::Float16,
+        RowFormat::BFloat16,
+        RowFormat::Int8,
+        RowFormat::Int4,
+        RowFormat::Int2,
+        RowFormat::Float8,
+    ];
 
     /// The bytes in a row of `dim` elements; None if that overflows, or is not a whole number of blocks.
     pub fn row_bytes(self, dim: usize) -> Option<usize> {
@@ -36,8 +48,15 @@ impl RowFormat {
             RowFormat::Float16 | RowFormat::BFloat16 => dim.checked_mul(2),
             RowFormat::Int8 => dim.checked_add(8),
             RowFormat::Int4 => dim.div_ceil(2).checked_add(4),
+            RowFormat::Int2 => dim.div_ceil(4).checked_add(4),
+            RowFormat::Float8 => Some(dim),
             RowFormat::Blocks(block) => block.row_bytes(dim),
         }
+    }
+
+    /// Whether rows are decoded to floats before anything is done with them: see [`super::parts`].
+    pub fn is_decoded(self) -> bool {
+        matches!(self, RowFormat::Int2 | RowFormat::Float8 | RowFormat::Blocks(_))
     }
 }
 

@@ -4,6 +4,7 @@ pub mod added;
 pub mod blocks;
 pub(crate) mod decode;
 pub mod format;
+pub(crate) mod parts;
 pub mod store;
 pub(crate) mod total;
 pub(crate) mod write;

@@ -127,9 +127,9 @@ impl<'a> SearchRows<'a> {
         self.row_bytes
     }
 
-    /// The number of bytes in a row as the op `scores` takes it: rows of blocks are decoded first.
+    /// The number of bytes in a row as the op `scores` takes it: some layouts are decoded first.
     pub(crate) fn scored_bytes(&self) -> usize {
-        let decoded = matches!(self.kind, Kind::Table(RowFormat::Blocks(_)));
+        let decoded = matches!(self.kind, Kind::Table(format) if format.is_decoded());
         if decoded { self.dim.saturating_mul(size_of::<f32>()) } else { self.row_bytes }
     }
 
@@ -138,7 +138,7 @@ impl<'a> SearchRows<'a> {
         self.kind
     }
 
-    /// Whether stored elements have a scale and a bias.
+    /// Whether stored elements are read with a scale and a bias of their row.
     pub(crate) fn is_scaled(&self) -> bool {
         matches!(self.kind, Kind::Table(RowFormat::Int8 | RowFormat::Int4))
     }
@@ -178,7 +178,7 @@ impl<'a> SearchRows<'a> {
         'a: 'b,
     {
         let layout = match self.kind {
-            Kind::Table(RowFormat::Blocks(_)) => {
+            Kind::Table(format) if format.is_decoded() => {
                 return floats_scored(self.look(kernels, which, Form::Values, room), self.dim);
             }
             Kind::Table(format) => Layout::Table(format),

@@ -19,13 +19,13 @@
 pub use super::bag_raw::Mode;
 use super::bag_raw::RawBag;
 use super::bag_tiles;
-use super::block_bags;
+use super::decoded_bags;
 use super::quantize::{all_formats, sample};
 use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
 use crate::lanes::narrow::NarrowLanes;
 use crate::probe::{DIMS, Framed, OFFSETS, Probe, ROWS, Results, id_list, numbers};
-use crate::rows::format::{OutFormat, RowFormat, RowTable};
+use crate::rows::format::{OutFormat, RowTable};
 use std::ops::Range;
 
 /// Where bags begin and end among the ids.
@@ -110,9 +110,9 @@ impl Kernels {
 
 /// The reference, which defines the result.
 unsafe fn reference(op: RawBag) {
-    if let RowFormat::Blocks(block) = op.format {
+    if op.format.is_decoded() {
         // SAFETY: the contract of `RawBag`.
-        return unsafe { block_bags::reference(op, block) };
+        return unsafe { decoded_bags::reference(op) };
     }
     for b in 0..op.bags {
         // SAFETY: the contract of `RawBag`.

@@ -7,7 +7,7 @@
 //! loop, or keeping the state of such a walk, cost a third of the speed of f32: prefetching has to be almost free.
 
 use super::bag_raw::{Members, Mode, RawBag};
-use super::block_bags;
+use super::decoded_bags;
 use crate::lanes::narrow::NarrowLanes;
 use crate::rows::decode::{BFloat16, Float16, Float32, Format, Int4, Int8, Scale};
 use crate::rows::format::{OutFormat, RowFormat};
@@ -36,7 +36,7 @@ pub(crate) unsafe fn body<L: NarrowLanes>(op: RawBag) {
             RowFormat::BFloat16 => bags::<L, BFloat16, 1>(op),
             RowFormat::Int8 => bags::<L, Int8, 1>(op),
             RowFormat::Int4 => bags::<L, Int4, 2>(op),
-            RowFormat::Blocks(block) => block_bags::body::<L>(op, block),
+            RowFormat::Int2 | RowFormat::Float8 | RowFormat::Blocks(_) => decoded_bags::body::<L>(op),
         }
     }
 }

@@ -15,9 +15,9 @@ use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
 use crate::lanes::narrow::NarrowLanes;
 use crate::probe::{DIMS, Framed, Probe, ROWS, Results, id_list};
-use crate::rows::blocks::{Block, MOST, plain, vectors};
 use crate::rows::decode::{BFloat16, Float16, Float32, Format, Int4, Int8, Scale};
 use crate::rows::format::{OutFormat, RowFormat, RowTable};
+use crate::rows::parts::{MOST, Part};
 use crate::rows::store::Store;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
 use std::marker::PhantomData;
@@ -116,9 +116,9 @@ impl RawGatherRows {
 
 /// The reference, which defines the result.
 unsafe fn reference(op: RawGatherRows) {
-    if let RowFormat::Blocks(block) = op.format {
+    if op.format.is_decoded() {
         // SAFETY: the contract of `RawGatherRows`.
-        return unsafe { blocks_reference(op, block) };
+        return unsafe { decoded_reference(op) };
     }
     for i in 0..op.len {
         // SAFETY: the contract of `RawGatherRows`.
@@ -149,7 +149,7 @@ unsafe fn body<L: NarrowLanes>(op: RawGatherRows) {
             RowFormat::BFloat16 => rows::<L, BFloat16, 1>(op),
             RowFormat::Int8 => rows::<L, Int8, 1>(op),
             RowFormat::Int4 => rows::<L, Int4, 2>(op),
-            RowFormat::Blocks(block) => blocks::<L>(op, block),
+            RowFormat::Int2 | RowFormat::Float8 | RowFormat::Blocks(_) => decoded::<L>(op),
         }
     }
 }
@@ -298,52 +298,49 @@ unsafe fn rows<L: NarrowLanes, F: Format<L, N>, const N: usize>(op: RawGatherRow
     }
 }
 
-/// The rows of a table of blocks, decoded by plain Rust: the reference.
+/// Rows that are decoded first, by plain Rust: the reference.
 ///
 /// # Safety
-/// The contract; rows are of such blocks.
-unsafe fn blocks_reference(op: RawGatherRows, block: Block) {
+/// The contract; rows are of such a layout.
+unsafe fn decoded_reference(op: RawGatherRows) {
     let mut values = [0.0; MOST];
     for i in 0..op.len {
-        for first in (0..op.dim).step_by(block.elements()) {
-            // SAFETY: as the caller promises; a row is whole blocks.
+        for part in Part::all(op.dim) {
+            // SAFETY: as the caller promises; parts are columns of the row.
             unsafe {
-                let from = op.row(i).add(first / block.elements() * block.bytes());
-                plain::decode(block, from, values.as_mut_ptr(), 1);
-                for (column, &value) in values.iter().enumerate().take(block.elements()) {
-                    op.out_format.put(op.out(i), first + column, value);
+                part.decode_plainly(op.format, op.row(i), op.dim, values.as_mut_ptr());
+                for (column, &value) in values.iter().enumerate().take(part.count) {
+                    op.out_format.put(op.out(i), part.first + column, value);
                 }
             }
         }
     }
 }
 
-/// The rows of a table of blocks: f32 is decoded in its place, halves are made from a buffer in the first-level cache.
+/// Rows that are decoded first: f32 in its place, halves from a buffer in the first-level cache.
 ///
 /// # Safety
-/// The contract; rows are of such blocks; the machine has `L`'s instruction set.
+/// The contract; rows are of such a layout; the machine has `L`'s instruction set.
 #[inline(always)]
-unsafe fn blocks<L: NarrowLanes>(op: RawGatherRows, block: Block) {
+unsafe fn decoded<L: NarrowLanes>(op: RawGatherRows) {
     let ahead = distance(op.row_bytes);
     let in_place = op.out_format == OutFormat::Float32 && op.out.cast::<f32>().is_aligned();
     let mut values = [0.0; MOST];
     for i in 0..op.len {
-        // SAFETY: as the caller promises; parts are whole blocks of the row, and blocks whole vectors.
+        // SAFETY: as the caller promises; parts are columns of the row.
         unsafe {
             prefetch::<L>(&op, (i + ahead).min(op.len - 1));
             let (row, out) = (op.row(i), op.out(i));
             let mut first = 0;
             while first < op.dim {
-                let count = if in_place { op.dim } else { MOST.min(op.dim - first) };
-                let from = row.add(first / block.elements() * block.bytes());
+                let part = Part { first, count: if in_place { op.dim } else { MOST.min(op.dim - first) } };
                 let to = if in_place { out.cast() } else { values.as_mut_ptr() };
-                vectors::decode::<L>(block, from, to, count / block.elements());
-                let mut at = 0;
-                while !in_place && at < count {
-                    op.out_format.put_vector(out, first + at, L::load(values.as_ptr().add(at)));
-                    at += L::WIDTH;
+                // This is written out once, because it is long.
+                part.decode::<L>(op.format, row, op.dim, to);
+                if !in_place {
+                    op.out_format.put_all::<L>(out, part.first, values.as_ptr(), part.count);
                 }
-                first += count;
+                first += part.count;
             }
         }
     }

@@ -3,7 +3,7 @@
 pub mod bag;
 pub(crate) mod bag_raw;
 pub(crate) mod bag_tiles;
-pub(crate) mod block_bags;
+pub(crate) mod decoded_bags;
 pub mod embed;
 pub mod gather;
 pub mod gather_rows;

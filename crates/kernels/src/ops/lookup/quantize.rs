@@ -1,11 +1,13 @@
-//! quantize: converts rows of f32 to rows of small integers, with the layouts and the bytes of FBGEMM's fused rows
-//! ([`crate::rows::format`]).
+//! quantize: converts rows of f32 to rows of small integers, or of 8-bit floats, with the layouts and the bytes of
+//! FBGEMM's ([`crate::rows::format`]).
 //!
 //! ```text
 //! Int8:  scale = (max - min) / 255;  bias = min
 //!        q = round((x - min) * (255 / (max - min + 1e-8)))
 //! Int4:  bias = f16(min);  scale = f16((max - bias) / 15), or 1 where that is 0 or has no reciprocal
 //!        q = clamp(round((x - bias) * (1 / scale)), 0, 15)
+//! Int2:  as int4, with 3 in the place of 15
+//! Float8: the nearest float8; values beyond 240 become 240
 //! ```
 //!
 //! Everything is computed in f32, rounding to nearest even. A bias of zero has the sign of the row's first zero.
@@ -24,7 +26,7 @@ pub struct Unquantizable {
     pub too_large: bool,
 }
 
-/// Writes a row in the layout of `format`, which must be one of the integer layouts.
+/// Writes a row in the layout of `format`, which must be one of the integer layouts, or float8.
 ///
 /// # Errors
 /// [`Unquantizable`] for NaN and infinite values, and for values whose scale or bias the layout cannot hold; `to` is
@@ -40,9 +42,14 @@ pub fn quantize_row(format: RowFormat, row: &[f32], to: &mut [u8]) -> Result<(),
     let (min, max) = range(row);
     let fits = match format {
         RowFormat::Int8 => int8(row, min, max, to),
-        RowFormat::Int4 => int4(row, min, max, to),
+        RowFormat::Int4 => few_bits::<4>(row, min, max, to),
+        RowFormat::Int2 => few_bits::<2>(row, min, max, to),
+        RowFormat::Float8 => {
+            to.iter_mut().zip(row).for_each(|(to, &x)| *to = half::f32_to_f8(x));
+            true
+        }
         RowFormat::Float32 | RowFormat::Float16 | RowFormat::BFloat16 | RowFormat::Blocks(_) => {
-            assert!(format.is_scaled(), "quantize_row: no layout of integers with a scale for each row");
+            assert!(format.is_scaled(), "quantize_row: no layout of integers, nor float8");
             true
         }
     };
@@ -77,12 +84,14 @@ fn int8(row: &[f32], min: f32, max: f32, to: &mut [u8]) -> bool {
     true
 }
 
-/// Writes a row as int4. Returns whether the layout can hold it.
-fn int4(row: &[f32], min: f32, max: f32, to: &mut [u8]) -> bool {
+/// Writes a row as int4 or int2, the first column of a byte in its lowest `BITS`. Returns whether the layout can hold
+/// it.
+fn few_bits<const BITS: usize>(row: &[f32], min: f32, max: f32, to: &mut [u8]) -> bool {
+    let most = ((1 << BITS) - 1) as f32;
     let bias = half::f32_to_f16(min);
     let min = half::f16_to_f32(bias);
     let range = max - min;
-    let mut scale = half::f32_to_f16(if range == 0.0 { 1.0 } else { range / 15.0 });
+    let mut scale = half::f32_to_f16(if range == 0.0 { 1.0 } else { range / most });
     let mut inverse = 1.0 / half::f16_to_f32(scale);
     if !inverse.is_finite() {
         (scale, inverse) = (half::f32_to_f16(1.0), 1.0);
@@ -90,10 +99,12 @@ fn int4(row: &[f32], min: f32, max: f32, to: &mut [u8]) -> bool {
     if !min.is_finite() || !half::f16_to_f32(scale).is_finite() {
         return false;
     }
-    let (elements, tail) = to.split_at_mut(row.len().div_ceil(2));
-    let nibble = |x: &f32| ((x - min) * inverse).round_ties_even().clamp(0.0, 15.0) as u8;
-    for (byte, pair) in elements.iter_mut().zip(row.chunks(2)) {
-        *byte = nibble(&pair[0]) | pair.get(1).map_or(0, |x| nibble(x) << 4);
+    let (elements, tail) = to.split_at_mut(row.len().div_ceil(8 / BITS));
+    for (byte, columns) in elements.iter_mut().zip(row.chunks(8 / BITS)) {
+        *byte = columns.iter().rev().fold(0, |byte, x| {
+            let q = ((x - min) * inverse).round_ties_even().clamp(0.0, most) as u8;
+            byte << BITS | q
+        });
     }
     tail[..2].copy_from_slice(&scale.to_le_bytes());
     tail[2..].copy_from_slice(&bias.to_le_bytes());
@@ -116,7 +127,7 @@ pub(crate) fn sample(format: RowFormat, rows: usize, dim: usize) -> Vec<u8> {
             RowFormat::Float32 => row.iter().flat_map(|x| x.to_le_bytes()).collect(),
             RowFormat::Float16 => row.iter().flat_map(|&x| half::f32_to_f16(x).to_le_bytes()).collect(),
             RowFormat::BFloat16 => row.iter().flat_map(|&x| half::f32_to_bf16(x).to_le_bytes()).collect(),
-            RowFormat::Int8 | RowFormat::Int4 => {
+            RowFormat::Int8 | RowFormat::Int4 | RowFormat::Int2 | RowFormat::Float8 => {
                 let mut packed = vec![0; format.row_bytes(dim).unwrap_or(0)];
                 // Finite numbers can always be quantized, and if they could not, a row of zeros would do.
                 let _ = quantize_row(format, row, &mut packed);

@@ -36,7 +36,7 @@ pub enum Measure {
 /// How the rows of a search lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// As in a table, of any layout but blocks.
+    /// As in a table, of any layout that is not decoded first.
     Table(RowFormat),
     /// Signed bytes, without a scale.
     Signed,
@@ -89,7 +89,7 @@ impl Kernels {
     /// For each row: its dot product with `query`, or the square of its distance, and its dot product with itself.
     ///
     /// # Panics
-    /// If the slices have other sizes, or for rows of blocks, which is a bug in the caller.
+    /// If the slices have other sizes, or for rows that are decoded first, which is a bug in the caller.
     pub fn scores_of(
         self,
         rows: ScoredRows<'_>,
@@ -105,7 +105,7 @@ impl Kernels {
     /// with itself. [`dot_of_values`] makes it of what [`Kernels::scores_of`] sums.
     ///
     /// # Panics
-    /// If the slices have other sizes, or for rows of blocks, which is a bug in the caller.
+    /// If the slices have other sizes, or for rows that are decoded first, which is a bug in the caller.
     pub fn dots_of_values(
         self,
         rows: ScoredRows<'_>,
@@ -128,7 +128,7 @@ impl Kernels {
     ) {
         let (len, dim) = (scores.len(), query.len());
         let row_bytes = match rows.layout {
-            Layout::Table(RowFormat::Blocks(_)) => None,
+            Layout::Table(format) if format.is_decoded() => None,
             Layout::Table(format) => format.row_bytes(dim),
             Layout::Signed => Some(dim),
         };
@@ -247,8 +247,8 @@ unsafe fn body<L: NarrowLanes>(op: RawScores) {
             Layout::Table(RowFormat::BFloat16) => measured::<L, BFloat16, 1>(op),
             Layout::Table(RowFormat::Int8) => measured::<L, Int8, 1>(op),
             Layout::Table(RowFormat::Int4) => measured::<L, Int4, 2>(op),
-            // The contract excludes blocks.
-            Layout::Table(RowFormat::Blocks(_)) => {}
+            // The contract excludes layouts that are decoded first.
+            Layout::Table(RowFormat::Int2 | RowFormat::Float8 | RowFormat::Blocks(_)) => {}
             Layout::Signed => measured::<L, Signed, 1>(op),
         }
     }
@@ -444,7 +444,7 @@ fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
     let signed: Vec<u8> = numbers(ROWS * dim, 107).iter().map(|x| (x * 127.0) as i8 as u8).collect();
     for measure in [Measure::Dots, Measure::Distances] {
         for squared in [false, true] {
-            for format in RowFormat::ALL {
+            for format in RowFormat::ALL.into_iter().filter(|format| !format.is_decoded()) {
                 let bytes = sample(format, ROWS, dim);
                 let table = RowTable::new(format, &bytes, ROWS, dim);
                 let row_bytes = table.map_or(0, |table| table.row_bytes());

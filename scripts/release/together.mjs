@@ -2,11 +2,12 @@
 // long to find, read and compile two hundred small files as one with all that they say, at every start of a program.
 //
 // dist/api/native/whole.js becomes all of api/ and the entries, and dist/cli/commands/all.js all of the command. They
-// stand where they find the other files of the package by the paths that their parts have. Names stay whole, and lines
-// short, so that an error still says where it came from; comments and indentation go.
+// stand where they find the other files of the package by the paths that their parts have. Functions and classes keep
+// their names, and lines are short, so that an error still says where it came from. Comments, indentation and the names
+// of what is local go. So do the declarations that no entry's reach: they tell nobody anything.
 import { createRequire } from 'node:module'
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 const ENTRIES = ['index', 'arrow', 'queue']
 
@@ -25,7 +26,8 @@ export function together(staged) {
   const getters = entries.map(({ name }) => `exports.${name} = () => require('./${name}.js')`)
   const api = joined(getters.join('\n'), dist, [], whole)
   const names = new Map(entries.map(({ name, path }) => [name, exportsOf(path)]))
-  for (const path of filesIn(join(dist, 'api'))) if (path.endsWith('.js')) rmSync(path)
+  const declared = declarations(entries.map(({ name }) => join(dist, `${name}.d.ts`)))
+  for (const path of filesIn(join(dist, 'api'))) if (!declared.has(path)) rmSync(path)
   for (const path of filesIn(join(dist, 'cli'))) if (!path.includes(join('cli', 'bundled'))) rmSync(path)
   writeFileSync(whole, api)
   writeFileSync(all, command)
@@ -43,12 +45,14 @@ function joined(start, folder, apart, out) {
     write: false,
     bundle: true,
     external: apart,
-    // Classes that name themselves would be shown as _Tensor and _Embedding.
+    // Errors, stacks and the console show the names of functions and classes.
     keepNames: true,
     format: 'cjs',
     legalComments: 'none',
     lineLimit: 120,
     logLevel: 'warning',
+    minifyIdentifiers: true,
+    minifySyntax: true,
     minifyWhitespace: true,
     packages: 'external',
     platform: 'node',
@@ -56,6 +60,18 @@ function joined(start, folder, apart, out) {
     tsconfigRaw: {},
   })
   return outputFiles[0].text
+}
+
+/** The paths of these declarations, and of all that they import. */
+function declarations(paths) {
+  const found = new Set(paths)
+  for (const path of found) {
+    for (const [, from] of readFileSync(path, 'utf8').matchAll(/(?:\bfrom |\bimport\(|\bimport )['"](\.[^'"]+)['"]/g)) {
+      const its = join(dirname(path), from.replace(/\.([cm]?)js$/, '.d.$1ts'))
+      if (!found.has(its)) found.add(its)
+    }
+  }
+  return found
 }
 
 /** An entry of the package. Its last line is never run; Node reads in it which names `import` finds. */

@@ -38,7 +38,7 @@ const NODES_OWN = {
   'node:path': ['join'],
   'node:worker_threads': ['Worker'],
 }
-const LIMIT = 13.4e6
+const LIMIT = 13e6
 
 /**
  * Installs packages in an empty folder with npm on `runtime`, and returns the folder. Tarballs are installed without

@@ -4,7 +4,7 @@
 // dist/api/native/whole.js becomes all of api/ and the entries, and dist/cli/commands/all.js all of the command. They
 // stand where they find the other files of the package by the paths that their parts have. Functions and classes keep
 // their names, and lines are short, so that an error still says where it came from. Comments, indentation and the names
-// of what is local go. So do the declarations that no entry's reach: they tell nobody anything.
+// of what is local go. So do the declarations of types that no entry imports.
 import { createRequire } from 'node:module'
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -67,8 +67,7 @@ function declarations(paths) {
   const found = new Set(paths)
   for (const path of found) {
     for (const [, from] of readFileSync(path, 'utf8').matchAll(/(?:\bfrom |\bimport\(|\bimport )['"](\.[^'"]+)['"]/g)) {
-      const its = join(dirname(path), from.replace(/\.([cm]?)js$/, '.d.$1ts'))
-      if (!found.has(its)) found.add(its)
+      found.add(join(dirname(path), from.replace(/\.([cm]?)js$/, '.d.$1ts')))
     }
   }
   return found

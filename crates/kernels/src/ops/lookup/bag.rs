@@ -14,7 +14,8 @@
 //!
 //! `torch.nn.functional.embedding_bag`. Without weights all are 1. The biases of integers are added once for all rows,
 //! so that a row costs a conversion and a fused multiply-add. A bag of one row equals that row from gather_rows, to the
-//! bit. Sums run in the order of the ids, so the bits are the same on every instruction set.
+//! bit, but that a sum makes zero of a negative zero. Sums run in the order of the ids, so the bits are the same on
+//! every instruction set.
 
 pub use super::bag_raw::Mode;
 use super::bag_raw::RawBag;
